@@ -1,0 +1,65 @@
+//! hearth keeps a website that lives on Raspberry Pis at home reachable.
+//!
+//! One binary, two long-running roles. The **agent** runs on each Pi: it serves the site from memory, keeps the Pi's
+//! own DNS name pointed at its public address, beats to the watcher and shows its state on LEDs. The **watcher** runs
+//! elsewhere: it takes the beats, looks at every Pi from outside and writes the site's DNS record, to the Pis that are
+//! up or, when none is, to GitHub Pages; and back.
+//!
+//! # The way data travels
+//!
+//! ```text
+//! Pi       source -> Observation -> agreement -> plan -> provider -> read back
+//!          mount -> Generation -> replies            (request tasks see only the current generation)
+//!          everything -> Status -> seal -> send;  Status -> rhythm -> LEDs
+//! watcher  receive -> verify -> window -> liveness <- probe
+//!          liveness of all -> failover -> plan -> provider -> read back -> ask every name server
+//!          every event and effect -> journal -> status page
+//! ```
+//!
+//! # What must always hold
+//!
+//! 1. The published set is never empty, at any instant, whatever crashes, times out or answers 429.
+//! 2. One writer per RRset: a node's own name by its agent alone, a site's name by the watcher alone.
+//! 3. No foreign record is ever changed.
+//! 4. Nothing is switched on the word of a watcher that is itself cut off.
+//! 5. No switch to a fallback that is not known to be good.
+//! 6. At most 2R+1 landed changes per hour and name with one node, 2R+n with n: only returns are rate-limited.
+//! 7. A request is never answered by waiting for the mount.
+//! 8. A write whose outcome is unknown is read back before it is repeated.
+//! 9. LEDs tell the truth or go dark.
+//! 10. Secrets appear in no log, error, status page, `Debug` output or process argument.
+//!
+//! # Modules, in reading order
+//!
+//! PURE modules know no tokio, files, sockets, environment, clock or logging: values in, values out, `now` as an
+//! argument. `tests/it/tidy.rs` keeps their list and fails when one of them names something it must not. Arrows point
+//! down only: `main -> cmd -> drivers -> rooms`; drivers do not know each other; an IO room knows its own words and
+//! [`host`]; [`config`] depends on the policy types that rooms define, never the other way.
+
+// Words and decisions.
+pub mod address;
+pub mod dns;
+pub mod failover;
+pub mod heartbeat;
+pub mod leds;
+pub mod liveness;
+pub mod moment;
+pub mod secret;
+pub mod site;
+pub mod status;
+
+// The world.
+pub mod host;
+pub mod probe;
+
+// What is written in the file, and what it means.
+pub mod config;
+
+// The drivers: own time and tasks, feed the pure rooms, publish status.
+pub mod agent;
+pub mod watcher;
+
+// The command line.
+pub mod cli;
+pub mod cmd;
+pub mod demo;

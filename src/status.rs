@@ -1,0 +1,197 @@
+//! The snapshot that everybody reads: what this agent is doing and why.
+//!
+//! One value on a watch channel. The heartbeat, the LEDs, `hearth status` and the log all read it, so they cannot
+//! disagree. Never holds a secret.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::{Family, Verdict};
+use crate::dns::{Name, Rdata};
+use crate::heartbeat::{NodeName, RecordsReport, SiteReport, SourceState};
+
+/// An agent, as it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentStatus {
+    /// The node.
+    pub node: NodeName,
+    /// The version that runs.
+    pub version: String,
+    /// Milliseconds since the agent started.
+    pub uptime_ms: u64,
+    /// What the agent is about.
+    pub phase: Phase,
+    /// The public address, by family.
+    pub addresses: BTreeMap<Family, AddressStatus>,
+    /// The site.
+    pub site: SiteStatus,
+    /// The DNS names that the node keeps.
+    pub records: Vec<RecordStatus>,
+    /// The watchers it beats to.
+    pub watchers: Vec<WatcherLink>,
+    /// What is wrong, the worst first.
+    pub faults: Vec<Fault>,
+}
+
+/// What an agent is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Not everything has been tried once.
+    Starting,
+    /// At work.
+    Running,
+    /// On its way out, on purpose.
+    Leaving,
+}
+
+/// The public address of one family.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressStatus {
+    /// The address that the sources agreed on last; what they say now may be less.
+    pub agreed: Option<std::net::IpAddr>,
+    /// How the node stands on the Internet.
+    pub verdict: Verdict,
+    /// The evidence, in words.
+    pub why: String,
+}
+
+/// The site that is served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteStatus {
+    /// The digest of the generation that is served. None: there is nothing to serve, visitors get 503.
+    pub generation: Option<String>,
+    /// Files in it.
+    pub files: u64,
+    /// Bytes in it, uncompressed.
+    pub bytes: u64,
+    /// How the directory or mount stands.
+    pub source: SourceState,
+    /// What is wrong with the source, in words; empty when nothing is.
+    pub why: String,
+    /// Where it is served.
+    pub listening: Vec<std::net::SocketAddr>,
+}
+
+/// One DNS name that the node keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordStatus {
+    /// The name.
+    pub name: Name,
+    /// What the node wants its member to be, by family.
+    pub wanted: Vec<Rdata>,
+    /// What the provider said at the last reading that was in force, of this node's.
+    pub in_force: Vec<Rdata>,
+    /// Members of somebody else, seen at the last reading.
+    pub foreign: Vec<Rdata>,
+    /// Where it stands.
+    pub state: RecordState,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// Where a name stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecordState {
+    /// Not read yet.
+    Unknown,
+    /// Read back as wanted.
+    InForce,
+    /// A change is on its way, or is tried again.
+    Pending,
+    /// The provider refuses; a person must act.
+    Refused,
+}
+
+/// A watcher that the node beats to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatcherLink {
+    /// Where beats go.
+    pub url: String,
+    /// How the last beat went.
+    pub state: LinkState,
+    /// In words.
+    pub why: String,
+    /// Milliseconds since the last signed answer; None before the first.
+    pub answered_ms_ago: Option<u64>,
+    /// What the watcher said it sees.
+    pub view: Vec<crate::heartbeat::SiteView>,
+}
+
+/// How beating to a watcher goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkState {
+    /// No beat has been answered yet.
+    Unknown,
+    /// The last beat was answered under the pinned key.
+    Answered,
+    /// No answer.
+    Unreachable,
+    /// The watcher refuses the beats, or answers under another key; a person must act.
+    Refused,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Fault {
+    /// What kind of thing is wrong; the number is blinked by the fault LED.
+    pub code: FaultCode,
+    /// What, to which thing, and what to do.
+    pub message: String,
+}
+
+/// The fault codes that the LEDs blink, the number of blinks first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultCode {
+    /// 1: power, temperature or SD card.
+    Hardware,
+    /// 2: link or DHCP.
+    Link,
+    /// 3: the DNS provider refuses.
+    DnsRefused,
+    /// 4: the source of the site.
+    SiteSource,
+    /// 5: the watcher is unreachable or refuses.
+    Watcher,
+    /// 6: TLS or clock.
+    TlsOrClock,
+    /// 7: the configuration.
+    Configuration,
+    /// 8: not reachable from outside.
+    NotReachable,
+}
+
+impl FaultCode {
+    /// How often the fault LED blinks.
+    #[must_use]
+    pub const fn blinks(self) -> u8 {
+        self as u8 + 1
+    }
+}
+
+impl AgentStatus {
+    /// What a beat says of the site.
+    #[must_use]
+    pub fn site_report(&self) -> SiteReport {
+        SiteReport { generation: self.site.generation.clone(), source: self.site.source }
+    }
+
+    /// What a beat says of the names.
+    #[must_use]
+    pub fn records_report(&self) -> RecordsReport {
+        let any = |state| self.records.iter().any(|r| r.state == state);
+        if self.records.is_empty() {
+            RecordsReport::None
+        } else if any(RecordState::Refused) {
+            RecordsReport::Refused
+        } else if any(RecordState::Pending) || any(RecordState::Unknown) {
+            RecordsReport::Pending
+        } else {
+            RecordsReport::InForce
+        }
+    }
+}

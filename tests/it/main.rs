@@ -1,0 +1,18 @@
+//! The integration tests: one binary, one module for each capability.
+
+#![allow(clippy::disallowed_methods, reason = "tests time real processes and read what CI sets")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod support;
+
+mod address;
+mod agent;
+mod beats;
+mod cli;
+mod config;
+mod demo;
+mod dns;
+mod roles;
+mod site;
+mod tidy;
+mod watcher;

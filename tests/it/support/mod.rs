@@ -1,0 +1,16 @@
+//! What several tests need: real servers started on loopback, and waiting with a deadline.
+
+use std::time::{Duration, Instant};
+
+/// Asks `look` until it answers Some, at most `within`; fails with `what` and never passes without having looked.
+#[track_caller]
+pub(crate) fn wait_until<T>(what: &str, within: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(start.elapsed() < within, "{what}: not seen within {within:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
