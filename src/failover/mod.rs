@@ -3,3 +3,16 @@
 //! Never probes, never writes a record, never reads a clock.
 
 pub mod policy;
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of record a site's name has. A and CNAME are never mixed for one name: resolvers mishandle it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
+    /// A and AAAA of the nodes that are up, or of the fallback. Works at the apex of a zone.
+    #[default]
+    Address,
+    /// A CNAME to the name of a node that is up, or to the fallback's.
+    Cname,
+}
