@@ -2,6 +2,8 @@
 //!
 //! Never decides anything: what a look means is `liveness`'s business.
 
+pub mod outcome;
+
 use serde::{Deserialize, Serialize};
 
 /// What a visitor would ask for.
