@@ -2,8 +2,6 @@
 //!
 //! Never decides anything: what a look means is `liveness`'s business.
 
-pub mod outcome;
-
 use serde::{Deserialize, Serialize};
 
 /// What a visitor would ask for.
