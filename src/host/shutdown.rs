@@ -87,6 +87,17 @@ mod tests {
         assert!(*early.borrow());
     }
 
+    /// Sends one signal to the test process itself, which is harmless once the handlers are installed.
+    #[tokio::test]
+    async fn the_first_signal_begins_a_graceful_stop() {
+        let shutdown = Shutdown::install().unwrap();
+        let mut receiver = shutdown.receiver();
+        assert!(!*receiver.borrow());
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM).unwrap();
+        stopped(&mut receiver).await;
+        assert!(*receiver.borrow());
+    }
+
     #[tokio::test]
     async fn a_stop_that_nobody_can_ask_for_any_more_has_come() {
         let mut orphan = Shutdown::manual().receiver();

@@ -212,3 +212,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_was_said_a_round_ago_confirms_nothing() {
+    let mut agreement = home();
+    agreement.judge(&round(0, &[("a", HOME), ("interface", HOME)]), &[ip(HOME)], at(0));
+    let judged = agreement.judge(&round(1, &[("a", "-")]), &[], at(1));
+    let told = (judged.agreed, judged.outcome, judged.verdict);
+    assert_eq!(told, (Some(ip(HOME)), Outcome::Kept, Verdict::Unknown), "{}", judged.why);
+}
+
+#[test]
+fn an_address_that_left_the_interface_is_not_held_by_it_any_more() {
+    let mut agreement = home();
+    agreement.judge(&round(0, &[("interface", MOVED)]), &[ip(MOVED)], at(0));
+    let judged = agreement.judge(&round(1, &[("a", MOVED)]), &[], at(1));
+    assert_eq!(judged.agreed, Some(ip(HOME)), "{}", judged.why);
+}
+
+#[test]
+fn a_portal_that_comes_up_is_seen_in_its_first_round() {
+    let mut agreement = home();
+    agreement.judge(&round(0, &[("a", HOME), ("b", HOME)]), &[], at(0));
+    let judged = agreement.judge(&round(1, &[("a", "html"), ("b", "-")]), &[], at(1));
+    assert_eq!(judged.verdict, Verdict::Captive, "{}", judged.why);
+}

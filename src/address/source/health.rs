@@ -32,7 +32,7 @@ impl Health {
         *self = Self::default();
     }
 
-    /// It failed while another source answered. From the third time on the pause doubles, up to [`LONGEST`].
+    /// It failed while another source answered. From the third time on the pause doubles, up to six hours.
     pub fn failed(&mut self, now: Moment, every: Duration) {
         self.failures = self.failures.saturating_add(1);
         if let Some(beyond) = self.failures.checked_sub(PATIENCE) {

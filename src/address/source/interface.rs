@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::address::admissible::CARRIER_GRADE;
+
 /// `/proc/net` of this very process, which stays visible where units hide the rest of `/proc`.
 const IF_INET6: &str = "/proc/self/net/if_inet6";
 
@@ -20,9 +22,15 @@ const PASSING: u8 = 0x01 | 0x08 | 0x20 | 0x40;
 pub fn held() -> BTreeSet<IpAddr> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     let flags = fs::read_to_string(IF_INET6).map(|text| parse(&text)).unwrap_or_default();
-    let addresses =
-        interfaces.iter().filter(|i| !i.is_loopback() && !i.is_link_local()).map(if_addrs::Interface::ip);
+    let addresses = interfaces.iter().filter(|interface| leads_out(interface)).map(if_addrs::Interface::ip);
     addresses.filter(|address| lasts(*address, &flags)).collect()
+}
+
+/// Whether an interface's address says something about the way to the Internet. A point-to-point interface with an
+/// address of 100.64.0.0/10 is a mesh VPN (Tailscale numbers its nodes so), not a carrier.
+fn leads_out(interface: &if_addrs::Interface) -> bool {
+    let mesh = interface.is_p2p() && CARRIER_GRADE.contains(interface.ip());
+    !interface.is_loopback() && !interface.is_link_local() && !mesh
 }
 
 fn lasts(address: IpAddr, flags: &BTreeMap<Ipv6Addr, u8>) -> bool {
@@ -68,6 +76,27 @@ not a line
             .collect();
         assert_eq!(lasting, [1, 6], "temporary, deprecated, tentative, duplicate and unknown ones are not");
         assert!(lasts("192.168.1.7".parse().unwrap(), &BTreeMap::new()));
+    }
+
+    #[test]
+    fn a_mesh_vpn_is_not_taken_for_a_carrier() {
+        let interface = |ip: [u8; 4], is_p2p| if_addrs::Interface {
+            name: "x0".to_owned(),
+            addr: if_addrs::IfAddr::V4(if_addrs::Ifv4Addr {
+                ip: ip.into(),
+                netmask: [255; 4].into(),
+                prefixlen: 32,
+                broadcast: None,
+            }),
+            index: None,
+            oper_status: if_addrs::IfOperStatus::Up,
+            is_p2p,
+        };
+        assert!(!leads_out(&interface([100, 101, 102, 103], true)), "a mesh VPN");
+        assert!(leads_out(&interface([100, 101, 102, 103], false)), "a carrier's modem");
+        assert!(leads_out(&interface([84, 1, 2, 3], true)), "PPPoE");
+        assert!(!leads_out(&interface([127, 0, 0, 1], false)));
+        assert!(!leads_out(&interface([169, 254, 0, 1], false)));
     }
 
     #[test]
