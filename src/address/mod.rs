@@ -2,6 +2,8 @@
 //!
 //! Never asks anybody: [`source`] does. A detection that failed never clears what stands.
 
+pub mod admissible;
+pub mod agreement;
 pub mod source;
 
 use std::fmt;
@@ -90,6 +92,27 @@ pub enum SourceSettings {
         /// The key of the line that holds the address, for `key=value` bodies; None: the body is the address.
         key: Option<String>,
     },
+}
+
+/// The sources that are asked when the configuration names none: the interface, and four operators who answer in both
+/// families. Echo services rot: each has its own health, and the list can be replaced.
+#[must_use]
+pub fn default_sources() -> Vec<SourceSettings> {
+    let echo = |operator: &str, url: &str, key: Option<&str>| SourceSettings::Https {
+        url: url.to_owned(),
+        operator: operator.to_owned(),
+        key: key.map(str::to_owned),
+    };
+    vec![
+        SourceSettings::Interface,
+        echo("cloudflare", "https://www.cloudflare.com/cdn-cgi/trace", Some("ip")),
+        echo("ipify", "https://api.ipify.org", None),
+        echo("ipify", "https://api6.ipify.org", None),
+        echo("ident.me", "https://v4.ident.me", None),
+        echo("ident.me", "https://v6.ident.me", None),
+        echo("desec", "https://checkipv4.dedyn.io", None),
+        echo("desec", "https://checkipv6.dedyn.io", None),
+    ]
 }
 
 /// A network in CIDR form (RFC 4632): `10.0.0.0/8`.

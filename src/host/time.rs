@@ -1,0 +1,282 @@
+//! hearth's own time line on a real machine: monotonic, and continued across restarts.
+//!
+//! The one place that reads a clock. Never sets one, and never lets the wall clock move a [`Moment`] back: wall time is
+//! used once, at the start, to guess how long the process was away, and afterwards only to be shown or to be doubted.
+
+#![expect(clippy::disallowed_methods, reason = "this is the one place that reads a clock")]
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::moment::Moment;
+
+/// A wall clock that claims more time away than this is not believed: nodes without a clock chip wake up in 1970.
+pub const LONGEST_AWAY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// A loop that wakes up later than this after its deadline was not looking, and what it missed is no evidence.
+pub const LAG_LIMIT: Duration = Duration::from_secs(1);
+
+/// A deadline further away than this is as good as never.
+const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
+/// Where a time line stood when its state was saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resume {
+    /// The point on the line.
+    pub moment: Moment,
+    /// The wall clock at that point, in milliseconds since 1970.
+    pub wall_ms: u64,
+}
+
+/// The time line of this process. Copies are the same line.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeline {
+    base: Moment,
+    origin: Instant,
+    wall: Wall,
+}
+
+/// Where wall time comes from.
+#[derive(Clone, Copy, Debug)]
+enum Wall {
+    /// The machine's clock.
+    System,
+    /// A clock that said this at the origin and has gone exactly with the line since.
+    Steady(Duration),
+}
+
+impl Wall {
+    fn since_1970(self, running: Duration) -> Duration {
+        match self {
+            Wall::System => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            Wall::Steady(at_origin) => at_origin + running,
+        }
+    }
+}
+
+impl Timeline {
+    /// Starts the line, or continues it where `resume` left it.
+    ///
+    /// The time away is what the wall clock says, but never less than nothing and never more than [`LONGEST_AWAY`].
+    #[must_use]
+    pub fn start(resume: Option<Resume>) -> Self {
+        Self::start_with(resume, Wall::System)
+    }
+
+    /// The same with a wall clock that reads `wall_ms` now and goes exactly with the line: for tests with paused time
+    /// and for demonstrations, where the machine's clock would look like one that jumps.
+    #[must_use]
+    pub fn steady(resume: Option<Resume>, wall_ms: u64) -> Self {
+        Self::start_with(resume, Wall::Steady(Duration::from_millis(wall_ms)))
+    }
+
+    fn start_with(resume: Option<Resume>, wall: Wall) -> Self {
+        let wall_now = millis(wall.since_1970(Duration::ZERO));
+        let base = resume.map_or(Moment::START, |resume| resume.moment + time_away(resume.wall_ms, wall_now));
+        Self { base, origin: Instant::now(), wall }
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        self.base + self.uptime()
+    }
+
+    /// How long this process has been on the line.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    /// The deadline for [`tokio::time::sleep_until`] that stands for `moment`; one in the past is due at once.
+    #[must_use]
+    pub fn at(&self, moment: Moment) -> Instant {
+        let ahead = moment.since(self.base).min(NEVER);
+        self.origin.checked_add(ahead).unwrap_or(self.origin)
+    }
+
+    /// The wall clock. On a machine without a clock chip it may be far off until the network has set it.
+    #[must_use]
+    pub fn wall(&self) -> SystemTime {
+        UNIX_EPOCH + self.wall.since_1970(self.uptime())
+    }
+
+    /// The wall clock in milliseconds since 1970; zero when it stands before that.
+    #[must_use]
+    pub fn wall_ms(&self) -> u64 {
+        millis(self.wall.since_1970(self.uptime()))
+    }
+
+    /// What to save so that the next process can continue the line.
+    #[must_use]
+    pub fn resume(&self) -> Resume {
+        Resume { moment: self.now(), wall_ms: self.wall_ms() }
+    }
+
+    /// The wall time that stands for `moment`, as far as the wall clock is right now.
+    #[must_use]
+    pub fn wall_at(&self, moment: Moment) -> SystemTime {
+        let (now, wall) = (self.now(), self.wall());
+        let then =
+            if moment >= now { wall.checked_add(moment - now) } else { wall.checked_sub(now - moment) };
+        then.unwrap_or(wall)
+    }
+}
+
+/// How long the process was away, as far as the wall clock can be believed.
+fn time_away(left_ms: u64, back_ms: u64) -> Duration {
+    Duration::from_millis(back_ms.saturating_sub(left_ms)).min(LONGEST_AWAY)
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Watches a loop and the wall clock: a loop that stalls, or a clock that jumps, makes what was seen doubtful.
+#[derive(Debug)]
+pub struct ClockCheck {
+    line: Timeline,
+    last: Resume,
+}
+
+/// What [`ClockCheck::look`] saw since the look before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockReport {
+    /// How much later than its deadline the loop came round.
+    pub lag: Duration,
+    /// How many milliseconds the wall clock went further than the time line; negative: it fell behind.
+    pub drift_ms: i64,
+    /// The time between the two looks.
+    pub span: Duration,
+}
+
+impl ClockCheck {
+    /// Begins to watch.
+    #[must_use]
+    pub fn new(line: Timeline) -> Self {
+        Self { line, last: line.resume() }
+    }
+
+    /// Looks at both clocks. `due` is when the loop meant to wake up; a loop that was woken before has no lag.
+    pub fn look(&mut self, due: Moment) -> ClockReport {
+        let now = self.line.resume();
+        let report = compare(self.last, now, due);
+        self.last = now;
+        report
+    }
+}
+
+/// Compares how far both clocks went.
+fn compare(last: Resume, now: Resume, due: Moment) -> ClockReport {
+    let span = now.moment.since(last.moment);
+    let wall = i128::from(now.wall_ms) - i128::from(last.wall_ms);
+    let drift = wall - i128::from(millis(span));
+    let drift_ms = i64::try_from(drift).unwrap_or(if drift < 0 { i64::MIN } else { i64::MAX });
+    ClockReport { lag: now.moment.since(due.max(last.moment)), drift_ms, span }
+}
+
+impl ClockReport {
+    /// Whether the loop lagged by more than [`LAG_LIMIT`].
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.lag > LAG_LIMIT
+    }
+
+    /// Whether the wall clock was stepped, or the machine was suspended: more than a second, beyond the 500 ppm that
+    /// an NTP client may slew (clock_adjtime(2)).
+    #[must_use]
+    pub fn has_jumped(&self) -> bool {
+        let slewed = millis(self.span) / 1_000;
+        self.drift_ms.unsigned_abs() > 1_000 + slewed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: u64 = 3_600_000;
+
+    fn resume(moment: u64, wall_ms: u64) -> Resume {
+        Resume { moment: Moment::from_millis(moment), wall_ms }
+    }
+
+    #[test]
+    fn the_line_continues_by_what_the_wall_clock_says_was_missed() {
+        let week = 7 * 24 * HOUR;
+        for (what, wall_now, away) in [
+            ("an hour later", 11 * HOUR, HOUR),
+            ("a wall clock that went back", 0, 0),
+            ("at once", 10 * HOUR, 0),
+            ("a wall clock that claims a century", 900_000 * HOUR, week),
+        ] {
+            let line = Timeline::steady(Some(resume(5_000, 10 * HOUR)), wall_now);
+            let began = line.now().as_millis();
+            assert!((5_000 + away..5_000 + away + 1_000).contains(&began), "{what}: {began}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn moments_and_deadlines_are_one_line() {
+        let line = Timeline::steady(Some(resume(60_000, 0)), 30_000);
+        assert_eq!(line.now(), Moment::from_millis(90_000));
+        tokio::time::sleep_until(line.at(Moment::from_millis(95_500))).await;
+        assert_eq!(line.now(), Moment::from_millis(95_500));
+        assert_eq!(line.wall_ms(), 35_500);
+        assert_eq!(line.resume(), resume(95_500, 35_500));
+        assert_eq!(line.uptime(), Duration::from_millis(5_500));
+        assert_eq!(line.wall_at(Moment::from_millis(90_500)), UNIX_EPOCH + Duration::from_millis(30_500));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_past_deadline_is_due_at_once_and_an_endless_one_does_not_overflow() {
+        let line = Timeline::steady(Some(resume(60_000, 0)), 0);
+        assert!(line.at(Moment::START) <= Instant::now());
+        assert!(line.at(Moment::from_millis(u64::MAX)) > Instant::now() + Duration::from_secs(1));
+    }
+
+    #[test]
+    fn lag_and_jumps_are_told_from_ordinary_progress() {
+        let last = resume(100_000, 500_000);
+        let looks = [
+            // (now, due) -> (late, jumped)
+            ("on time", resume(110_000, 510_000), 110_000, false, false),
+            ("woken early by an event", resume(101_000, 501_000), 110_000, false, false),
+            ("slewed by NTP", resume(110_000, 510_005), 110_000, false, false),
+            ("stalled", resume(113_000, 513_000), 110_000, true, false),
+            ("stepped ahead", resume(110_000, 510_000 + HOUR), 110_000, false, true),
+            ("stepped back", resume(110_000, 400_000), 110_000, false, true),
+            ("woken from suspension", resume(110_100, 800_000), 110_000, false, true),
+            (
+                "a long slew",
+                resume(100_000 + 10 * HOUR, 500_000 + 10 * HOUR + 18_000),
+                u64::MAX,
+                false,
+                false,
+            ),
+        ];
+        for (what, now, due, late, jumped) in looks {
+            let report = compare(last, now, Moment::from_millis(due));
+            assert_eq!((report.is_late(), report.has_jumped()), (late, jumped), "{what}: {report:?}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_from_before_the_last_look_is_not_counted_twice() {
+        let report = compare(resume(100_000, 0), resume(100_500, 500), Moment::from_millis(1_000));
+        assert_eq!(report.lag, Duration::from_millis(500));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_check_reports_since_the_look_before() {
+        let line = Timeline::steady(None, 0);
+        let mut check = ClockCheck::new(line);
+        tokio::time::advance(Duration::from_secs(4)).await;
+        assert!(check.look(Moment::from_millis(1_000)).is_late());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(check.look(Moment::from_millis(5_000)).lag, Duration::ZERO);
+    }
+}

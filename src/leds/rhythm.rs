@@ -1,0 +1,128 @@
+//! The rhythm of each state, as one LED blinks it and as three lamps do.
+//!
+//! Never faster than 2.5 Hz (WCAG 2.3.1 allows three flashes a second), and never ending on a lit step: a kernel that
+//! plays a rhythm for us leaves the LED as the last step had it.
+
+use std::time::Duration;
+
+use super::Shown;
+
+/// Lit or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Lit.
+    On,
+    /// Dark.
+    Off,
+}
+
+/// One level, held for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Lit or not.
+    pub level: Level,
+    /// For how long.
+    pub span: Duration,
+}
+
+/// Steps, repeated for ever. There is at least one, and each has a length.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rhythm(Vec<Step>);
+
+/// The rhythm of a state.
+#[must_use]
+pub fn rhythm(shown: Shown) -> Rhythm {
+    match shown {
+        Shown::Leaving => Rhythm::of(&[(200, 3800)]),
+        Shown::NeedsHuman(code) => {
+            let blinks = vec![(200, 300); usize::from(code.blinks())];
+            Rhythm::of(&blinks).then_dark(1500)
+        }
+        Shown::Failover => Rhythm::of(&[(1000, 300), (200, 500)]),
+        Shown::Offline => Rhythm::of(&[(250, 250)]),
+        Shown::Degraded => Rhythm::of(&[(1000, 1000)]),
+        Shown::Starting => Rhythm::of(&[(400, 1600)]),
+        Shown::Healthy => Rhythm::of(&[(4900, 100)]),
+    }
+}
+
+impl Rhythm {
+    /// Pairs of milliseconds lit and dark.
+    fn of(pairs: &[(u64, u64)]) -> Self {
+        let step = |level, ms| Step { level, span: Duration::from_millis(ms) };
+        Self(pairs.iter().flat_map(|(on, off)| [step(Level::On, *on), step(Level::Off, *off)]).collect())
+    }
+
+    /// The same with a longer pause at its end.
+    fn then_dark(mut self, ms: u64) -> Self {
+        self.0.push(Step { level: Level::Off, span: Duration::from_millis(ms) });
+        self
+    }
+
+    /// The steps of one round.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.0
+    }
+
+    /// How long one round takes.
+    #[must_use]
+    pub fn period(&self) -> Duration {
+        self.0.iter().map(|step| step.span).sum()
+    }
+
+    /// The level this long after the rhythm began.
+    #[must_use]
+    pub fn level_at(&self, elapsed: Duration) -> Level {
+        self.find(elapsed).0.level
+    }
+
+    /// How long the step that is on then will go on.
+    #[must_use]
+    pub fn until_next(&self, elapsed: Duration) -> Duration {
+        self.find(elapsed).1
+    }
+
+    /// The step that is on, and what is left of it.
+    fn find(&self, elapsed: Duration) -> (Step, Duration) {
+        let period = self.period().as_nanos();
+        let mut into = Duration::from_nanos(u64::try_from(elapsed.as_nanos() % period).unwrap_or(0));
+        for step in &self.0 {
+            match into.checked_sub(step.span) {
+                Some(rest) => into = rest,
+                None => return (*step, step.span - into),
+            }
+        }
+        unreachable!("the rest of a division by the period is less than the sum of the steps")
+    }
+}
+
+/// A traffic light.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lamps {
+    /// A person must act.
+    pub red: Level,
+    /// Something is not as it should be.
+    pub amber: Level,
+    /// Visitors are served from here.
+    pub green: Level,
+}
+
+impl Lamps {
+    /// Nobody is there.
+    pub const DARK: Lamps = Lamps { red: Level::Off, amber: Level::Off, green: Level::Off };
+}
+
+/// Three lamps, this long after the state began to be shown.
+#[must_use]
+pub fn lamps(shown: Shown, elapsed: Duration) -> Lamps {
+    let level = rhythm(shown).level_at(elapsed);
+    match shown {
+        Shown::NeedsHuman(_) => Lamps { red: level, ..Lamps::DARK },
+        Shown::Failover | Shown::Offline | Shown::Starting | Shown::Leaving => {
+            Lamps { amber: level, ..Lamps::DARK }
+        }
+        Shown::Degraded => Lamps { amber: level, green: Level::On, ..Lamps::DARK },
+        Shown::Healthy => Lamps { green: level, ..Lamps::DARK },
+    }
+}
