@@ -56,7 +56,9 @@ pub enum ChangeError {
     #[error(transparent)]
     Unconfirmed(ProviderError),
     /// The provider took the change, and something else stands.
-    #[error("the change was taken, but something else stands now; somebody else writes there as well. Left to do: {0}")]
+    #[error(
+        "the change was taken, but something else stands now; somebody else writes there as well. Left to do: {0}"
+    )]
     Overwritten(Box<Plan>),
 }
 
@@ -94,7 +96,11 @@ pub async fn change(
 fn unexplained(error: ProviderError, plan: &Plan) -> ProviderError {
     match error {
         ProviderError::Conflict { name, server, reason } => {
-            let hint = if plan.seen().records.is_empty() { "" } else { "; if this stays, does a wildcard answer for it?" };
+            let hint = if plan.seen().records.is_empty() {
+                ""
+            } else {
+                "; if this stays, does a wildcard answer for it?"
+            };
             ProviderError::Conflict { name, server, reason: format!("{reason}{hint}") }
         }
         other => other,

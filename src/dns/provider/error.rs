@@ -11,7 +11,9 @@ use crate::dns::guard::Setback;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderError {
     /// The credentials are not accepted. Do not try again before a person acted.
-    #[error("{server} does not accept the key `{key}` ({reason}); compare its name, algorithm and secret with the server's, and what it may write")]
+    #[error(
+        "{server} does not accept the key `{key}` ({reason}); compare its name, algorithm and secret with the server's, and what it may write"
+    )]
     Auth {
         /// Who refused.
         server: String,

@@ -14,8 +14,10 @@ use hickory_proto::rr::rdata::tsig::{TsigAlgorithm as WireAlgorithm, TsigError};
 use hickory_proto::rr::{RData, Record as WireRecord, RecordType as WireType, TSigVerifier, TSigner};
 
 use super::wire::{Connection, WireError, plain_name, plain_rdata, wire_name, wire_type};
-use super::{Capabilities, Consistency, Marks, OwnerMarks, ProviderError, Rfc2136Settings, TsigAlgorithm, WallClock};
 use super::{Atomic, CompareAndSet, Lines, update};
+use super::{
+    Capabilities, Consistency, Marks, OwnerMarks, ProviderError, Rfc2136Settings, TsigAlgorithm, WallClock,
+};
 use crate::dns::mark::{self, TxtData};
 use crate::dns::plan::Plan;
 use crate::dns::snapshot::{Record, Snapshot, TxtMarks};
@@ -147,11 +149,17 @@ impl Rfc2136 {
         let answers = self.ask(&mut connection, &self.zone, WireType::NS).await?;
         let mut found = BTreeSet::new();
         for name in answers.iter().filter_map(ns_target) {
-            found.extend(self.addresses(&mut connection, &name).await.into_iter().map(|a| SocketAddr::new(a, PORT)));
+            found.extend(
+                self.addresses(&mut connection, &name).await.into_iter().map(|a| SocketAddr::new(a, PORT)),
+            );
         }
         if found.is_empty() {
             let reason = "none of its NS records leads to an address; list `name-servers`".to_owned();
-            return Err(ProviderError::NotAuthoritative { server: self.server.clone(), zone: self.zone.clone(), reason });
+            return Err(ProviderError::NotAuthoritative {
+                server: self.server.clone(),
+                zone: self.zone.clone(),
+                reason,
+            });
         }
         Ok(found.into_iter().collect())
     }
@@ -160,8 +168,13 @@ impl Rfc2136 {
     /// A name without one is no reason to leave the others out.
     async fn addresses(&self, connection: &mut Connection, name: &Name) -> Vec<IpAddr> {
         if !name.is_in(&self.zone) {
-            let resolving = tokio::time::timeout(self.patience, tokio::net::lookup_host((name.as_str(), PORT)));
-            return resolving.await.ok().and_then(Result::ok).map_or_else(Vec::new, |a| a.map(|s| s.ip()).collect());
+            let resolving =
+                tokio::time::timeout(self.patience, tokio::net::lookup_host((name.as_str(), PORT)));
+            return resolving
+                .await
+                .ok()
+                .and_then(Result::ok)
+                .map_or_else(Vec::new, |a| a.map(|s| s.ip()).collect());
         }
         let mut found = Vec::new();
         for kind in [WireType::A, WireType::AAAA] {
@@ -211,13 +224,19 @@ impl Rfc2136 {
         Ok(answer.answers.iter().filter(|r| r.record_type() == kind && r.name == place).cloned().collect())
     }
 
-    #[allow(clippy::wildcard_enum_match_arm, reason = "every other code means that the server did not answer")]
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "every other code means that the server did not answer"
+    )]
     fn check_answer(&self, answer: &Message) -> Result<(), ProviderError> {
         let server = self.server.clone();
         let reason = answer.metadata.response_code.to_string();
         match answer.metadata.response_code {
             ResponseCode::NoError | ResponseCode::NXDomain if answer.metadata.authoritative => Ok(()),
-            ResponseCode::NoError | ResponseCode::NXDomain | ResponseCode::Refused | ResponseCode::NotAuth => {
+            ResponseCode::NoError
+            | ResponseCode::NXDomain
+            | ResponseCode::Refused
+            | ResponseCode::NotAuth => {
                 Err(ProviderError::NotAuthoritative { server, zone: self.zone.clone(), reason })
             }
             _ => Err(ProviderError::Transient { server, reason, retry_after: None }),
@@ -248,7 +267,13 @@ impl Rfc2136 {
 
     /// What the answer to an update means. Only a signed NOERROR is a success; an error needs no signature to be
     /// believed, because the next step is to look again in any case.
-    fn judge(&self, name: &Name, id: u16, bytes: &[u8], verifier: &mut TSigVerifier) -> Result<(), ProviderError> {
+    fn judge(
+        &self,
+        name: &Name,
+        id: u16,
+        bytes: &[u8],
+        verifier: &mut TSigVerifier,
+    ) -> Result<(), ProviderError> {
         let unconfirmed = |reason: &str| {
             Err(ProviderError::Unconfirmed { server: self.server.clone(), reason: reason.to_owned() })
         };
@@ -267,7 +292,10 @@ impl Rfc2136 {
         }
     }
 
-    #[allow(clippy::wildcard_enum_match_arm, reason = "every other code is a fault of the server's, or of ours")]
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "every other code is a fault of the server's, or of ours"
+    )]
     fn refusal(&self, name: &Name, answer: &Message) -> ProviderError {
         let server = self.server.clone();
         let code = answer.metadata.response_code;
@@ -275,13 +303,18 @@ impl Rfc2136 {
         let reason = tsig.map_or_else(|| code.to_string(), |error| format!("{code}, {error:?}"));
         match (code, tsig) {
             (_, Some(TsigError::BadTime)) => ProviderError::ClockSkew { server, reason },
-            (_, Some(_)) => ProviderError::Auth { server, key: self.signer.signer_name().to_string(), reason },
+            (_, Some(_)) => {
+                ProviderError::Auth { server, key: self.signer.signer_name().to_string(), reason }
+            }
             (ResponseCode::Refused, None) => ProviderError::Refused { server, reason },
             (ResponseCode::NotAuth | ResponseCode::NotZone, None) => {
                 ProviderError::NotAuthoritative { server, zone: self.zone.clone(), reason }
             }
             (
-                ResponseCode::YXDomain | ResponseCode::YXRRSet | ResponseCode::NXRRSet | ResponseCode::NXDomain,
+                ResponseCode::YXDomain
+                | ResponseCode::YXRRSet
+                | ResponseCode::NXRRSet
+                | ResponseCode::NXDomain,
                 None,
             ) => ProviderError::Conflict { name: name.clone(), server, reason },
             (ResponseCode::FormErr | ResponseCode::NotImp, None) => {

@@ -75,14 +75,16 @@ impl Connection {
     pub(crate) async fn ask(&mut self, name: &Name, kind: WireType) -> Result<Message, WireError> {
         let question = question(name, kind);
         let bytes = self.exchange(&question).await?;
-        answer_to(&question, &bytes).ok_or_else(|| WireError::NoAnswer("the answer is to another question".into()))
+        answer_to(&question, &bytes)
+            .ok_or_else(|| WireError::NoAnswer("the answer is to another question".into()))
     }
 }
 
 /// The message behind its length (RFC 1035 section 4.2.2).
 fn frame(message: &Message) -> Result<Vec<u8>, WireError> {
     let bytes = message.to_vec().map_err(|e| WireError::NotSent(e.to_string()))?;
-    let length = u16::try_from(bytes.len()).map_err(|_| WireError::NotSent("the message is too long".into()))?;
+    let length =
+        u16::try_from(bytes.len()).map_err(|_| WireError::NotSent("the message is too long".into()))?;
     Ok([length.to_be_bytes().as_slice(), &bytes].concat())
 }
 
