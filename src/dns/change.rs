@@ -4,6 +4,7 @@
 //! outcome is not known is read back before anything is repeated. Never waits to try again later: that is for
 //! the caller and [`super::guard`].
 
+use super::guard::Setback;
 use super::plan::{self, Desired, Plan, PlanError};
 use super::provider::{Provider, ProviderError};
 use super::snapshot::Snapshot;
@@ -49,6 +50,11 @@ pub enum ChangeError {
     /// The provider did not do its part, and nothing of ours is on its way.
     #[error(transparent)]
     Provider(ProviderError),
+    /// Somebody else wrote between looking and writing, every time. Nothing of ours was written.
+    #[error(
+        "{0}; so it went {ATTEMPTS} times in a row: many others write there, or a wildcard answers for the name"
+    )]
+    Collided(ProviderError),
     /// The caller could not note what was about to be written, so nothing was.
     #[error("the change was not written because it could not be noted first: {0}")]
     NotNoted(String),
@@ -60,6 +66,18 @@ pub enum ChangeError {
         "the change was taken, but something else stands now; somebody else writes there as well. Left to do: {0}"
     )]
     Overwritten(Box<Plan>),
+}
+
+impl ChangeError {
+    /// What this means for the next round.
+    #[must_use]
+    pub fn setback(&self) -> Setback {
+        match self {
+            ChangeError::Provider(error) | ChangeError::Unconfirmed(error) => error.setback(),
+            ChangeError::Collided(_) | ChangeError::Overwritten(_) => Setback::Conflict,
+            ChangeError::Plan(_) | ChangeError::NotNoted(_) => Setback::Passing,
+        }
+    }
 }
 
 /// Makes `desired` stand. `before_write` is called with each plan right before it is sent, so that the caller can put
@@ -85,26 +103,11 @@ pub async fn change(
             Err(error @ ProviderError::Unconfirmed { .. }) => {
                 return read_back(provider, desired, plan, Some(error)).await;
             }
-            Err(error @ ProviderError::Conflict { .. }) => collision = Some(unexplained(error, &plan)),
+            Err(error @ ProviderError::Conflict { .. }) => collision = Some(error),
             Err(error) => return Err(ChangeError::Provider(error)),
         }
     }
-    Err(ChangeError::Provider(collision.expect("every attempt but a collision returns")))
-}
-
-/// Says what can be the matter when a name conflicts again and again.
-fn unexplained(error: ProviderError, plan: &Plan) -> ProviderError {
-    match error {
-        ProviderError::Conflict { name, server, reason } => {
-            let hint = if plan.seen().records.is_empty() {
-                ""
-            } else {
-                "; if this stays, does a wildcard answer for it?"
-            };
-            ProviderError::Conflict { name, server, reason: format!("{reason}{hint}") }
-        }
-        other => other,
-    }
+    Err(ChangeError::Collided(collision.expect("every attempt but a collision returns")))
 }
 
 /// Looks whether `written` stands. `doubt` is why the provider's word for it is missing.

@@ -113,10 +113,9 @@ mod tests {
     const NOW: Moment = Moment::from_millis(100_000);
 
     fn waited(guard: &Guard) -> Duration {
-        match guard.permission(NOW) {
-            Permission::From(at) => at - NOW,
-            other => panic!("{other:?}"),
-        }
+        let permission = guard.permission(NOW);
+        let Permission::From(at) = permission else { panic!("{permission:?}") };
+        at - NOW
     }
 
     #[test]

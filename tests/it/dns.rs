@@ -339,7 +339,7 @@ async fn two_writers_of_one_rrset_both_land(server: &mut NameServer) {
                 let wanted = member("shared", writer, &[&[address.as_str()]]);
                 let mut outcome = round(&provider, &wanted).await;
                 for _ in 0..20 {
-                    if !matches!(outcome, Err(ChangeError::Provider(ProviderError::Conflict { .. }))) {
+                    if !matches!(outcome, Err(ChangeError::Collided(_))) {
                         break;
                     }
                     outcome = round(&provider, &wanted).await;

@@ -52,6 +52,8 @@ fn operations(desired: &Desired, seen: &Snapshot) -> Vec<String> {
     plan(desired, seen).unwrap().operations().iter().map(Operation::to_string).collect()
 }
 
+type Texts = &'static [&'static str];
+
 const HELD: &str = "hearth=1 owner=watcher";
 const PI1: &str = "hearth=1 owner=pi1 A=192.0.2.1";
 const PI2: &str = "hearth=1 owner=pi2 A=192.0.2.2";
@@ -61,7 +63,7 @@ fn each_difference_becomes_the_smallest_change() {
     let (w, m) = (whole as fn(&[&str]) -> Desired, member as fn(&[&str]) -> Desired);
     // What is wanted, what stands, the marks, the changes.
     #[rustfmt::skip]
-    let table: &[(Desired, &[&str], &[&str], &[&str])] = &[
+    let table: &[(Desired, Texts, Texts, Texts)] = &[
         (w(&["A 192.0.2.1"]), &[], &[], &["+ A 192.0.2.1 (TTL 60 s)"]),
         (w(&["A 192.0.2.1"]), &["A 192.0.2.1"], &[HELD], &[]),
         (w(&["A 192.0.2.2"]), &["A 192.0.2.1"], &[HELD], &["~ A 192.0.2.1 -> 192.0.2.2 (TTL 60 s)"]),
