@@ -48,6 +48,7 @@ against_each_server![
     a_member_without_marks_is_known_by_what_is_remembered,
     a_ttl_is_changed_in_place,
     a_type_is_retired_only_when_asked,
+    what_a_wildcard_answers_does_not_stand_at_the_name,
     a_stale_plan_changes_nothing,
     a_wrong_key_is_not_tried_again,
     a_name_outside_the_rights_of_the_key_is_refused,
@@ -206,6 +207,16 @@ async fn a_type_is_retired_only_when_asked(server: &mut NameServer) {
     assert_landed(&round(&watcher, &site).await);
     assert_eq!(server.query("www", RecordType::AAAA), [""; 0]);
     assert_eq!(server.query("www", RecordType::A), ["192.0.2.1"]);
+}
+
+async fn what_a_wildcard_answers_does_not_stand_at_the_name(server: &mut NameServer) {
+    assert_eq!(server.query("new.wild", RecordType::A), ["192.0.2.99"]);
+    let pi1 = at(server, "pi1");
+    for address in ["A 192.0.2.1", "A 192.0.2.99", "A 192.0.2.2"] {
+        assert_landed(&round(&pi1, &member("new.wild", "pi1", &[&[address]])).await);
+        assert_eq!(server.query("new.wild", RecordType::A), [&address[2..]]);
+    }
+    assert_eq!(server.query("other.wild", RecordType::A), ["192.0.2.99"]);
 }
 
 async fn a_stale_plan_changes_nothing(server: &mut NameServer) {

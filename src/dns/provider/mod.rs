@@ -5,6 +5,7 @@
 mod error;
 pub mod rfc2136;
 mod update;
+mod wildcard;
 pub(crate) mod wire;
 
 use std::net::SocketAddr;

@@ -81,6 +81,16 @@ impl Rfc2136 {
         Self { patience, ..self }
     }
 
+    /// The primary, as it was given.
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The zone.
+    pub(super) fn zone(&self) -> &Name {
+        &self.zone
+    }
+
     /// What this provider can do.
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
@@ -106,7 +116,7 @@ impl Rfc2136 {
         let mut connection = self.connect().await?;
         let mut records = Vec::new();
         for kind in [RecordType::A, RecordType::Aaaa, RecordType::Cname] {
-            let answers = self.ask(&mut connection, name, wire_type(kind)).await?;
+            let answers = self.standing(&mut connection, name, wire_type(kind)).await?;
             for answer in answers {
                 records.push(self.record(&answer)?);
             }
@@ -115,7 +125,7 @@ impl Rfc2136 {
             Marks::Off => Ok(Snapshot::unmarked(name.clone(), records)),
             Marks::Txt => {
                 let place = mark::place(name).map_err(|e| unusable(name, &e))?;
-                let answers = self.ask(&mut connection, &place, WireType::TXT).await?;
+                let answers = self.standing(&mut connection, &place, WireType::TXT).await?;
                 Ok(Snapshot::with_txt_marks(name.clone(), records, txt_marks(&answers)))
             }
         }
@@ -209,7 +219,7 @@ impl Rfc2136 {
     }
 
     /// The records of exactly this name and type. None of them is fine; an answer without authority is not.
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         connection: &mut Connection,
         name: &Name,
@@ -250,7 +260,7 @@ impl Rfc2136 {
         Ok(Record { id: None, rdata, ttl: Ttl::from_secs(answer.ttl), line: None, owners: BTreeSet::new() })
     }
 
-    fn sign(&self, message: &mut Message) -> Result<TSigVerifier, ProviderError> {
+    pub(super) fn sign(&self, message: &mut Message) -> Result<TSigVerifier, ProviderError> {
         let broken = || ProviderError::Unusable("the update could not be signed".to_owned());
         let since_epoch = (self.wall)().duration_since(UNIX_EPOCH).unwrap_or_default();
         let verifier = message.finalize(&self.signer, since_epoch.as_secs()).map_err(|_| broken())?;

@@ -46,7 +46,7 @@ fn sets_as_seen(plan: &Plan) -> Vec<Record> {
 }
 
 /// "RRset exists (value dependent)", or "RRset does not exist" (RFC 2136 sections 2.4.2 and 2.4.3).
-fn set_as_seen(name: &WireName, kind: WireType, members: Vec<RData>) -> Vec<Record> {
+pub(super) fn set_as_seen(name: &WireName, kind: WireType, members: Vec<RData>) -> Vec<Record> {
     if members.is_empty() {
         let mut absent = Record::update0(name.clone(), 0, kind);
         absent.dns_class = DNSClass::NONE;
@@ -95,4 +95,88 @@ fn delete(name: &WireName, data: RData) -> Record {
 
 fn wire_txt(txt: &TxtData) -> RData {
     RData::TXT(TXT::from_bytes(txt.strings().collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use hickory_proto::rr::RecordData;
+
+    use super::*;
+    use crate::dns::plan::{Desired, Scope, plan};
+    use crate::dns::snapshot::{Record as Seen, Snapshot};
+    use crate::dns::{Owner, RdataSet, Ttl};
+
+    fn seen(texts: &[&str], marks: Option<TxtMarks>) -> Snapshot {
+        let record = |text: &&str| Seen {
+            id: None,
+            rdata: text.parse().unwrap(),
+            ttl: Ttl::from_secs(60),
+            line: None,
+            owners: BTreeSet::new(),
+        };
+        let (name, records) = ("www.example.com".parse().unwrap(), texts.iter().map(record).collect());
+        match marks {
+            Some(marks) => Snapshot::with_txt_marks(name, records, marks),
+            None => Snapshot::unmarked(name, records),
+        }
+    }
+
+    /// The prerequisites and the changes, as `owner class ttl type data`.
+    fn sections(standing: &[&str], marks: Option<TxtMarks>, wanted: &[&str]) -> (Vec<String>, Vec<String>) {
+        let desired = Desired {
+            name: "www.example.com".parse().unwrap(),
+            owner: Owner::new("watcher"),
+            ttl: Ttl::from_secs(60),
+            epoch: None,
+            scope: Scope::Whole,
+            line: None,
+            sets: vec![RdataSet::new(wanted.iter().map(|text| text.parse().unwrap())).unwrap()],
+            retire: BTreeSet::new(),
+            mine: BTreeSet::new(),
+        };
+        let plan = plan(&desired, &seen(standing, marks)).unwrap();
+        let message = message(&plan, &"example.com".parse().unwrap()).unwrap();
+        assert_eq!(message.queries[0].query_type(), WireType::SOA);
+        let text = |r: &Record| {
+            let data = if r.data.is_update() { String::new() } else { format!(" {}", r.data) };
+            format!("{} {} {} {}{data}", r.name, r.dns_class, r.ttl, r.record_type())
+        };
+        (message.answers.iter().map(text).collect(), message.authorities.iter().map(text).collect())
+    }
+
+    #[test]
+    fn a_change_requires_the_exact_set_and_no_cname_and_deletes_before_it_adds() {
+        let (required, changes) =
+            sections(&["A 192.0.2.1", "A 192.0.2.2"], None, &["A 192.0.2.1", "A 192.0.2.3"]);
+        assert_eq!(
+            required,
+            [
+                "www.example.com. IN 0 A 192.0.2.1",
+                "www.example.com. IN 0 A 192.0.2.2",
+                "www.example.com. NONE 0 CNAME"
+            ]
+        );
+        assert_eq!(changes, ["www.example.com. NONE 0 A 192.0.2.2", "www.example.com. IN 60 A 192.0.2.3"]);
+    }
+
+    #[test]
+    fn a_cname_requires_that_no_address_stands() {
+        let (required, changes) = sections(&[], None, &["CNAME user.github.io"]);
+        assert_eq!(
+            required,
+            ["www.example.com. NONE 0 A", "www.example.com. NONE 0 AAAA", "www.example.com. NONE 0 CNAME"]
+        );
+        assert_eq!(changes, ["www.example.com. IN 60 CNAME user.github.io."]);
+    }
+
+    #[test]
+    fn the_mark_travels_in_the_same_message_under_the_ttl_that_others_set() {
+        let text = TxtData::new([b"somebody else".to_vec()]);
+        let marks = TxtMarks { records: vec![text], ttl: Some(Ttl::from_secs(300)) };
+        let (required, changes) = sections(&[], Some(marks), &["A 192.0.2.1"]);
+        assert_eq!(required.last().unwrap(), "_hearth.www.example.com. IN 0 TXT somebody else");
+        assert_eq!(changes.last().unwrap(), "_hearth.www.example.com. IN 300 TXT hearth=1 owner=watcher");
+    }
 }

@@ -24,9 +24,10 @@ pub(crate) const ZONE: &str = "hearth.test";
 
 /// Who may write what: a key, and the labels below the zone whose A, AAAA, CNAME and marks it may write.
 pub(crate) const WRITERS: [(&str, &[&str]); 3] =
-    [("pi1", &["pi1", "shared"]), ("pi2", &["pi2", "shared"]), ("watcher", &["www", "alias"])];
+    [("pi1", &["pi1", "shared", "new.wild"]), ("pi2", &["pi2", "shared"]), ("watcher", &["www", "alias"])];
 
-/// The zone: `www` carries records of other types, `shared` a member and a text of somebody else.
+/// The zone: `www` carries records of other types, `shared` a member and a text of somebody else;
+/// below `wild` a wildcard answers.
 fn zone_file(address: IpAddr) -> String {
     format!(
         "$ORIGIN {ZONE}.\n$TTL 60\n\
@@ -37,6 +38,8 @@ fn zone_file(address: IpAddr) -> String {
          www MX 10 mail\n\
          www TXT \"a text of somebody else\"\n\
          shared A 192.0.2.200\n\
+         *.wild A 192.0.2.99\n\
+         *.wild TXT \"for every name\"\n\
          _hearth.shared TXT \"not a mark\"\n"
     )
 }
