@@ -1,7 +1,7 @@
 //! Names written at real primaries: every case against Knot and against BIND.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -10,14 +10,16 @@ use hearth::dns::change::{ChangeError, Confirmed, Outcome, change};
 use hearth::dns::lookup::{self, Expected, View};
 use hearth::dns::plan::{Desired, Plan, PlanError, Scope, plan};
 use hearth::dns::provider::{Marks, Provider, ProviderError, ProviderSettings, Rfc2136Settings};
+use hearth::dns::snapshot::Snapshot;
 use hearth::dns::{Name, Owner, Rdata, RdataSet, RecordType as Kind, Ttl};
 use hearth::secret::Secret;
+use hickory_proto::op::{Message, OpCode, ResponseCode};
 use hickory_proto::rr::RecordType;
 
 use crate::support::bind::Bind;
-use crate::support::dns_proxy::DnsProxy;
+use crate::support::dns_proxy::{self, DnsProxy};
 use crate::support::knot::Knot;
-use crate::support::name_server::{NameServer, ZONE, ask, left_out, name, query};
+use crate::support::name_server::{NameServer, ZONE, ask, left_out, name, query, tsig_key};
 
 /// Each case as a test against each server.
 macro_rules! against_each_server {
@@ -220,22 +222,26 @@ async fn what_a_wildcard_answers_does_not_stand_at_the_name(server: &mut NameSer
 }
 
 async fn a_stale_plan_changes_nothing(server: &mut NameServer) {
-    let (pi1, pi2) = (at(server, "pi1"), at(server, "pi2"));
-    let shared = member("shared", "pi1", &[&["A 192.0.2.1"]]);
-    let stale = planned(&pi1, &shared).await;
-    assert_landed(&round(&pi2, &member("shared", "pi2", &[&["A 192.0.2.2"]])).await);
-    let serial = server.serial();
-    let error = pi1.apply(&stale).await.unwrap_err();
+    // Without marks it is the sets alone that are compared.
+    for (marks, host) in [(Marks::Txt, 1), (Marks::Off, 11)] {
+        let at = |writer| provider(Rfc2136Settings { marks, ..server.settings(writer) });
+        let [ours, theirs] = [host, host + 1].map(|host| format!("A 192.0.2.{host}"));
+        let stale = planned(&at("pi1"), &member("shared", "pi1", &[&[&ours]])).await;
+        assert_landed(&round(&at("pi2"), &member("shared", "pi2", &[&[&theirs]])).await);
+        assert_conflict(server, "shared", &at("pi1"), &stale).await;
+
+        let stale = planned(&at("watcher"), &whole("www", &[&[&ours]])).await;
+        assert_landed(&round(&at("watcher"), &whole("www", &[&[&theirs]])).await);
+        assert_conflict(server, "www", &at("watcher"), &stale).await;
+    }
+}
+
+/// `stale` is refused, and the zone is what it was.
+async fn assert_conflict(server: &NameServer, label: &str, provider: &Provider, stale: &Plan) {
+    let before = (server.serial(), server.query(label, RecordType::A));
+    let error = provider.apply(stale).await.unwrap_err();
     assert!(matches!(error, ProviderError::Conflict { .. }), "{error:?}");
-    assert_eq!(server.serial(), serial);
-    assert_eq!(server.query("shared", RecordType::A), ["192.0.2.2", "192.0.2.200"]);
-    // A plan that was made where nothing stood, too.
-    let watcher = at(server, "watcher");
-    let stale = planned(&watcher, &whole("www", &[&["A 192.0.2.1"]])).await;
-    assert_landed(&round(&watcher, &whole("www", &[&["A 192.0.2.7"]])).await);
-    let error = watcher.apply(&stale).await.unwrap_err();
-    assert!(matches!(error, ProviderError::Conflict { .. }), "{error:?}");
-    assert_eq!(server.query("www", RecordType::A), ["192.0.2.7"]);
+    assert_eq!((server.serial(), server.query(label, RecordType::A)), before);
 }
 
 async fn a_wrong_key_is_not_tried_again(server: &mut NameServer) {
@@ -380,6 +386,60 @@ async fn a_poller_never_sees_an_empty_set(server: &mut NameServer) {
         assert_landed(&round(&watcher, &whole("www", &[members])).await);
     }
     poller.assert_never_empty();
+}
+
+/// A server that answers every message over TCP with what `reply` makes of it, and hangs up when that is nothing.
+fn pretender(reply: fn(&Message) -> Vec<u8>) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let Some(question) = dns_proxy::receive(&mut client) else { continue };
+            let answer = reply(&Message::from_vec(&question).unwrap());
+            if !answer.is_empty() {
+                dns_proxy::send(&mut client, &answer);
+            }
+        }
+    });
+    address
+}
+
+/// An unsigned answer with this code.
+fn unsigned(question: &Message, code: ResponseCode) -> Vec<u8> {
+    Message::error_msg(question.metadata.id, OpCode::Update, code).to_vec().unwrap()
+}
+
+#[tokio::test]
+async fn only_a_signed_answer_is_a_success() {
+    type Reply = fn(&Message) -> Vec<u8>;
+    type Means = fn(&ProviderError) -> bool;
+    let open: Means = |error| matches!(error, ProviderError::Unconfirmed { .. });
+    #[rustfmt::skip]
+    let table: [(Reply, Means); 9] = [
+        (|q| unsigned(q, ResponseCode::NoError), open),
+        (|q| { let mut other = unsigned(q, ResponseCode::Refused); other[0] ^= 1; other }, open),
+        (|_| b"<html>200 OK</html>".to_vec(), open),
+        (|_| Vec::new(), open),
+        (|q| unsigned(q, ResponseCode::Refused), |e| matches!(e, ProviderError::Refused { .. })),
+        (|q| unsigned(q, ResponseCode::NXRRSet), |e| matches!(e, ProviderError::Conflict { .. })),
+        (|q| unsigned(q, ResponseCode::ServFail), |e| matches!(e, ProviderError::Transient { .. })),
+        (|q| unsigned(q, ResponseCode::NotAuth), |e| matches!(e, ProviderError::NotAuthoritative { .. })),
+        (|q| unsigned(q, ResponseCode::NotImp), |e| matches!(e, ProviderError::Unusable(_))),
+    ];
+    let wanted = whole("www", &[&["A 192.0.2.1"]]);
+    let plan = plan(&wanted, &Snapshot::unmarked(below("www"), Vec::new())).unwrap();
+    for (row, (reply, means)) in table.into_iter().enumerate() {
+        let settings = Rfc2136Settings {
+            server: pretender(reply).to_string(),
+            zone: name(ZONE),
+            key: tsig_key("watcher"),
+            name_servers: Vec::new(),
+            marks: Marks::Txt,
+        };
+        let error = provider(settings).apply(&plan).await.unwrap_err();
+        assert!(means(&error), "row {row}: {error:?}");
+        assert!(!format!("{error} {error:?}").contains("watcherwatcher"), "{error:?}");
+    }
 }
 
 /// Asks over UDP every millisecond until it is told to end.

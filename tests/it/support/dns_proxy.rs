@@ -67,7 +67,8 @@ fn relay(mut client: TcpStream, server: SocketAddr, losing: &AtomicU32, updates:
     }
 }
 
-fn receive(stream: &mut TcpStream) -> Option<Vec<u8>> {
+/// One message of a TCP connection; None when it ended.
+pub(crate) fn receive(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut length = [0; 2];
     stream.read_exact(&mut length).ok()?;
     let mut bytes = vec![0; usize::from(u16::from_be_bytes(length))];
@@ -75,7 +76,8 @@ fn receive(stream: &mut TcpStream) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn send(stream: &mut TcpStream, bytes: &[u8]) -> Option<()> {
+/// Sends one message.
+pub(crate) fn send(stream: &mut TcpStream, bytes: &[u8]) -> Option<()> {
     let length = u16::try_from(bytes.len()).ok()?;
     stream.write_all(&[length.to_be_bytes().as_slice(), bytes].concat()).ok()
 }

@@ -211,7 +211,7 @@ pub(crate) fn name(text: &str) -> Name {
 }
 
 /// The same secret for a writer everywhere; writers have different ones.
-fn tsig_key(writer: &str) -> TsigKey {
+pub(crate) fn tsig_key(writer: &str) -> TsigKey {
     let secret = writer.bytes().cycle().take(32).collect();
     TsigKey { name: name(writer), algorithm: TsigAlgorithm::HmacSha256, secret: Secret::new(secret) }
 }
