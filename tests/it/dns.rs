@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use hearth::dns::change::{ChangeError, Confirmed, Outcome, change};
@@ -20,6 +18,7 @@ use crate::support::bind::Bind;
 use crate::support::dns_proxy::{self, DnsProxy};
 use crate::support::knot::Knot;
 use crate::support::name_server::{NameServer, ZONE, ask, left_out, name, query, tsig_key};
+use crate::support::poller::Poller;
 
 /// Each case as a test against each server.
 macro_rules! against_each_server {
@@ -439,55 +438,6 @@ async fn only_a_signed_answer_is_a_success() {
         let error = provider(settings).apply(&plan).await.unwrap_err();
         assert!(means(&error), "row {row}: {error:?}");
         assert!(!format!("{error} {error:?}").contains("watcherwatcher"), "{error:?}");
-    }
-}
-
-/// Asks over UDP every millisecond until it is told to end.
-struct Poller {
-    ended: Arc<AtomicBool>,
-    began: Arc<AtomicBool>,
-    thread: std::thread::JoinHandle<Polled>,
-}
-
-#[derive(Default)]
-struct Polled {
-    answers: usize,
-    empty: usize,
-    seen: BTreeSet<Vec<String>>,
-}
-
-impl Poller {
-    fn start(server: SocketAddr, name: &'static str, kind: RecordType) -> Self {
-        let (ended, began) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let (until, from) = (Arc::clone(&ended), Arc::clone(&began));
-        let thread = std::thread::spawn(move || {
-            let mut polled = Polled::default();
-            while !until.load(Ordering::SeqCst) {
-                let counts = from.load(Ordering::SeqCst);
-                if let Some(answer) = ask(server, name, kind, Duration::from_secs(2)).filter(|_| counts) {
-                    let data: Vec<String> = answer.answers.iter().map(|r| r.data.to_string()).collect();
-                    polled.answers += 1;
-                    polled.empty += usize::from(data.is_empty());
-                    polled.seen.insert(data);
-                }
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            polled
-        });
-        Self { ended, began, thread }
-    }
-
-    /// From now on there is something to see.
-    fn began(&self) {
-        self.began.store(true, Ordering::SeqCst);
-    }
-
-    #[track_caller]
-    fn assert_never_empty(self) {
-        self.ended.store(true, Ordering::SeqCst);
-        let polled = self.thread.join().unwrap();
-        assert!(polled.answers > 20 && polled.seen.len() > 1, "{} answers {:?}", polled.answers, polled.seen);
-        assert_eq!(polled.empty, 0, "of {} answers", polled.answers);
     }
 }
 

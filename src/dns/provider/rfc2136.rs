@@ -4,16 +4,18 @@
 //! Never writes outside one UPDATE message, never without the prerequisite that what was seen still stands, and never
 //! takes an unsigned answer for a success.
 
+mod judge;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, UNIX_EPOCH};
 
-use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::rdata::tsig::{TsigAlgorithm as WireAlgorithm, TsigError};
+use hickory_proto::op::Message;
+use hickory_proto::rr::rdata::tsig::TsigAlgorithm as WireAlgorithm;
 use hickory_proto::rr::{RData, Record as WireRecord, RecordType as WireType, TSigVerifier, TSigner};
 
-use super::wire::{Connection, WireError, plain_name, plain_rdata, wire_name, wire_type};
+use super::wire::{Connection, plain_name, plain_rdata, wire_name, wire_type};
 use super::{Atomic, CompareAndSet, Lines, update};
 use super::{
     Capabilities, Consistency, Marks, OwnerMarks, ProviderError, Rfc2136Settings, TsigAlgorithm, WallClock,
@@ -234,25 +236,6 @@ impl Rfc2136 {
         Ok(answer.answers.iter().filter(|r| r.record_type() == kind && r.name == place).cloned().collect())
     }
 
-    #[allow(
-        clippy::wildcard_enum_match_arm,
-        reason = "every other code means that the server did not answer"
-    )]
-    fn check_answer(&self, answer: &Message) -> Result<(), ProviderError> {
-        let server = self.server.clone();
-        let reason = answer.metadata.response_code.to_string();
-        match answer.metadata.response_code {
-            ResponseCode::NoError | ResponseCode::NXDomain if answer.metadata.authoritative => Ok(()),
-            ResponseCode::NoError
-            | ResponseCode::NXDomain
-            | ResponseCode::Refused
-            | ResponseCode::NotAuth => {
-                Err(ProviderError::NotAuthoritative { server, zone: self.zone.clone(), reason })
-            }
-            _ => Err(ProviderError::Transient { server, reason, retry_after: None }),
-        }
-    }
-
     fn record(&self, answer: &WireRecord) -> Result<Record, ProviderError> {
         let rdata = plain_rdata(&answer.data).ok_or_else(|| {
             ProviderError::Unusable(format!("{} holds `{}`, which is no host name", answer.name, answer.data))
@@ -265,73 +248,6 @@ impl Rfc2136 {
         let since_epoch = (self.wall)().duration_since(UNIX_EPOCH).unwrap_or_default();
         let verifier = message.finalize(&self.signer, since_epoch.as_secs()).map_err(|_| broken())?;
         verifier.ok_or_else(broken)
-    }
-
-    fn failed_update(&self, error: WireError) -> ProviderError {
-        let server = self.server.clone();
-        match error {
-            WireError::NotSent(reason) => ProviderError::Unreachable { server, reason },
-            WireError::NoAnswer(reason) => ProviderError::Unconfirmed { server, reason },
-        }
-    }
-
-    /// What the answer to an update means. Only a signed NOERROR is a success; an error needs no signature to be
-    /// believed, because the next step is to look again in any case.
-    fn judge(
-        &self,
-        name: &Name,
-        id: u16,
-        bytes: &[u8],
-        verifier: &mut TSigVerifier,
-    ) -> Result<(), ProviderError> {
-        let unconfirmed = |reason: &str| {
-            Err(ProviderError::Unconfirmed { server: self.server.clone(), reason: reason.to_owned() })
-        };
-        let Ok(answer) = Message::from_vec(bytes) else {
-            return unconfirmed("the answer cannot be read");
-        };
-        if answer.metadata.id != id {
-            return unconfirmed("the answer is to another message");
-        }
-        if answer.metadata.response_code != ResponseCode::NoError {
-            return Err(self.refusal(name, &answer));
-        }
-        match verifier.verify(bytes) {
-            Ok(_) => Ok(()),
-            Err(_) => unconfirmed("the answer is not signed with our key"),
-        }
-    }
-
-    #[allow(
-        clippy::wildcard_enum_match_arm,
-        reason = "every other code is a fault of the server's, or of ours"
-    )]
-    fn refusal(&self, name: &Name, answer: &Message) -> ProviderError {
-        let server = self.server.clone();
-        let code = answer.metadata.response_code;
-        let tsig = answer.signature.as_ref().and_then(|record| record.data.error);
-        let reason = tsig.map_or_else(|| code.to_string(), |error| format!("{code}, {error:?}"));
-        match (code, tsig) {
-            (_, Some(TsigError::BadTime)) => ProviderError::ClockSkew { server, reason },
-            (_, Some(_)) => {
-                ProviderError::Auth { server, key: self.signer.signer_name().to_string(), reason }
-            }
-            (ResponseCode::Refused, None) => ProviderError::Refused { server, reason },
-            (ResponseCode::NotAuth | ResponseCode::NotZone, None) => {
-                ProviderError::NotAuthoritative { server, zone: self.zone.clone(), reason }
-            }
-            (
-                ResponseCode::YXDomain
-                | ResponseCode::YXRRSet
-                | ResponseCode::NXRRSet
-                | ResponseCode::NXDomain,
-                None,
-            ) => ProviderError::Conflict { name: name.clone(), server, reason },
-            (ResponseCode::FormErr | ResponseCode::NotImp, None) => {
-                ProviderError::Unusable(format!("{server} does not take updates ({reason})"))
-            }
-            (_, None) => ProviderError::Transient { server, reason, retry_after: None },
-        }
     }
 }
 

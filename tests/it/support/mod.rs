@@ -4,6 +4,7 @@ pub(crate) mod bind;
 pub(crate) mod dns_proxy;
 pub(crate) mod knot;
 pub(crate) mod name_server;
+pub(crate) mod poller;
 
 use std::time::{Duration, Instant};
 
