@@ -3,9 +3,15 @@
 //! Never asks a server and never changes a record: [`provider`] and [`lookup`] do. A set of record data that is empty
 //! cannot be written down here, and so cannot be planned or sent.
 
+// Decisions.
 pub mod guard;
-pub mod lookup;
+pub mod mark;
 pub mod plan;
+pub mod snapshot;
+
+// The world.
+pub mod change;
+pub mod lookup;
 pub mod provider;
 
 use std::collections::BTreeSet;

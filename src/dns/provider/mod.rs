@@ -1,11 +1,156 @@
 //! The providers that can hold a record: each observes, says what it can do, and applies a plan.
+//!
+//! Never decides what should stand and never repeats a write by itself: [`super::plan`] and [`super::change`] do.
 
+mod error;
 pub mod rfc2136;
+mod update;
+mod wildcard;
+pub(crate) mod wire;
 
 use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
 
-use crate::dns::Name;
+pub use error::ProviderError;
+
+use crate::dns::plan::Plan;
+use crate::dns::snapshot::Snapshot;
+use crate::dns::{Name, Ttl};
 use crate::secret::Secret;
+
+/// Tells the wall time, which signatures carry.
+pub type WallClock = fn() -> SystemTime;
+
+/// A provider. Closed: what differs between them is said by [`Capabilities`].
+#[derive(Clone, Debug)]
+pub enum Provider {
+    /// A name server that takes updates.
+    Rfc2136(rfc2136::Rfc2136),
+}
+
+impl Provider {
+    /// The provider of these settings.
+    ///
+    /// # Errors
+    /// When the settings can never work.
+    pub fn new(settings: &ProviderSettings, wall: WallClock) -> Result<Self, ProviderError> {
+        match settings {
+            ProviderSettings::Rfc2136(settings) => rfc2136::Rfc2136::new(settings, wall).map(Self::Rfc2136),
+        }
+    }
+
+    /// The same provider, waited for this long at every step.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        match self {
+            Provider::Rfc2136(server) => Provider::Rfc2136(server.with_patience(patience)),
+        }
+    }
+
+    /// What it can do.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        match self {
+            Provider::Rfc2136(server) => server.capabilities(),
+        }
+    }
+
+    /// What stands at `name`.
+    ///
+    /// # Errors
+    /// When the provider does not say.
+    pub async fn observe(&self, name: &Name) -> Result<Snapshot, ProviderError> {
+        match self {
+            Provider::Rfc2136(server) => server.observe(name).await,
+        }
+    }
+
+    /// Applies `plan`.
+    ///
+    /// # Errors
+    /// When it was not applied, or when it is not known whether it was ([`ProviderError::Unconfirmed`]).
+    pub async fn apply(&self, plan: &Plan) -> Result<(), ProviderError> {
+        match self {
+            Provider::Rfc2136(server) => server.apply(plan).await,
+        }
+    }
+
+    /// Every authoritative server of the zone, to be asked after a change.
+    ///
+    /// # Errors
+    /// When they cannot be found.
+    pub async fn name_servers(&self) -> Result<Vec<SocketAddr>, ProviderError> {
+        match self {
+            Provider::Rfc2136(server) => server.name_servers().await,
+        }
+    }
+}
+
+/// What a provider can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// What is changed in one step.
+    pub atomic: Atomic,
+    /// Whether a write can depend on what was seen.
+    pub compare_and_set: CompareAndSet,
+    /// Whether records have GeoDNS lines.
+    pub lines: Lines,
+    /// Where it is noted whose a record is.
+    pub owner_marks: OwnerMarks,
+    /// The smallest TTL that is taken. None: any.
+    pub min_ttl: Option<Ttl>,
+    /// When a reading shows what was written.
+    pub consistency: Consistency,
+}
+
+/// What a provider changes in one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Atomic {
+    /// One record.
+    Record,
+    /// One RRset.
+    Rrset,
+    /// Any records of a zone.
+    Zone,
+}
+
+/// Whether a write can depend on what was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompareAndSet {
+    /// It cannot: read, write, read back.
+    None,
+    /// On exact RRsets.
+    Exact,
+}
+
+/// Whether records have GeoDNS lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lines {
+    /// They have not.
+    None,
+    /// They have.
+    ById,
+}
+
+/// Where a provider can note whose a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnerMarks {
+    /// Nowhere, or nowhere that we were told to.
+    None,
+    /// In a remark of the record.
+    Remark,
+    /// In a TXT record below the name.
+    SiblingTxt,
+}
+
+/// When a reading shows what was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consistency {
+    /// At once.
+    Strong,
+    /// After this long at the latest.
+    Delayed(Duration),
+}
 
 /// How to reach a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,11 @@
 //! What several tests need: real servers started on loopback, and waiting with a deadline.
 
+pub(crate) mod bind;
+pub(crate) mod dns_proxy;
+pub(crate) mod knot;
+pub(crate) mod name_server;
+pub(crate) mod poller;
+
 use std::time::{Duration, Instant};
 
 /// Asks `look` until it answers Some, at most `within`; fails with `what` and never passes without having looked.
