@@ -38,8 +38,11 @@ fn tls_cause(error: &(dyn Error + 'static)) -> Option<String> {
     Some(text.escape_debug().take(MAX_TEXT).collect())
 }
 
+/// What the system said. The client's own wrappers have no kind.
 fn io_cause(error: &(dyn Error + 'static)) -> Option<ErrorKind> {
-    find(error, |e| e.downcast_ref::<io::Error>().map(io::Error::kind))
+    find(error, |e| {
+        e.downcast_ref::<io::Error>().map(io::Error::kind).filter(|kind| *kind != ErrorKind::Other)
+    })
 }
 
 /// The first hit on the way down. An I/O error that wraps another does not name it as its source, so it is opened.
