@@ -30,6 +30,10 @@ pub use outcome::{Failure, Outcome};
 /// How much of a page is looked through for its marker, in bytes.
 pub const MAX_PAGE: usize = 256 * 1024;
 
+/// How much longer the certificate of a fallback must be good. GitHub Pages renews one only while DNS leads there, so
+/// a switch to a certificate in its last days ends in an error that nobody can click away.
+pub const FALLBACK_CERTIFICATE_SPARE: Duration = Duration::from_secs(48 * 60 * 60);
+
 /// What a visitor would ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageCheck {
@@ -100,6 +104,7 @@ pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
 #[derive(Clone)]
 pub struct Prober {
     tls: ClientConfig,
+    fallback_tls: ClientConfig,
     clock: Clock,
 }
 
@@ -115,10 +120,10 @@ impl Prober {
     /// # Errors
     /// When a root is not a certificate.
     pub fn new(settings: &ProberSettings, clock: Clock) -> Result<Self, tls::BadRoot> {
-        let mut tls = tls::client_config(&settings.extra_roots)?;
-        // A resumed session would not show the certificate that visitors get now.
-        tls.resumption = rustls::client::Resumption::disabled();
-        Ok(Self { tls, clock })
+        let roots = &settings.extra_roots;
+        let tls = fresh(tls::client_config(roots)?);
+        let fallback_tls = fresh(tls::far_sighted_client_config(roots, FALLBACK_CERTIFICATE_SPARE)?);
+        Ok(Self { tls, fallback_tls, clock })
     }
 
     /// Looks at a node once: first its proof, then the page.
@@ -135,7 +140,8 @@ impl Prober {
         }
     }
 
-    /// Looks at an address of a fallback, which proves nothing: the page alone, and with TLS the certificate.
+    /// Looks at an address of a fallback, which proves nothing: the page alone, and with TLS the certificate, which
+    /// must be good for [`FALLBACK_CERTIFICATE_SPARE`] longer.
     ///
     /// # Errors
     /// When a visitor of `site` who is sent there would not get the page.
@@ -147,49 +153,55 @@ impl Prober {
         patience: Patience,
     ) -> Result<(), Failure> {
         let looked = async {
-            let (client, url) = self.client(address, site, page, patience)?;
+            let (client, url) = connectable(&self.fallback_tls, address, site, page, patience)?;
             see_page(&client, url, page).await
         };
         tokio::time::timeout(patience.total, looked).await.unwrap_or(Err(Failure::Timeout))
     }
 
     async fn visit(&self, target: &Target, patience: Patience) -> Result<Proof, Failure> {
-        let (client, page) = self.client(target.address, &target.site, &target.page, patience)?;
+        let Target { address, site, page, .. } = target;
+        let (client, page) = connectable(&self.tls, *address, site, page, patience)?;
         let proof = see_proof(&client, &page, target).await?;
         see_page(&client, page, &target.page).await?;
         Ok(proof)
     }
+}
 
-    /// A client that knows one address for one name, and the URL of the page there.
-    fn client(
-        &self,
-        address: IpAddr,
-        site: &Name,
-        page: &PageCheck,
-        patience: Patience,
-    ) -> Result<(Client, Url), Failure> {
-        let url = format!("{}://{site}:{}{}", page.scheme, page.port, page.path);
-        let url = Url::parse(&url).map_err(|_| Failure::Unreachable)?;
-        // A name of digits would be taken for an address, and connected to instead of `address`.
-        let name = url.domain().ok_or(Failure::Unreachable)?;
-        let client = self
-            .builder()
-            .resolve_to_addrs(name, &[SocketAddr::new(address, page.port)])
-            .connect_timeout(patience.connect)
-            .build()
-            .map_err(|_| Failure::Unreachable)?;
-        Ok((client, url))
-    }
+/// A resumed session would not show the certificate that visitors get now.
+fn fresh(mut tls: ClientConfig) -> ClientConfig {
+    tls.resumption = rustls::client::Resumption::disabled();
+    tls
+}
 
-    fn builder(&self) -> ClientBuilder {
-        Client::builder()
-            .tls_backend_preconfigured(self.tls.clone())
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .http1_only()
-            .user_agent(concat!("hearth/", env!("CARGO_PKG_VERSION")))
-    }
+/// A client that knows one address for one name, and the URL of the page there.
+fn connectable(
+    tls: &ClientConfig,
+    address: IpAddr,
+    site: &Name,
+    page: &PageCheck,
+    patience: Patience,
+) -> Result<(Client, Url), Failure> {
+    let url = format!("{}://{site}:{}{}", page.scheme, page.port, page.path);
+    let url = Url::parse(&url).map_err(|_| Failure::Unreachable)?;
+    // A name of digits would be taken for an address, and connected to instead of `address`.
+    let name = url.domain().ok_or(Failure::Unreachable)?;
+    let client = builder(tls)
+        .resolve_to_addrs(name, &[SocketAddr::new(address, page.port)])
+        .connect_timeout(patience.connect)
+        .build()
+        .map_err(|_| Failure::Unreachable)?;
+    Ok((client, url))
+}
+
+fn builder(tls: &ClientConfig) -> ClientBuilder {
+    Client::builder()
+        .tls_backend_preconfigured(tls.clone())
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .http1_only()
+        .user_agent(concat!("hearth/", env!("CARGO_PKG_VERSION")))
 }
 
 /// Asks for the proof of a new nonce.

@@ -161,9 +161,13 @@ fn fits(answer: &Answer, beat: &Beat) -> Result<(), SendError> {
 }
 
 fn beat_url(base: &str) -> Option<Url> {
-    let url = Url::parse(&format!("{}{BEAT_PATH}", base.trim_end_matches('/'))).ok()?;
-    let web = matches!(url.scheme(), "http" | "https");
-    (web && url.query().is_none() && url.fragment().is_none()).then_some(url)
+    let mut url = Url::parse(base).ok()?;
+    if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || url.fragment().is_some() {
+        return None;
+    }
+    let path = format!("{}{BEAT_PATH}", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    Some(url)
 }
 
 async fn read(mut response: Response) -> Result<Vec<u8>, SendError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Url;
 use tokio::net::TcpStream;
 
-use super::Prober;
+use super::{Prober, builder};
 
 impl Prober {
     /// Whether `reference` shows that the Internet can be reached from here, within `within`.
@@ -24,7 +24,7 @@ impl Prober {
     }
 
     async fn answers(&self, url: Url) -> bool {
-        let Ok(client) = self.builder().build() else { return false };
+        let Ok(client) = builder(&self.tls).build() else { return false };
         client.head(url).send().await.is_ok()
     }
 }

@@ -57,12 +57,12 @@ fn answer_to(beat: &Beat) -> Answer {
 }
 
 fn sender(to: SocketAddr) -> Sender {
+    sender_within(to, Duration::from_secs(3))
+}
+
+fn sender_within(to: SocketAddr, total: Duration) -> Sender {
     let pin = WatcherPin { url: format!("http://{to}"), key: watcher_key().verifying() };
-    let settings = SenderSettings {
-        connect: Duration::from_secs(2),
-        total: Duration::from_secs(3),
-        ..SenderSettings::default()
-    };
+    let settings = SenderSettings { total, ..SenderSettings::default() };
     Sender::new(pin, &settings).unwrap()
 }
 

@@ -17,7 +17,7 @@ const SITE: &str = "www.example.com";
 const PAGE: &[u8] = b"<title>home</title>";
 
 fn patience() -> Patience {
-    Patience { connect: Duration::from_millis(1_500), total: Duration::from_millis(2_000) }
+    Patience { connect: Duration::from_secs(4), total: Duration::from_secs(6) }
 }
 
 fn prober() -> Prober {
@@ -36,8 +36,17 @@ fn target(scheme: Scheme, port: u16) -> Target {
     Target { node, key, address: LOOPBACK, site: SITE.parse().unwrap(), page: page(scheme, port) }
 }
 
+/// For looks that end by running out of it.
+fn little_patience() -> Patience {
+    Patience { total: Duration::from_millis(800), ..patience() }
+}
+
 async fn look(web: &Web) -> Outcome {
-    let outcome = prober().look(&target(Scheme::Http, web.address.port()), patience()).await;
+    look_with(web, patience()).await
+}
+
+async fn look_with(web: &Web, patience: Patience) -> Outcome {
+    let outcome = prober().look(&target(Scheme::Http, web.address.port()), patience).await;
     assert!(web.asked() > 0, "the look did not reach the server");
     outcome
 }
@@ -70,7 +79,7 @@ async fn the_right_node_with_the_right_page_is_up_under_the_name_of_the_site() {
     let outcome = look(&web).await;
     let Outcome::Up { latency_ms, generation } = &outcome else { panic!("{outcome}") };
     assert_eq!(generation.as_deref(), Some("g1"));
-    assert!(*latency_ms < 2_000, "{latency_ms}");
+    assert!(*latency_ms < 6_000, "{latency_ms}");
     assert_eq!(web.asked(), 2);
 }
 
@@ -98,9 +107,13 @@ async fn a_black_hole_is_no_connection_in_time() {
 #[tokio::test]
 async fn a_server_that_accepts_and_never_answers_runs_out_of_time() {
     let began = Instant::now();
-    assert_eq!(look(&Web::http(|_| Say::Nothing)).await, failed(Failure::Timeout));
-    assert!(began.elapsed() >= Duration::from_secs(2) && began.elapsed() < Duration::from_secs(4));
-    assert_eq!(look(&node_with(|| Say::Nothing)).await, failed(Failure::Timeout));
+    let silent = Web::http(|_| Say::Nothing);
+    assert_eq!(look_with(&silent, little_patience()).await, failed(Failure::Timeout));
+    let took = began.elapsed();
+    assert!(took >= little_patience().total && took < Duration::from_secs(4), "took {took:?}");
+    let no_page = node_with(|| Say::Nothing);
+    assert_eq!(look_with(&no_page, little_patience()).await, failed(Failure::Timeout));
+    assert_eq!(no_page.asked(), 2, "the proof was given, the page was not");
 }
 
 #[tokio::test]
@@ -161,7 +174,8 @@ async fn the_page_is_judged_as_a_visitor_would() {
     assert_eq!(look(&node_with(|| reply("200 OK", "", b"elsewhere"))).await, failed(Failure::Content));
     assert_eq!(look(&node_with(huge)).await, failed(Failure::Content));
     assert!(look(&node_with(late)).await.is_up(), "the marker is within what is read");
-    assert_eq!(look(&node_with(cut)).await, failed(Failure::Timeout), "the rest never comes");
+    let cut = look_with(&node_with(cut), little_patience()).await;
+    assert_eq!(cut, failed(Failure::Timeout), "the rest never comes");
     assert_eq!(
         look(&node_with(|| Say::Bytes(b"SSH-2.0-hi\r\n\r\n".to_vec()))).await,
         failed(Failure::Garbled)
@@ -222,19 +236,20 @@ async fn a_fallback_is_judged_by_its_page_and_certificate_alone() {
     assert!(matches!(wrong, Err(Failure::Tls(_))), "{wrong:?}");
     let silent = Web::http(|_| Say::Nothing);
     let check = page(Scheme::Http, silent.address.port());
-    assert_eq!(prober.look_at_fallback(LOOPBACK, &site, &check, patience()).await, Err(Failure::Timeout));
+    let look = prober.look_at_fallback(LOOPBACK, &site, &check, little_patience());
+    assert_eq!(look.await, Err(Failure::Timeout));
 }
 
 #[tokio::test]
 async fn a_reference_is_alive_when_it_connects_or_gives_any_answer() {
-    let (prober, within) = (prober(), Duration::from_secs(1));
+    let (prober, within) = (prober(), Duration::from_secs(5));
     let web = Web::http(|_| reply("404 Not Found", "", b""));
     assert!(prober.look_at_reference(&web.address.to_string(), within).await);
     assert!(prober.look_at_reference(&format!("http://{}/x", web.address), within).await);
     assert_eq!(web.asked(), 1, "the URL was asked over HTTP");
     assert!(!prober.look_at_reference(&format!("https://{}/", web.address), within).await, "no TLS there");
-    let silent = Web::http(|_| Say::Nothing);
-    assert!(!prober.look_at_reference(&format!("http://{}/", silent.address), within).await);
+    let (silent, quick) = (Web::http(|_| Say::Nothing), Duration::from_millis(300));
+    assert!(!prober.look_at_reference(&format!("http://{}/", silent.address), quick).await);
     let closed = std::net::TcpListener::bind((LOOPBACK, 0)).unwrap().local_addr().unwrap();
     for dead in [closed.to_string(), format!("http://{closed}/"), "nonsense".to_owned(), String::new()] {
         assert!(!prober.look_at_reference(&dead, within).await, "{dead}");
