@@ -77,7 +77,8 @@ pub struct Limits {
     pub drain: Duration,
     /// Connections in all.
     pub connections: usize,
-    /// Connections of one IPv4 address, or one IPv6 network of 64 bits.
+    /// Connections of one IPv4 address, or one IPv6 network of 64 bits. A proxy in front is one address: behind one,
+    /// give it the limit in all, and let it limit its clients.
     pub per_address: usize,
 }
 
@@ -139,7 +140,9 @@ impl Server {
         closing: &watch::Receiver<()>,
         connections: &mut JoinSet<()>,
     ) {
-        for turn in 0_usize.. {
+        let mut turn = 0;
+        loop {
+            turn = (turn + 1) % listeners.len().max(1);
             match next(listeners, turn).await {
                 Ok((stream, from)) => self.admit(stream, from, closing, connections),
                 Err(error) => {

@@ -248,6 +248,8 @@ async fn a_reference_is_alive_when_it_connects_or_gives_any_answer() {
     assert!(prober.look_at_reference(&format!("http://{}/x", web.address), within).await);
     assert_eq!(web.asked(), 1, "the URL was asked over HTTP");
     assert!(!prober.look_at_reference(&format!("https://{}/", web.address), within).await, "no TLS there");
+    let secure = Web::https(|_| reply("500 Oh", "", b""));
+    assert!(prober.look_at_reference(&format!("https://{}/", secure.address), within).await);
     let (silent, quick) = (Web::http(|_| Say::Nothing), Duration::from_millis(300));
     assert!(!prober.look_at_reference(&format!("http://{}/", silent.address), quick).await);
     let closed = std::net::TcpListener::bind((LOOPBACK, 0)).unwrap().local_addr().unwrap();

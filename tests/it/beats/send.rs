@@ -6,15 +6,17 @@ use hearth::heartbeat::seal::Purpose;
 use hearth::heartbeat::send::{SendError, SenderError};
 use hearth::heartbeat::{MAX_BODY, SiteView};
 
-use super::web::{Say, Web, reply};
+use super::web::{Say, Web, reply, root};
 use super::*;
 
 /// A watcher that seals with `key` the answer that `answer` makes of the beat.
 fn answering(key: SigningKey, answer: impl Fn(Beat) -> Answer + Send + Sync + 'static) -> Web {
-    Web::http(move |asked| {
-        let body = serde_json::to_vec(&answer(serde_json::from_slice(&asked.body).unwrap())).unwrap();
-        reply("200 OK", &format!("Hearth-Seal: {}\r\n", key.seal(Purpose::Answer, &body)), &body)
-    })
+    Web::http(move |asked| sealed(&key, &answer(serde_json::from_slice(&asked.body).unwrap())))
+}
+
+fn sealed(key: &SigningKey, answer: &Answer) -> Say {
+    let body = serde_json::to_vec(answer).unwrap();
+    reply("200 OK", &format!("Hearth-Seal: {}\r\n", key.seal(Purpose::Answer, &body)), &body)
 }
 
 async fn outcome(web: &Web) -> Result<Answer, SendError> {
@@ -118,4 +120,18 @@ async fn what_is_not_the_url_of_a_watcher_is_refused_at_once() {
     let pin = WatcherPin { url: "watch.example.net".to_owned(), key: watcher_key().verifying() };
     let error = Sender::new(pin, &SenderSettings::default()).unwrap_err();
     assert_eq!(error, SenderError::Url("watch.example.net".to_owned()));
+}
+
+#[tokio::test]
+async fn a_watcher_behind_tls_must_show_a_certificate_of_a_trusted_root() {
+    let web = Web::https(|_| sealed(&watcher_key(), &answer_to(&beat(1))));
+    let pin = WatcherPin { url: format!("https://{}", web.address), key: watcher_key().verifying() };
+    let trusting = SenderSettings { extra_roots: vec![root()], ..SenderSettings::default() };
+    let answer = Sender::new(pin.clone(), &trusting).unwrap().beat(&beat(1), &node_key()).await;
+    assert_eq!(answer, Ok(answer_to(&beat(1))));
+
+    let strict = Sender::new(pin, &SenderSettings::default()).unwrap().beat(&beat(1), &node_key()).await;
+    let Err(SendError::Unreachable(why)) = strict else { panic!("{strict:?}") };
+    assert!(why.contains("UnknownIssuer"), "{why}");
+    assert_eq!(web.asked(), 1, "no beat is sent to a stranger");
 }

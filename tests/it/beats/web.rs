@@ -38,7 +38,7 @@ impl Web {
         Self::start(None, Arc::new(handler))
     }
 
-    /// With the certificate of `www.example.com`.
+    /// With a certificate for `www.example.com` and 127.0.0.1. Its key is published with these tests and guards nothing.
     pub(super) fn https(handler: impl Fn(&Asked) -> Say + Send + Sync + 'static) -> Self {
         let leaf = CertificateDer::from(&include_bytes!("leaf.der")[..]);
         let key = PrivateKeyDer::try_from(&include_bytes!("leaf-key.der")[..]).unwrap();
