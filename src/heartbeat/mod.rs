@@ -4,6 +4,7 @@
 //! watcher's. A beat is a claim: an address in it is published only after a probe has proved that the node answers
 //! there. Never opens a socket ([`send`] and [`receive`] do) and never reads a clock.
 
+pub mod proof;
 pub mod receive;
 pub mod seal;
 pub mod send;

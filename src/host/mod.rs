@@ -11,3 +11,4 @@ pub mod random;
 pub mod shutdown;
 pub mod state_file;
 pub mod time;
+pub mod tls;
