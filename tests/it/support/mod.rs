@@ -1,5 +1,7 @@
 //! What several tests need: real servers started on loopback, and waiting with a deadline.
 
+pub(crate) mod http;
+
 use std::time::{Duration, Instant};
 
 /// Asks `look` until it answers Some, at most `within`; fails with `what` and never passes without having looked.
