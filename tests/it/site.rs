@@ -1,1 +1,6 @@
-//! Placeholder.
+//! The site server over real sockets, with the real loader process and real files.
+
+mod faults;
+mod guards;
+mod parity;
+mod rig;

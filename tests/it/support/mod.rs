@@ -5,6 +5,7 @@ pub(crate) mod dns_proxy;
 pub(crate) mod knot;
 pub(crate) mod name_server;
 pub(crate) mod poller;
+pub(crate) mod http;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,152 @@
+//! Which host a request is for (RFC 9112 section 3.2): ours, a sibling of ours, or somebody else's.
+//!
+//! PURE. hyper does not look at Host, so this is the one place that does.
+
+use hyper::header::HOST;
+use hyper::{HeaderMap, Uri};
+
+/// Over what a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain HTTP.
+    Http,
+    /// HTTP over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// Its name in an address.
+    #[must_use]
+    pub const fn token(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// Whose host a request names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission<'a, 'h> {
+    /// Ours; as the client wrote it, without the port.
+    Ours(&'a str),
+    /// The one that differs from this one of ours by a leading `www.` only.
+    Sibling(&'h str),
+    /// None of ours.
+    Foreign,
+    /// None at all: missing, doubled, or no host.
+    Malformed,
+}
+
+/// Looks at the host of a request. One in the request target (absolute form, HTTP/2) wins over Host; both must be hosts.
+#[must_use]
+pub fn admit<'a, 'h>(uri: &'a Uri, headers: &'a HeaderMap, hosts: &'h [String]) -> Admission<'a, 'h> {
+    let mut named = headers.get_all(HOST).iter();
+    let (first, second) = (named.next(), named.next());
+    if second.is_some() {
+        return Admission::Malformed;
+    }
+    let header = match first.map(|value| value.to_str().ok().and_then(host_of)) {
+        Some(None) => return Admission::Malformed,
+        Some(Some(host)) => Some(host),
+        None => None,
+    };
+    let target = uri.authority().map(|authority| host_of(authority.as_str()));
+    match (target, header) {
+        (Some(Some(host)), _) | (None, Some(host)) => whose(host, hosts),
+        (Some(None), _) | (None, None) => Admission::Malformed,
+    }
+}
+
+fn whose<'a, 'h>(host: &'a str, hosts: &'h [String]) -> Admission<'a, 'h> {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    if hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host)) {
+        return Admission::Ours(host);
+    }
+    match hosts.iter().find(|ours| are_siblings(ours, host)) {
+        Some(ours) => Admission::Sibling(ours),
+        None => Admission::Foreign,
+    }
+}
+
+/// Whether one is the other with `www.` before it.
+fn are_siblings(one: &str, other: &str) -> bool {
+    without_www(one).is_some_and(|bare| bare.eq_ignore_ascii_case(other))
+        || without_www(other).is_some_and(|bare| bare.eq_ignore_ascii_case(one))
+}
+
+fn without_www(host: &str) -> Option<&str> {
+    let (label, rest) = host.split_once('.')?;
+    label.eq_ignore_ascii_case("www").then_some(rest)
+}
+
+/// The host of `host[:port]`; None when it is neither a name nor an address.
+fn host_of(authority: &str) -> Option<&str> {
+    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => {
+            address.parse::<std::net::Ipv6Addr>().ok()?;
+            (&authority[..address.len() + 2], port)
+        }
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    let port_is_one = port.is_empty()
+        || port.strip_prefix(':').is_some_and(|p| p.len() <= 5 && p.bytes().all(|b| b.is_ascii_digit()));
+    (port_is_one && (host.starts_with('[') || is_name(host))).then_some(host)
+}
+
+/// Letters, digits, dash, dot and underscore: what names in the DNS and IPv4 addresses are made of.
+fn is_name(host: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    !host.is_empty() && host.len() <= 255 && host.bytes().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn see(uri: &str, host: &[&str]) -> String {
+        let (uri, mut headers) = (uri.parse().unwrap(), HeaderMap::new());
+        for value in host {
+            headers.append(HOST, value.parse().unwrap());
+        }
+        let hosts = ["www.example.com".to_owned(), "twopir".to_owned(), "[::1]".to_owned()];
+        format!("{:?}", admit(&uri, &headers, &hosts))
+    }
+
+    #[test]
+    fn ours_in_any_case_and_with_any_port() {
+        for host in ["www.example.com", "WWW.Example.com:8080", "www.example.com.", "twopir:", "[::1]:80"] {
+            assert!(see("/", &[host]).starts_with("Ours"), "{host}");
+        }
+        assert_eq!(see("http://twopir/x", &["evil.example"]), "Ours(\"twopir\")");
+    }
+
+    #[test]
+    fn a_missing_doubled_or_invalid_host_is_malformed() {
+        for hosts in [
+            &[][..],
+            &["twopir", "twopir"],
+            &[""],
+            &["a b"],
+            &["twopir/x"],
+            &["twopir@x"],
+            &["twopir:x"],
+            &["[::1"],
+            &["[zz]"],
+            &[":80"],
+            &["twopir,twopir"],
+            &["twopir:123456"],
+        ] {
+            assert_eq!(see("/", hosts), "Malformed", "{hosts:?}");
+        }
+    }
+
+    #[test]
+    fn the_bare_name_is_a_sibling_of_www_and_others_are_foreign() {
+        assert_eq!(see("/", &["example.com"]), "Sibling(\"www.example.com\")");
+        assert_eq!(see("/", &["www.twopir"]), "Sibling(\"twopir\")");
+        for host in ["evil.example", "www.www.example.com.evil", "xwww.example.com", "192.0.2.1"] {
+            assert_eq!(see("/", &[host]), "Foreign", "{host}");
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! From the mount to a generation: one supervisor, and a loader process that does what may hang.
+//!
+//! The supervisor looks at the root through the loader, judges what it found ([`settle`]), reads what changed, and
+//! publishes generations. Never touches the mount itself, and never lets go of a generation because its source is gone.
+
+mod press;
+pub mod process;
+pub mod reader;
+pub mod settle;
+pub mod wire;
+
+use std::collections::{BTreeMap, HashSet};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use self::process::{Loaders, Silence};
+use self::settle::{Extent, Judgement, Listing, Settle};
+use self::wire::{Ask, Failure, Tell};
+use super::generation::{Content, File, Files, Generation, Stamp};
+use super::{Rules, media};
+use crate::heartbeat::SourceState;
+
+/// A look that takes longer than this is called slow.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// Where a site comes from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The directory or mount.
+    pub root: PathBuf,
+    /// What the heads are made for.
+    pub rules: Rules,
+    /// How many bytes of content may be held.
+    pub memory: u64,
+    /// Between two looks.
+    pub poll: Duration,
+}
+
+/// How a look went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadReport {
+    /// How the source stands.
+    pub state: SourceState,
+    /// What is wrong with it, in words; empty when nothing is.
+    pub why: String,
+}
+
+/// The generation that is served; None until there is one.
+pub type Current = Option<Arc<Generation>>;
+
+/// Looks, reads and publishes until it is stopped.
+#[derive(Debug)]
+pub struct Supervisor {
+    source: Source,
+    loaders: Loaders,
+    settle: Settle,
+    /// What the current generation is made of.
+    held: Files,
+    /// What was read for a generation that did not come about, so that it is not read again.
+    spare: Files,
+    /// Of the listing that is held, while all of it is.
+    fingerprint: Option<[u8; 32]>,
+    pressing: Option<press::Pressing>,
+    current: watch::Sender<Current>,
+}
+
+impl Supervisor {
+    /// Reads `source` through loaders started from `program`, and publishes on `current`.
+    #[must_use]
+    pub fn new(source: Source, program: PathBuf, current: watch::Sender<Current>) -> Self {
+        Self {
+            settle: Settle::new(source.poll),
+            loaders: Loaders::of(program),
+            held: Files::new(),
+            spare: Files::new(),
+            fingerprint: None,
+            pressing: None,
+            source,
+            current,
+        }
+    }
+
+    /// Looks every `poll`, tells `report` how each look went, and ends when `stop` says true.
+    pub async fn run(mut self, mut report: impl FnMut(LoadReport), mut stop: watch::Receiver<bool>) {
+        let work = async {
+            loop {
+                self.look(&mut report).await;
+                self.press().await;
+            }
+        };
+        tokio::select! {
+            () = work => {}
+            // An error: whoever could stop us is gone, and so should we be.
+            _ = stop.wait_for(|stopped| *stopped) => {}
+        }
+    }
+
+    /// One look; a slow one is reported before it has ended.
+    async fn look(&mut self, report: &mut impl FnMut(LoadReport)) {
+        let (outcome, slow) = {
+            let look = self.look_once();
+            tokio::pin!(look);
+            match timeout(SLOW, &mut look).await {
+                Ok(outcome) => (outcome, false),
+                Err(_) => {
+                    report(LoadReport { state: SourceState::Slow, why: slow_words() });
+                    (look.await, true)
+                }
+            }
+        };
+        report(match outcome {
+            Ok(()) if slow => LoadReport { state: SourceState::Slow, why: slow_words() },
+            Ok(()) => LoadReport { state: SourceState::Ok, why: String::new() },
+            Err(trouble) => trouble.report(&self.source),
+        });
+    }
+
+    async fn look_once(&mut self) -> Result<(), Trouble> {
+        let listing = match self.list().await? {
+            Looked::Same(sentinel) => {
+                self.settle.same(sentinel);
+                return Ok(());
+            }
+            Looked::Listed(listing) => listing,
+        };
+        match self.settle.judge(&listing, &self.held) {
+            Judgement::Keep => {
+                self.fingerprint = Some(listing.fingerprint);
+                Ok(())
+            }
+            Judgement::Wait => Ok(()),
+            Judgement::Wrong(why) => Err(Trouble::Wrong(why)),
+            Judgement::Take { files, unsettled } => self.take(&listing, &files, unsettled).await,
+        }
+    }
+
+    /// What is there.
+    async fn list(&mut self) -> Result<Looked, Trouble> {
+        let settled = self.fingerprint.is_some();
+        self.loaders
+            .ask(&Ask::Look {
+                root: self.source.root.as_os_str().as_bytes().to_vec(),
+                sentinel: self.settle.sentinel().filter(|_| settled),
+                known: self.fingerprint,
+            })
+            .await?;
+        let mut listing = Listing::default();
+        loop {
+            match self.loaders.next().await? {
+                Tell::Root { file_system, sentinel } => {
+                    (listing.file_system, listing.sentinel) = (file_system, sentinel);
+                }
+                Tell::Listed { name, stamp } => {
+                    if let Ok(name) = String::from_utf8(name) {
+                        listing.files.insert(name.into(), stamp);
+                    }
+                }
+                Tell::End { fingerprint, skipped } => {
+                    (listing.fingerprint, listing.skipped) = (fingerprint, skipped);
+                    return Ok(Looked::Listed(listing));
+                }
+                Tell::Same => return Ok(Looked::Same(listing.sentinel)),
+                Tell::Failed { kind, text } => return Err(Trouble::Failed(kind, text)),
+                Tell::Alive | Tell::Chunk(_) | Tell::Done { .. } => return Err(self.out_of_turn()),
+            }
+        }
+    }
+
+    /// Reads what is new and publishes it with what is held.
+    async fn take(
+        &mut self,
+        listing: &Listing,
+        files: &BTreeMap<Box<str>, Stamp>,
+        mut unsettled: Vec<Box<str>>,
+    ) -> Result<(), Trouble> {
+        let left = beyond(files, self.source.memory);
+        let mut taken = Files::new();
+        for (name, stamp) in files {
+            let file = match self.known(name, *stamp, &left) {
+                Some(file) => file,
+                None => match self.read(name, *stamp).await? {
+                    Reading::File(file) => file,
+                    Reading::Restless => {
+                        unsettled.push(name.clone());
+                        continue;
+                    }
+                    Reading::Refused => continue,
+                },
+            };
+            taken.insert(name.clone(), file);
+        }
+        let extent = if unsettled.is_empty() { Extent::Whole } else { Extent::Part };
+        if extent == Extent::Part && listing.sentinel.is_some() && !self.held.is_empty() {
+            // A publisher vouches for the whole; part of it is not published.
+            return Ok(());
+        }
+        for name in unsettled {
+            if let Some(file) = self.held.get(&name) {
+                taken.insert(name, Arc::clone(file));
+            }
+        }
+        self.settle.took(listing, extent);
+        self.fingerprint = (extent == Extent::Whole).then_some(listing.fingerprint);
+        self.spare.clear();
+        self.publish(taken);
+        Ok(())
+    }
+
+    /// A file that need not be read: held already, or too much for the memory.
+    fn known(&self, name: &str, stamp: Stamp, left: &HashSet<&str>) -> Option<Arc<File>> {
+        if left.contains(name) {
+            return Some(Arc::new(File::left(stamp)));
+        }
+        let is_it = |file: &&Arc<File>| file.stamp == stamp && matches!(file.content, Content::Held { .. });
+        let found = self.held.get(name).filter(is_it).or_else(|| self.spare.get(name).filter(is_it));
+        found.cloned()
+    }
+
+    async fn read(&mut self, name: &str, listed: Stamp) -> Result<Reading, Trouble> {
+        self.loaders.ask(&Ask::Read { name: name.as_bytes().to_vec() }).await?;
+        let mut content = BytesMut::new();
+        let (before, after) = loop {
+            match self.loaders.next().await? {
+                Tell::Chunk(bytes) => content.extend_from_slice(&bytes),
+                Tell::Done { before, after } => break (before, after),
+                Tell::Failed { kind: Failure::Missing, .. } => return Ok(Reading::Restless),
+                Tell::Failed { kind: Failure::Refused, .. } => return Ok(Reading::Refused),
+                Tell::Failed { kind, text } => return Err(Trouble::Failed(kind, text)),
+                Tell::Alive | Tell::Root { .. } | Tell::Listed { .. } | Tell::Same | Tell::End { .. } => {
+                    return Err(self.out_of_turn());
+                }
+            }
+        };
+        if before != listed || after != listed || content.len() as u64 != listed.size {
+            return Ok(Reading::Restless);
+        }
+        let file = Arc::new(self.file(name, listed, content.freeze()));
+        self.spare.insert(name.into(), Arc::clone(&file));
+        Ok(Reading::File(file))
+    }
+
+    /// A file that was read; what was made of the same content before is kept.
+    fn file(&self, name: &str, stamp: Stamp, content: Bytes) -> File {
+        let mut file = File::held(stamp, content);
+        match self.held.get(name).map(|held| (held.digest, &held.content)) {
+            Some((digest, content @ Content::Held { .. })) if digest == file.digest => {
+                file.content = content.clone()
+            }
+            _ if !media::shrinks(name) => file.leave_as_it_is(),
+            _ => {}
+        }
+        file
+    }
+
+    fn publish(&mut self, files: Files) {
+        let previous = self.current.borrow().clone();
+        let next = Generation::build(&files, self.source.rules, previous.as_deref());
+        let changed = previous.is_none_or(|previous| previous.digest() != next.digest());
+        self.held = files;
+        if changed {
+            tracing::info!(generation = %next.digest(), files = next.files(), bytes = next.bytes(), "new generation");
+            self.current.send_replace(Some(Arc::new(next)));
+        }
+    }
+
+    /// Waits for the next look; compresses what has not been compressed meanwhile, without holding a look up.
+    async fn press(&mut self) {
+        let rest = tokio::time::sleep(self.source.poll);
+        let pressing = self.pressing.take().or_else(|| press::Pressing::start(&self.held));
+        let Some(mut pressing) = pressing else { return rest.await };
+        tokio::pin!(rest);
+        tokio::select! {
+            () = &mut rest => self.pressing = Some(pressing),
+            pressed = pressing.done() => {
+                self.take_pressed(pressed);
+                rest.await;
+            }
+        }
+    }
+
+    /// Publishes the current generation again, with the compressed forms, as far as the memory holds them.
+    fn take_pressed(&mut self, pressed: Vec<press::Pressed>) {
+        let mut room = self.source.memory.saturating_sub(press::in_memory(&self.held));
+        for one in pressed {
+            if let Some(file) = self.held.get_mut(&one.name).filter(|file| file.digest == one.digest) {
+                *file = Arc::new(one.onto(file, &mut room));
+            }
+        }
+        let previous = self.current.borrow().clone();
+        let next = Generation::build(&self.held, self.source.rules, previous.as_deref());
+        self.current.send_replace(Some(Arc::new(next)));
+    }
+
+    /// A loader that answers something else than it was asked is replaced.
+    fn out_of_turn(&mut self) -> Trouble {
+        self.loaders.abandon();
+        Trouble::Silence(Silence::Ended(std::io::Error::other("an answer out of turn")))
+    }
+}
+
+/// What came of a look.
+enum Looked {
+    /// The files that are held, and the generation file like this.
+    Same(Option<Stamp>),
+    Listed(Listing),
+}
+
+/// What came of reading a file.
+enum Reading {
+    File(Arc<File>),
+    /// It is being written, or is gone since it was listed.
+    Restless,
+    /// It may not be read, or is no regular file any more.
+    Refused,
+}
+
+/// The largest files, those without which the rest fits into `memory`.
+fn beyond(files: &BTreeMap<Box<str>, Stamp>, memory: u64) -> HashSet<&str> {
+    let mut by_size: Vec<_> = files.iter().map(|(name, stamp)| (stamp.size, name.as_ref())).collect();
+    by_size.sort_unstable();
+    let mut sum = 0_u64;
+    let fits = |(size, _): &(u64, &str)| {
+        sum = sum.saturating_add(*size);
+        sum <= memory
+    };
+    by_size.into_iter().skip_while(fits).map(|(_, name)| name).collect()
+}
+
+/// Why a look brought nothing.
+#[derive(Debug)]
+enum Trouble {
+    Silence(Silence),
+    Failed(Failure, String),
+    Wrong(&'static str),
+}
+
+impl From<Silence> for Trouble {
+    fn from(silence: Silence) -> Self {
+        Self::Silence(silence)
+    }
+}
+
+impl Trouble {
+    /// What it says of the source.
+    fn report(&self, source: &Source) -> LoadReport {
+        let root = source.root.display();
+        let (state, why) = match self {
+            Self::Silence(silence @ (Silence::Hung | Silence::Full)) => {
+                (SourceState::Hung, silence.to_string())
+            }
+            Self::Silence(silence @ Silence::Ended(_)) => (SourceState::Gone, silence.to_string()),
+            Self::Wrong(why) => (SourceState::Wrong, (*why).to_owned()),
+            Self::Failed(Failure::TooMany, text) => (SourceState::Wrong, text.clone()),
+            Self::Failed(Failure::Missing, text) => {
+                (SourceState::Gone, format!("{text}; create the directory, or mount it"))
+            }
+            Self::Failed(Failure::Refused, text) => {
+                (SourceState::Gone, format!("{text}; let the user that hearth runs as read it"))
+            }
+            Self::Failed(Failure::Unreachable, text) => {
+                (SourceState::Gone, format!("{text}; check the mount"))
+            }
+        };
+        LoadReport { state, why: format!("{root}: {why}") }
+    }
+}
+
+fn slow_words() -> String {
+    format!("a look takes longer than {} s", SLOW.as_secs())
+}

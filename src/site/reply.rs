@@ -1,0 +1,307 @@
+//! What a visitor is answered: a request and the current generation in, an answer out.
+//!
+//! PURE. Never waits, never looks anywhere but into the generation it is given.
+
+use bytes::Bytes;
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, EXPIRES,
+    HeaderValue, RANGE,
+};
+use hyper::{HeaderMap, Method, StatusCode, Uri};
+
+use super::Rules;
+use super::condition::{self, Validators};
+use super::generation::{Entry, Generation, Representation};
+use super::host::{self, Admission, Scheme};
+use super::negotiate::Accepted;
+use super::page;
+use super::path::{self, Ending, Refusal, SitePath};
+use super::range::{self, Wanted};
+
+/// A request, as far as a static site looks at it.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// How.
+    pub method: &'a Method,
+    /// What for.
+    pub uri: &'a Uri,
+    /// With which headers.
+    pub headers: &'a HeaderMap,
+    /// Over what.
+    pub scheme: Scheme,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers, without `Date`, which the server adds.
+    pub headers: HeaderMap,
+    /// What follows the head.
+    pub body: Body,
+}
+
+/// What follows a head. More kinds come with content that is not held in memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Body {
+    /// Nothing.
+    #[default]
+    Empty,
+    /// These bytes.
+    Held(Bytes),
+    /// These pieces, one after the other.
+    Pieces(Vec<Bytes>),
+}
+
+impl Reply {
+    /// An answer with a short text: what `/.well-known/hearth/` says.
+    #[must_use]
+    pub fn text(status: StatusCode, text: impl Into<Bytes>) -> Self {
+        let headers = HeaderMap::from_iter([
+            (CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
+            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        ]);
+        Self { status, headers, body: Body::Held(text.into()) }
+    }
+
+    /// The same head without what follows it, which HEAD asks for (RFC 9110 section 9.3.2).
+    #[must_use]
+    pub fn without_body(mut self) -> Self {
+        let length = match &self.body {
+            Body::Empty => return self,
+            Body::Held(bytes) => bytes.len(),
+            Body::Pieces(pieces) => pieces.iter().map(Bytes::len).sum(),
+        };
+        self.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        self.body = Body::Empty;
+        self
+    }
+}
+
+/// Whether the request is for one of our hosts, and said so properly; otherwise the answer that it gets.
+///
+/// # Errors
+/// 400 for a Host that is missing, doubled or no host (RFC 9112 section 3.2), 421 for a foreign one (RFC 9110 section
+/// 7.4), 301 for the `www` or bare sibling of ours under the rules of GitHub Pages.
+pub fn admit<'a>(question: Question<'a>, hosts: &[String], rules: Rules) -> Result<&'a str, Box<Reply>> {
+    match host::admit(question.uri, question.headers, hosts) {
+        Admission::Ours(host) => Ok(host),
+        Admission::Malformed => Err(Box::new(page::bad_request())),
+        Admission::Sibling(ours) if rules == Rules::GithubPages => Err(Box::new(to_sibling(question, ours))),
+        Admission::Sibling(_) | Admission::Foreign => Err(Box::new(page::misdirected())),
+    }
+}
+
+/// The answer of a site to a request that was admitted. `expires` is the HTTP date ten minutes from now.
+#[must_use]
+pub fn answer(question: Question<'_>, site: Option<&Generation>, expires: &HeaderValue) -> Reply {
+    let reply = if *question.method == Method::GET || *question.method == Method::HEAD {
+        found(question, site, expires)
+    } else {
+        page::method_not_allowed()
+    };
+    if *question.method == Method::HEAD { reply.without_body() } else { reply }
+}
+
+fn found(question: Question<'_>, site: Option<&Generation>, expires: &HeaderValue) -> Reply {
+    let path = match path::resolve(target(question.uri).as_bytes()) {
+        Ok(path) => path,
+        Err(Refusal::Malformed) => return page::bad_request(),
+        Err(Refusal::Hidden) => return site.map_or_else(page::unavailable, |s| missing(question, s)),
+    };
+    let Some(site) = site else { return page::unavailable() };
+    match look_up(site, &path) {
+        Found::File(entry) => file(question, entry, expires),
+        Found::Directory => to_directory(question.uri, &path, site.rules(), expires),
+        Found::Nothing => missing(question, site),
+    }
+}
+
+/// What a request asks for, query included.
+fn target(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("", |target| target.as_str())
+}
+
+/// What there is at a path.
+enum Found<'a> {
+    File(&'a Entry),
+    Directory,
+    Nothing,
+}
+
+fn look_up<'a>(site: &'a Generation, path: &SitePath<'_>) -> Found<'a> {
+    let name = path.name.as_ref();
+    let found = match path.ending {
+        Ending::Slash => index_of(site, name),
+        Ending::Name => file_or_directory(site, name),
+    };
+    // try_files $uri $uri/ /index.html: the home page, with status 200.
+    if matches!(found, Found::Nothing) && site.rules() == Rules::Spa && !is_bare_directory(site, path) {
+        return site.file("index.html").map_or(Found::Nothing, Found::File);
+    }
+    found
+}
+
+/// `/folder/`: its index.
+fn index_of<'a>(site: &'a Generation, name: &str) -> Found<'a> {
+    let index =
+        if name.is_empty() { site.file("index.html") } else { site.file(&format!("{name}/index.html")) };
+    index.map_or(Found::Nothing, Found::File)
+}
+
+/// `/name`: the file; on GitHub Pages then `name.html`, which wins over a directory; then the directory.
+fn file_or_directory<'a>(site: &'a Generation, name: &str) -> Found<'a> {
+    let page = || match site.rules() {
+        Rules::GithubPages => site.file(&format!("{name}.html")),
+        Rules::Spa | Rules::Files => None,
+    };
+    match site.file(name).or_else(page) {
+        Some(entry) => Found::File(entry),
+        None if site.is_directory(name) => Found::Directory,
+        None => Found::Nothing,
+    }
+}
+
+/// A directory without an index, for which nginx has no page.
+fn is_bare_directory(site: &Generation, path: &SitePath<'_>) -> bool {
+    path.ending == Ending::Slash && !path.name.is_empty() && site.is_directory(&path.name)
+}
+
+/// A file: 304, a part of it, or the whole in the encoding that the client likes best.
+fn file(question: Question<'_>, entry: &Entry, expires: &HeaderValue) -> Reply {
+    let whole = match question.headers.get(RANGE) {
+        // Only GET has ranges (RFC 9110 section 14.2), and they are of the file as it is.
+        Some(_) if *question.method == Method::GET => entry.identity(),
+        _ => entry.best(&Accepted::read(question.headers)),
+    };
+    let Some(whole) = whole else { return page::unavailable() };
+    let validators = Validators { etag: &whole.etag, modified: entry.modified };
+    let headers = whole.head(entry, expires);
+    if condition::is_held(question.headers, validators) {
+        return not_modified(headers);
+    }
+    match question.headers.get(RANGE) {
+        Some(range)
+            if *question.method == Method::GET && condition::range_holds(question.headers, validators) =>
+        {
+            parts(range, entry, whole, headers)
+        }
+        _ => Reply { status: StatusCode::OK, headers, body: Body::Held(whole.body.clone()) },
+    }
+}
+
+/// 304 has the head of the 200 without what describes a body (RFC 9110 section 15.4.5).
+fn not_modified(mut headers: HeaderMap) -> Reply {
+    headers.remove(CONTENT_LENGTH);
+    headers.remove(CONTENT_TYPE);
+    headers.remove(hyper::header::CONTENT_ENCODING);
+    Reply { status: StatusCode::NOT_MODIFIED, headers, body: Body::Empty }
+}
+
+/// 206, 416, or the whole after all.
+fn parts(range: &HeaderValue, entry: &Entry, whole: &Representation, mut headers: HeaderMap) -> Reply {
+    let size = whole.body.len() as u64;
+    match range::wanted(range.as_bytes(), size) {
+        Wanted::Whole => Reply { status: StatusCode::OK, headers, body: Body::Held(whole.body.clone()) },
+        Wanted::Unsatisfiable => page::range_not_satisfiable(size),
+        Wanted::Parts(parts) => {
+            let body = match parts.as_slice() {
+                [part] => {
+                    headers.insert(CONTENT_RANGE, content_range(part, size));
+                    Body::Held(slice(&whole.body, part))
+                }
+                several => multipart(entry, whole, several, &mut headers),
+            };
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length(&body)));
+            Reply { status: StatusCode::PARTIAL_CONTENT, headers, body }
+        }
+    }
+}
+
+/// Several parts as `multipart/byteranges` (RFC 9110 section 14.6). The boundary is of the digest: no file holds its own.
+fn multipart(
+    entry: &Entry,
+    whole: &Representation,
+    parts: &[std::ops::Range<u64>],
+    headers: &mut HeaderMap,
+) -> Body {
+    let boundary = entry.digest.to_string();
+    let multipart = HeaderValue::try_from(format!("multipart/byteranges; boundary={boundary}"));
+    let inner = headers.insert(CONTENT_TYPE, multipart.expect("a hex boundary is visible ASCII"));
+    let inner = inner.as_ref().and_then(|t| t.to_str().ok()).unwrap_or("application/octet-stream").to_owned();
+    let size = whole.body.len() as u64;
+    let mut pieces = Vec::with_capacity(parts.len() * 2 + 1);
+    for part in parts {
+        let (first, last) = (part.start, part.end - 1);
+        let head = format!(
+            "\r\n--{boundary}\r\nContent-Type: {inner}\r\nContent-Range: bytes {first}-{last}/{size}\r\n\r\n"
+        );
+        pieces.push(Bytes::from(head));
+        pieces.push(slice(&whole.body, part));
+    }
+    pieces.push(Bytes::from(format!("\r\n--{boundary}--\r\n")));
+    Body::Pieces(pieces)
+}
+
+fn length(body: &Body) -> usize {
+    match body {
+        Body::Empty => 0,
+        Body::Held(bytes) => bytes.len(),
+        Body::Pieces(pieces) => pieces.iter().map(Bytes::len).sum(),
+    }
+}
+
+/// A part of a body that is in memory, so that its ends fit.
+fn slice(body: &Bytes, part: &std::ops::Range<u64>) -> Bytes {
+    let at = |place: u64| usize::try_from(place).unwrap_or(usize::MAX).min(body.len());
+    body.slice(at(part.start)..at(part.end))
+}
+
+fn content_range(part: &std::ops::Range<u64>, size: u64) -> HeaderValue {
+    let text = format!("bytes {}-{}/{size}", part.start, part.end - 1);
+    HeaderValue::try_from(text).expect("digits are visible ASCII")
+}
+
+/// 404: the site's own page where it has one.
+fn missing(question: Question<'_>, site: &Generation) -> Reply {
+    let own = site.not_found();
+    let Some((entry, whole)) = own.and_then(|e| Some((e, e.best(&Accepted::read(question.headers))?))) else {
+        return page::not_found(site.rules());
+    };
+    let headers = whole.head(entry, &HeaderValue::from_static(""));
+    Reply { status: StatusCode::NOT_FOUND, headers, body: Body::Held(whole.body.clone()) }
+}
+
+/// 301 to the same path with a slash: a path alone, never with scheme or host.
+fn to_directory(uri: &Uri, path: &SitePath<'_>, rules: Rules, expires: &HeaderValue) -> Reply {
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let location = HeaderValue::try_from(path.as_directory() + &query);
+    let location = location.or_else(|_| HeaderValue::try_from(path.as_directory()));
+    let mut reply = page::moved(location.expect("an escaped path is visible ASCII"), rules);
+    if rules == Rules::GithubPages {
+        reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=600"));
+        reply.headers.insert(EXPIRES, expires.clone());
+    }
+    reply
+}
+
+/// 301 from `example.com` to `www.example.com`, or back: the path is kept.
+fn to_sibling(question: Question<'_>, ours: &str) -> Reply {
+    let location = format!("{}://{ours}{}", question.scheme.token(), target(question.uri));
+    HeaderValue::try_from(location)
+        .map_or_else(|_| page::bad_request(), |location| page::moved(location, Rules::GithubPages))
+}
+
+/// The headers that a 405 needs and a 404 of GitHub Pages has.
+pub(super) fn allow(headers: &mut HeaderMap) {
+    headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+}
+
+/// What GitHub Pages lets any origin read.
+pub(super) fn any_origin(headers: &mut HeaderMap) {
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+}
+
+#[cfg(test)]
+mod tests;
