@@ -38,7 +38,11 @@ fn explain(help_or_mistake: &clap::Error) -> ExitCode {
 
 #[expect(clippy::print_stderr, reason = "the last words of the process are for whoever started it")]
 fn report(error: &anyhow::Error) -> ExitCode {
+    if let Some(errors) = error.downcast_ref::<ConfigErrors>() {
+        // Each begins with file:line:column, which editors jump to.
+        eprintln!("{errors}");
+        return ExitCode::from(WRONG_INPUT);
+    }
     eprintln!("hearth: {error:#}");
-    let code = if error.is::<ConfigErrors>() { WRONG_INPUT } else { FAILED };
-    ExitCode::from(code)
+    ExitCode::from(FAILED)
 }

@@ -130,7 +130,7 @@ impl Page<'_> {
         self.text("root", site.root.display());
         self.bare("rules", word(&site.rules));
         self.list("listen", &site.listen);
-        self.text("memory", format_args!("{}B", site.memory));
+        self.text("memory", size(site.memory));
         if let Some(keep) = &site.keep {
             self.text("keep", keep.display());
         }
@@ -290,9 +290,17 @@ fn ttl(ttl: Ttl) -> String {
 fn time(span: Duration) -> String {
     let millis = span.as_millis();
     let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)];
-    let fits = units.into_iter().find(|(_, factor)| millis > 0 && millis % factor == 0);
+    let fits = units.into_iter().find(|(_, factor)| millis > 0 && millis.is_multiple_of(*factor));
     let (unit, factor) = fits.unwrap_or(("ms", 1));
     format!("{}{unit}", millis / factor)
+}
+
+/// A number of bytes in its largest whole unit: `64MiB`.
+fn size(bytes: u64) -> String {
+    let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    let (unit, factor) =
+        units.into_iter().find(|(_, factor)| bytes.is_multiple_of(*factor)).unwrap_or(("B", 1));
+    format!("{}{unit}", bytes / factor)
 }
 
 #[cfg(test)]

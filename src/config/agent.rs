@@ -7,10 +7,11 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::echoes::default_sources;
+use super::endpoint::WebUrl;
 use super::file::{Address, AddressSource, Heartbeat, Leds, Node, Record, Site, SourceKind};
 use super::provider::{Providers, check_reference};
 use super::reading::Reading;
-use super::value::{At, WebUrl};
+use super::value::At;
 use super::{AgentConfig, RecordSettings};
 use crate::address::{AddressSettings, Family, SourceSettings};
 use crate::dns::Ttl;

@@ -6,6 +6,8 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::stars::starred;
+
 /// Everything that is wrong with a configuration. There is at least one problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<Problem>);
@@ -158,66 +160,15 @@ fn floor(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0)
 }
 
-/// `line` with every value starred out that is a secret by its key or by its look. Its length stays.
-///
-/// A line is quoted because something on it is wrong, so nothing can be taken from its structure: a secret may stand
-/// under a mistyped key, or in a string that is never closed.
-fn starred(line: &str) -> String {
-    let mut chars: Vec<char> = line.chars().collect();
-    for range in secret_values(&chars).into_iter().chain(secret_looks(&chars)) {
-        chars[range].fill('*');
-    }
-    chars.into_iter().collect()
-}
-
-/// What stands in quotes after `key =`, `secret =`, `token =` or `password =`.
-fn secret_values(line: &[char]) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(open) = (at..line.len()).find(|i| matches!(line[*i], '"' | '\'')) {
-        let close = (open + 1..line.len()).find(|i| line[*i] == line[open]).unwrap_or(line.len());
-        let before: String = line[..open].iter().collect();
-        let key = before.trim_end().strip_suffix('=').map(str::trim_end).unwrap_or("");
-        let key = key.rsplit(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_'))).next().unwrap_or("");
-        if matches!(key, "key" | "secret" | "token" | "password") {
-            found.push(open + 1..close);
-        }
-        at = close + 1;
-    }
-    found
-}
-
-/// Long words of the alphabets that keys are written in: base64 with all of upper case, lower case and digits, or
-/// hex. Public keys are left alone.
-fn secret_looks(line: &[char]) -> Vec<Range<usize>> {
-    let of_key = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_');
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(start) = (at..line.len()).find(|i| of_key(&line[*i])) {
-        let end = (start..line.len()).find(|i| !of_key(&line[*i])).unwrap_or(line.len());
-        let word = &line[start..end];
-        let public = line[..start].ends_with(&['e', 'd', '2', '5', '5', '1', '9', ':']);
-        if !public && looks_secret(word) {
-            found.push(start..end);
-        }
-        at = end + 1;
-    }
-    found
-}
-
-fn looks_secret(word: &[char]) -> bool {
-    let any = |test: fn(&char) -> bool| word.iter().any(test);
-    let hex = word.len() >= 32 && word.iter().all(char::is_ascii_hexdigit);
-    let mixed = any(char::is_ascii_uppercase) && any(char::is_ascii_lowercase) && any(char::is_ascii_digit);
-    hex || (word.len() >= 20 && mixed && word[0] != '/')
-}
-
 /// "did you mean …?", when one of `known` is near to `word`.
 pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let near = known.into_iter().map(|k| (strsim::jaro_winkler(&word.to_lowercase(), k), k));
     let (score, best) = near.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (score > 0.8).then(|| format!("did you mean `{best}`?"))
 }
+
+/// A list that is told as a whole, beside the guess.
+const SHORT_LIST: usize = 3;
 
 /// What the parser says, in our words.
 pub(super) fn of_parser(source: &Source<'_>, error: &toml::de::Error) -> Problem {
@@ -226,7 +177,7 @@ pub(super) fn of_parser(source: &Source<'_>, error: &toml::de::Error) -> Problem
     source.problem(&span, message).maybe_hint(hint)
 }
 
-/// serde's messages, reworded. Its `invalid type` quotes the value, which may be a secret: it is left out.
+/// serde's messages, reworded. They quote a value of the wrong type, which may be a secret: it is left out.
 fn in_our_words(message: &str) -> (String, Option<String>) {
     if let Some(rest) = message.strip_prefix("unknown field ") {
         return unknown("key", rest);
@@ -235,21 +186,18 @@ fn in_our_words(message: &str) -> (String, Option<String>) {
         return unknown("value", rest);
     }
     if let Some(rest) = message.strip_prefix("missing field ") {
-        return (format!("the key {rest} is missing"), None);
+        return (format!("the key {rest} is missing"), Some("add it to this table".to_owned()));
     }
     if let Some(rest) = message.strip_prefix("invalid type: ").or(message.strip_prefix("invalid value: "))
-        && let Some((found, wanted)) = rest.split_once(", expected ").map(|_| split_last(rest, ", expected "))
+        && let Some((found, wanted)) = rest.rsplit_once(", expected ")
     {
-        return (format!("{} is wanted here, not {}", wanted_in_words(wanted), found_in_words(found)), None);
+        let (wanted, found) = (wanted_in_words(wanted), found_in_words(found));
+        return (format!("wanted here: {wanted}; found: {found}"), None);
     }
     match message {
-        "wanted string or table" => ("a word in quotes is wanted here".to_owned(), None),
+        "wanted string or table" => ("wanted here: a word in quotes".to_owned(), None),
         other => (other.trim_end().replace('\n', ", "), None),
     }
-}
-
-fn split_last<'a>(text: &'a str, at: &str) -> (&'a str, &'a str) {
-    text.rsplit_once(at).unwrap_or((text, ""))
 }
 
 /// "`x`, expected one of `a`, `b`": every second piece between backticks is a word.
@@ -257,7 +205,11 @@ fn unknown(what: &str, rest: &str) -> (String, Option<String>) {
     let words: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
     let (word, known) = words.split_first().map_or(("", &[][..]), |(word, known)| (*word, known));
     let list = known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
-    let hint = did_you_mean(word, known.iter().copied()).unwrap_or_else(|| format!("known here: {list}"));
+    let hint = match did_you_mean(word, known.iter().copied()) {
+        Some(guess) if known.len() <= SHORT_LIST && known.len() > 1 => format!("{guess} known here: {list}"),
+        Some(guess) => guess,
+        None => format!("known here: {list}"),
+    };
     (format!("unknown {what} `{word}`"), Some(hint))
 }
 
@@ -267,8 +219,8 @@ fn found_in_words(found: &str) -> String {
         "string" => "a text".to_owned(),
         "sequence" => "a list".to_owned(),
         "map" => "a table".to_owned(),
-        "integer" | "boolean" => found.replacen(kind, "", 1).trim().to_owned(),
-        "floating" => found.replacen("floating point", "", 1).trim().to_owned(),
+        "integer" | "floating" => "a number".to_owned(),
+        "boolean" => "true or false".to_owned(),
         _ => found.to_owned(),
     }
 }
@@ -278,6 +230,7 @@ fn wanted_in_words(wanted: &str) -> &str {
         "a string" => "a text in quotes",
         "a sequence" => "a list in [ ]",
         "a map" => "a table",
+        "path string" => "a path in quotes",
         "u16" => "a whole number from 0 to 65535",
         "a nonzero u32" => "a whole number from 1 up",
         "f64" => "a number",
@@ -288,26 +241,6 @@ fn wanted_in_words(wanted: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_quoted_line_hides_secrets_and_keeps_its_length() {
-        let table = [
-            (r#"key = "hunter2""#, r#"key = "*******""#),
-            (r#"key = { secret = 'abc' }"#, r#"key = { secret = '***' }"#),
-            (r#"public-key = "ed25519:AbcdefghijKLMNOP0123456789=""#, ""),
-            (r#"scret = "AbcdefghijKLMNOP0123456789=""#, r#"scret = "***************************""#),
-            (
-                r#"kye = "hearth-key-1:AbcdefghijKLMNOP0123456789="#,
-                r#"kye = "hearth-key-1:***************************"#,
-            ),
-            (r#"x = 0123456789abcdef0123456789abcdef"#, r#"x = ********************************"#),
-            (r#"root = "/mnt/gluster1/www/Some/Where/Else""#, ""),
-            (r#"token = "never closed"#, r#"token = "************"#),
-        ];
-        for (line, wanted) in table {
-            assert_eq!(starred(line), if wanted.is_empty() { line } else { wanted });
-        }
-    }
 
     #[test]
     fn a_place_is_right_in_lines_with_wide_characters_and_at_the_end() {
@@ -321,6 +254,6 @@ mod tests {
     #[test]
     fn a_wrong_type_is_told_without_the_value() {
         let (message, _) = in_our_words("invalid type: string \"hunter2, expected x\", expected a sequence");
-        assert_eq!(message, "a list in [ ] is wanted here, not a text");
+        assert_eq!(message, "wanted here: a list in [ ]; found: a text");
     }
 }

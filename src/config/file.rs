@@ -16,8 +16,9 @@ use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use toml::Spanned;
 
+use super::endpoint::{Host, NameServer, Reference, UpdateServer, WebUrl};
 use super::secret::SecretSource;
-use super::value::{At, Host, NameServer, PagePath, Reference, Size, UpdateServer, WebUrl};
+use super::value::{At, PagePath, Size};
 use crate::address::{Family, Network};
 use crate::dns::provider::{Marks, TsigAlgorithm};
 use crate::dns::{Name, Ttl};
@@ -324,7 +325,7 @@ impl<'de> Visitor<'de> for PolicyVisitor {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "\"fast\", \"steady\" or \"calm\", or a table such as { profile = \"steady\", hard = \"75s\" },",
+            "\"fast\", \"steady\" or \"calm\", or a table such as { profile = \"steady\", hard = \"75s\" }",
         )
     }
 

@@ -7,6 +7,7 @@
 
 mod agent;
 mod echoes;
+mod endpoint;
 pub mod error;
 mod fallback;
 mod file;
@@ -14,6 +15,7 @@ mod policy;
 mod provider;
 mod reading;
 pub mod secret;
+mod stars;
 mod value;
 mod watcher;
 
@@ -233,7 +235,11 @@ pub fn check(path: &Path, secrets: Secrets) -> Result<Checked, ConfigErrors> {
     check_text(&text, path, secrets)
 }
 
-fn check_text(text: &str, file: &Path, secrets: Secrets) -> Result<Checked, ConfigErrors> {
+/// Checks the text of a configuration file, with its secrets or without.
+///
+/// # Errors
+/// As [`parse`].
+pub fn check_text(text: &str, file: &Path, secrets: Secrets) -> Result<Checked, ConfigErrors> {
     let source = Source { file, text };
     let mut reading = Reading::new(source, secrets);
     let table = DeTable::parse(text).map_err(|error| of_parser(&source, &error))?;
@@ -273,16 +279,15 @@ fn understood(reading: &mut Reading<'_>, written: File) -> Config {
         watcher::report_homeless(reading, &written.watch, &written.peer);
     }
     if nobody && reading.problems.is_empty() {
-        reading.error(
-            &(0..0),
+        reading.report_whole_file(
             "there is neither [node] nor [watcher], so there is nothing to run",
             "[node] makes an agent, [watcher] a watcher",
         );
     }
     let node = written.node.map(Spanned::into_inner);
     let agent = node.and_then(|node| agent::agent(reading, node, tables, &providers));
-    let table = written.watcher.map(Spanned::into_inner);
-    let watcher = table.and_then(|w| watcher::watcher(reading, w, written.watch, written.peer, &providers));
+    let (watch, peer) = (written.watch, written.peer);
+    let watcher = written.watcher.and_then(|w| watcher::watcher(reading, w, watch, peer, &providers));
     Config { agent, watcher, warnings: Vec::new() }
 }
 

@@ -65,7 +65,9 @@ fn rfc2136(
             span,
             format!("[provider.{name}] of the kind `rfc2136` needs `server`, `zone` and `key`"),
         );
-        reading.report(problem.hint("the README shows the lines for Knot and BIND"));
+        reading.report(problem.hint(
+            "such as server = \"ns1.example.com\", key = { name = \"hearth\", secret = { file = \"…\" } }",
+        ));
         return None;
     };
     Some(ProviderSettings::Rfc2136(Rfc2136Settings {

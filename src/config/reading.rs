@@ -48,6 +48,10 @@ impl<'a> Reading<'a> {
         self.report(problem);
     }
 
+    pub(super) fn report_whole_file(&mut self, message: &str, hint: &str) {
+        self.report(Problem::of_file(self.source.file, message).hint(hint));
+    }
+
     pub(super) fn warn(&mut self, span: &Range<usize>, message: impl Into<String>, hint: impl Into<String>) {
         let problem = self.problem(span, message).hint(hint);
         self.warnings.push(Warning(problem));

@@ -167,11 +167,15 @@ impl<'de> Visitor<'de> for SourceVisitor {
     type Value = SecretSource;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the source of a secret, such as { file = \"/path/to/it\" },")
+        f.write_str("the source of a secret, such as { file = \"/path/to/it\" }")
     }
 
     fn visit_str<E: Error>(self, _literal: &str) -> Result<SecretSource, E> {
         Err(E::custom(format!("a secret is never written here; {WRITE_THIS}")))
+    }
+
+    fn visit_i64<E: Error>(self, _literal: i64) -> Result<SecretSource, E> {
+        self.visit_str("")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SecretSource, A::Error> {

@@ -14,7 +14,7 @@ use super::provider::{Providers, check_reference, zone};
 use super::reading::Reading;
 use super::value::At;
 use super::{PeerSettings, WatchSettings, WatcherConfig};
-use crate::dns::{Name, Owner, Ttl};
+use crate::dns::{Owner, Ttl};
 use crate::failover::Shape;
 use crate::heartbeat::NodeName;
 use crate::probe::{PageCheck, Scheme};
@@ -22,12 +22,13 @@ use crate::probe::{PageCheck, Scheme};
 /// What they mean; None when that was reported.
 pub(super) fn watcher(
     reading: &mut Reading<'_>,
-    written: Watcher,
+    written: Spanned<Watcher>,
     watch: Vec<Spanned<Watch>>,
     peer: Vec<Spanned<Peer>>,
     providers: &Providers,
 ) -> Option<WatcherConfig> {
     warn_without_references(reading, &written);
+    let written = written.into_inner();
     let key = reading.signing_key("watcher.key", written.key);
     let peers = peers(reading, peer, written.name.as_ref());
     let watches = watches(reading, watch, &peers, providers);
@@ -57,12 +58,12 @@ pub(super) fn report_homeless(reading: &mut Reading<'_>, watch: &[Spanned<Watch>
     }
 }
 
-fn warn_without_references(reading: &mut Reading<'_>, written: &Watcher) {
-    if written.references.is_empty() {
+fn warn_without_references(reading: &mut Reading<'_>, written: &Spanned<Watcher>) {
+    if written.get_ref().references.is_empty() {
         let message = "without `references` the watcher cannot tell a dead site from its own dead line";
         let hint =
             "name two or three things that are always up: references = [\"https://…\", \"192.0.2.1:443\"]";
-        reading.warn(&written.key.span(), message, hint);
+        reading.warn(&written.span(), message, hint);
     }
 }
 
@@ -113,6 +114,7 @@ fn watch(
 ) -> Option<WatchSettings> {
     check_reference(reading, &written.provider, &written.site, providers);
     check_nodes(reading, &written, peers);
+    check_own_names(reading, &written, peers);
     check_lines(reading, &written);
     let shape = written.record.as_ref().map_or(Shape::default(), |shape| *shape.get_ref());
     match shape {
@@ -187,24 +189,25 @@ fn check_cname(
         reading.error(&span, message, "use record = \"address\"");
     }
     for node in written.nodes.get_ref() {
-        let Some(peer) = peers.get(&node.value) else { continue };
-        match &peer.host {
-            None => {
-                let message = format!("the peer `{}` has no `host`, which a CNAME would lead to", node.value);
-                reading.error(
-                    &node.span,
-                    message,
-                    "add host = \"…\" to its [[peer]], or use record = \"address\"",
-                );
-            }
-            Some(host) => check_loop(reading, site, host, node),
+        if peers.get(&node.value).is_some_and(|peer| peer.host.is_none()) {
+            let message = format!("the peer `{}` has no `host`, which a CNAME would lead to", node.value);
+            reading.error(
+                &node.span,
+                message,
+                "add host = \"…\" to its [[peer]], or use record = \"address\"",
+            );
         }
     }
 }
 
-fn check_loop(reading: &mut Reading<'_>, site: &At<Name>, host: &Name, node: &At<NodeName>) {
-    if *host == site.value {
-        let message = format!("`{host}` would be a CNAME to itself: it is the `host` of `{}`", node.value);
-        reading.error(&node.span, message, "give the node a name of its own");
+/// A node's own name is written by its agent, the site's by this watcher; as a CNAME it would lead to itself.
+fn check_own_names(reading: &mut Reading<'_>, written: &Watch, peers: &BTreeMap<&NodeName, &PeerSettings>) {
+    let site = &written.site.value;
+    let is_site =
+        |node: &&At<NodeName>| peers.get(&node.value).is_some_and(|p| p.host.as_ref() == Some(site));
+    for node in written.nodes.get_ref().iter().filter(is_site) {
+        let message =
+            format!("`{site}` would have two writers: it is the `host` of the peer `{}` too", node.value);
+        reading.error(&node.span, message, "give the node a name of its own, such as `pi1.…`");
     }
 }
