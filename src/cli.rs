@@ -1,1 +1,222 @@
-//! Placeholder.
+//! The command line: what can be written on it, and its help.
+//!
+//! Types only: what a command does is in [`crate::cmd`].
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Keeps a website that lives on Raspberry Pis at home reachable.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    propagate_version = true,
+    after_help = "\
+Examples:
+  hearth demo                           the whole system on this machine, nothing to set up
+  hearth key new --out /etc/hearth/node.key
+  hearth check-config                   is the configuration in order, and what does it mean?
+  hearth agent                          on each Pi
+  hearth watcher                        on a machine elsewhere
+  hearth status                         what is it doing, and why?"
+)]
+pub struct Cli {
+    /// The configuration file
+    #[arg(long, global = true, value_name = "PATH", default_value = "/etc/hearth/hearth.toml")]
+    pub config: PathBuf,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs the agent: serves the site, keeps this Pi's DNS name, beats to the watcher
+    Agent,
+    /// Runs the watcher: looks at every Pi from outside and writes the site's DNS record
+    Watcher,
+    /// Shows the whole system on this machine: no account, no root, nothing leaves loopback
+    Demo(DemoArgs),
+    /// Checks the configuration and prints what it means; mistakes come with their place and a hint
+    CheckConfig(CheckConfigArgs),
+    /// Shows what this machine is doing and why
+    Status(StatusArgs),
+    /// Shows and changes DNS records by hand
+    #[command(subcommand)]
+    Dns(DnsCommand),
+    /// Shows and overrides what the watcher decides
+    #[command(subcommand)]
+    Failover(FailoverCommand),
+    /// Makes and shows keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+/// The words of `hearth demo`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  hearth demo                               keys kill, hang and heal parts
+  hearth demo --script outage --speed 10    the story of an outage, ten times faster
+  hearth demo --script outage --plain       the same as lines of text, for a log")]
+pub struct DemoArgs {
+    /// Plays a story instead of waiting for keys
+    #[arg(long, value_enum)]
+    pub script: Option<DemoScript>,
+    /// How many times faster than a real installation
+    #[arg(long, value_name = "F", default_value_t = 10.0, value_parser = speed)]
+    pub speed: f64,
+    /// Prints lines instead of drawing on the terminal
+    #[arg(long)]
+    pub plain: bool,
+    /// Ends after this many seconds
+    #[arg(long, value_name = "N")]
+    pub seconds: Option<u64>,
+}
+
+/// The stories that the demo can play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DemoScript {
+    /// One Pi fails, then both; the fallback takes over; they come back
+    Outage,
+}
+
+/// The words of `hearth check-config`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Exit code 0: in order; warnings are on standard error. 2: not in order.
+
+Examples:
+  hearth check-config
+  hearth check-config --no-secrets --config examples/watcher.toml")]
+pub struct CheckConfigArgs {
+    /// Leaves the secrets unread, for a machine that does not have them
+    #[arg(long)]
+    pub no_secrets: bool,
+}
+
+/// The words of `hearth status`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  hearth status
+  hearth status --json
+  hearth status --socket /run/hearth/watcher.sock")]
+pub struct StatusArgs {
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The socket to ask [default: those of the configuration]
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+}
+
+/// `hearth dns …`
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum DnsCommand {
+    /// Lists the records of every name in the configuration, and whose they are
+    List,
+    /// Shows what would change; changes nothing
+    Plan,
+    /// Makes the changes that `plan` shows, and reads them back
+    Apply,
+}
+
+/// `hearth failover …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum FailoverCommand {
+    /// Shows every site: what is wanted, what is in force, and why
+    Status,
+    /// Sends visitors to the fallback, for a while
+    #[command(after_help = "\
+Example:
+  hearth failover to-fallback www.example.com --for 30m --reason \"new router\"")]
+    ToFallback(OverrideArgs),
+    /// Sends visitors to the nodes, for a while, whatever the watcher sees
+    #[command(after_help = "\
+Example:
+  hearth failover to-home www.example.com --for 1h --reason \"the probe is wrong\"")]
+    ToHome(OverrideArgs),
+    /// Ends an override: the watcher decides again
+    Auto {
+        /// The site's name
+        #[arg(value_name = "SITE")]
+        site: crate::dns::Name,
+    },
+}
+
+/// An override by hand. It always ends, and it always has a reason.
+#[derive(Args, Clone, Debug)]
+pub struct OverrideArgs {
+    /// The site's name
+    #[arg(value_name = "SITE")]
+    pub site: crate::dns::Name,
+    /// When the override ends by itself, such as 30m or 2h
+    #[arg(long = "for", value_name = "TIME", default_value = "2h", value_parser = crate::config::time_in_words)]
+    pub duration: Duration,
+    /// Why, for the journal and for whoever asks
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+/// `hearth key …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Makes a key: the private half goes to a file, the public half is printed
+    #[command(after_help = "\
+Example:
+  hearth key new --out /etc/hearth/node.key")]
+    New {
+        /// The file for the private key; it must not exist, and only its owner can read it. Without it the private
+        /// key is printed on standard output and the public one on standard error
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Prints the public half of a key file
+    Show {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+/// A factor from 1 to 1000.
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(speed) if (1.0..=1000.0).contains(&speed) => Ok(speed),
+        _ => Err("write a number from 1 to 1000".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_override_needs_a_reason_and_ends_after_two_hours_unless_told_otherwise() {
+        let parse = |words: &str| Cli::try_parse_from(words.split(' '));
+        assert!(parse("hearth failover to-fallback www.example.com").is_err());
+        let cli = parse("hearth failover to-fallback www.example.com --reason x").unwrap();
+        let Command::Failover(FailoverCommand::ToFallback(args)) = cli.command else { panic!("{cli:?}") };
+        assert_eq!(args.duration, Duration::from_secs(7200));
+        assert!(parse("hearth failover auto www.example.com").is_ok());
+    }
+
+    #[test]
+    fn the_configuration_can_be_named_before_and_after_the_command() {
+        for words in ["hearth --config x agent", "hearth agent --config x"] {
+            let cli = Cli::try_parse_from(words.split(' ')).unwrap();
+            assert_eq!(cli.config, PathBuf::from("x"));
+        }
+    }
+}

@@ -1,1 +1,265 @@
-//! Placeholder.
+//! What the configuration file means: validated, with one part for each consumer.
+//!
+//! [`load`] reads the file and the secrets that it points to, and checks that its parts fit together. What is written
+//! and what each key defaults to is in `file.rs`; every mistake is told with its place and what to write instead
+//! ([`error`]). Relative paths (secrets, `root`, `keep`, `state`, `control`) start at the directory of the file. Never
+//! opens a socket, and never says a secret.
+
+mod agent;
+mod echoes;
+mod endpoint;
+pub mod error;
+mod fallback;
+mod file;
+mod policy;
+mod provider;
+mod reading;
+pub mod secret;
+mod stars;
+mod value;
+mod watcher;
+mod whole;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::de::DeTable;
+
+pub use self::error::{ConfigErrors, Problem, Warning};
+pub use self::secret::SecretSource;
+
+use self::error::{Source, of_parser};
+use self::file::File;
+use self::reading::Reading;
+use crate::address::{AddressSettings, Family};
+use crate::dns::provider::ProviderSettings;
+use crate::dns::{Name, Owner, Ttl};
+use crate::failover::Shape;
+use crate::failover::policy::Policy;
+use crate::heartbeat::seal::{SigningKey, VerifyingKey};
+use crate::heartbeat::{BeatSettings, NodeName};
+use crate::leds::LedPreset;
+use crate::probe::PageCheck;
+use crate::site::SiteSettings;
+
+/// What one file means. At least one of the two roles is there.
+#[derive(Debug)]
+pub struct Config {
+    /// What an agent needs; None: this file runs no agent.
+    pub agent: Option<AgentConfig>,
+    /// What a watcher needs; None: this file runs no watcher.
+    pub watcher: Option<WatcherConfig>,
+    /// What is allowed and probably not meant.
+    pub warnings: Vec<Warning>,
+}
+
+/// What an agent needs.
+#[derive(Debug)]
+pub struct AgentConfig {
+    /// Who it is; also the owner of the records it writes.
+    pub node: NodeName,
+    /// What it seals its beats and proofs with.
+    pub key: SigningKey,
+    /// The directory for what it must remember.
+    pub state: PathBuf,
+    /// The socket that answers `hearth status`.
+    pub control: PathBuf,
+    /// The site it serves, if any.
+    pub site: Option<SiteSettings>,
+    /// How it finds its public address.
+    pub address: AddressSettings,
+    /// The names that it keeps pointed at itself.
+    pub records: Vec<RecordSettings>,
+    /// The providers, by the names that records use.
+    pub providers: BTreeMap<String, ProviderSettings>,
+    /// Whom it beats to, if anybody.
+    pub beats: Option<BeatSettings>,
+    /// Where its LEDs are.
+    pub leds: LedPreset,
+}
+
+/// A name that an agent keeps pointed at itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordSettings {
+    /// The name; it lies in the provider's zone.
+    pub name: Name,
+    /// The key of its provider in [`AgentConfig::providers`].
+    pub provider: String,
+    /// How long resolvers may keep it.
+    pub ttl: Ttl,
+    /// The families that are published: at least one, each of [`AddressSettings::families`].
+    pub families: Vec<Family>,
+}
+
+/// What a watcher needs.
+#[derive(Debug)]
+pub struct WatcherConfig {
+    /// The owner of the records it writes.
+    pub name: Owner,
+    /// Where it takes beats and shows its status.
+    pub listen: Vec<SocketAddr>,
+    /// The directory for what it must remember.
+    pub state: PathBuf,
+    /// The socket that answers `hearth failover`.
+    pub control: PathBuf,
+    /// What it seals its answers with.
+    pub key: SigningKey,
+    /// What is up whenever the Internet is: URLs, or `host:port`.
+    pub references: Vec<String>,
+    /// The sites it writes the record of.
+    pub watches: Vec<WatchSettings>,
+    /// The nodes that may beat to it.
+    pub peers: Vec<PeerSettings>,
+    /// The providers, by the names that watches use.
+    pub providers: BTreeMap<String, ProviderSettings>,
+}
+
+/// A site that a watcher writes the record of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchSettings {
+    /// The name that visitors use; it lies in the provider's zone.
+    pub site: Name,
+    /// The key of its provider in [`WatcherConfig::providers`].
+    pub provider: String,
+    /// What kind of record it is.
+    pub shape: Shape,
+    /// The nodes that serve it: at least one, each of [`WatcherConfig::peers`].
+    pub nodes: Vec<NodeName>,
+    /// Where visitors go when no node is up.
+    pub fallback: FallbackSettings,
+    /// How long is long enough.
+    pub policy: Policy,
+    /// How long resolvers may keep it.
+    pub ttl: Ttl,
+    /// What a visitor would ask a node for.
+    pub check: PageCheck,
+}
+
+/// Where visitors go when no node is up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FallbackSettings {
+    /// Its name; always there when the shape is [`Shape::Cname`].
+    pub name: Option<Name>,
+    /// Its addresses: at least one.
+    pub addresses: Vec<IpAddr>,
+    /// What a visitor would ask it for.
+    pub check: PageCheck,
+}
+
+/// A node that may beat to a watcher.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerSettings {
+    /// Who it is.
+    pub name: NodeName,
+    /// What its beats and proofs must be sealed with.
+    pub key: VerifyingKey,
+    /// The DNS name that it keeps; always there when a watch of the shape [`Shape::Cname`] lists it.
+    pub host: Option<Name>,
+}
+
+/// Whether the secrets that a file points to are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrets {
+    /// They are read and checked.
+    Read,
+    /// They are left alone: this machine does not have them.
+    Skip,
+}
+
+/// A secret that a file points to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretUse {
+    /// The key that points to it, such as `node.key`.
+    pub of: String,
+    /// Where it is kept; the path of a file is resolved.
+    pub from: SecretSource,
+}
+
+/// A file that was checked, to be looked at only: without its secrets, stand-ins are in their places.
+#[derive(Debug)]
+pub struct Checked {
+    config: Config,
+    uses: Vec<SecretUse>,
+    secrets: Secrets,
+}
+
+impl Checked {
+    /// What the file means.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The secrets that it points to.
+    #[must_use]
+    pub fn secret_uses(&self) -> &[SecretUse] {
+        &self.uses
+    }
+
+    /// Whether they were read.
+    #[must_use]
+    pub fn secrets(&self) -> Secrets {
+        self.secrets
+    }
+}
+
+/// Reads a configuration file and the secrets that it points to.
+///
+/// # Errors
+/// When the file or a secret cannot be read, and with everything that is wrong with it.
+pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
+    check(path, Secrets::Read).map(|checked| checked.config)
+}
+
+/// The same from the text of a file; `file` is its name in errors, and relative paths start at its directory.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigErrors> {
+    check_text(text, file, Secrets::Read).map(|checked| checked.config)
+}
+
+/// Checks a configuration file, with its secrets or without.
+///
+/// # Errors
+/// As [`load`].
+pub fn check(path: &Path, secrets: Secrets) -> Result<Checked, ConfigErrors> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Problem::of_file(path, format!("the configuration cannot be read: {error}"))
+            .hint("write one, or say where it is with --config PATH")
+    })?;
+    check_text(&text, path, secrets)
+}
+
+/// Checks the text of a configuration file, with its secrets or without.
+///
+/// # Errors
+/// As [`parse`].
+pub fn check_text(text: &str, file: &Path, secrets: Secrets) -> Result<Checked, ConfigErrors> {
+    let source = Source { file, text };
+    let mut reading = Reading::new(source, secrets);
+    let table = DeTable::parse(text).map_err(|error| of_parser(&source, &error))?;
+    let not_built = provider::not_yet_built(&reading, table.get_ref());
+    if !not_built.is_empty() {
+        return Err(ConfigErrors::of(not_built));
+    }
+    let written =
+        File::deserialize(toml::de::Deserializer::from(table)).map_err(|error| of_parser(&source, &error))?;
+    let config = whole::understood(&mut reading, written);
+    let Reading { problems, uses, warnings, .. } = reading;
+    if !problems.is_empty() {
+        return Err(ConfigErrors::of(problems));
+    }
+    Ok(Checked { config: Config { warnings, ..config }, uses, secrets })
+}
+
+/// Reads a span of time as the configuration has it: `250ms`, `10s`, `5m`, `2h`, `1d`.
+///
+/// # Errors
+/// When it is not one; the message says what to write.
+pub fn time_in_words(text: &str) -> Result<Duration, String> {
+    value::Written::read(text)
+}

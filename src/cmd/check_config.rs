@@ -1,0 +1,316 @@
+//! `hearth check-config`: whether the configuration is in order, and what it means with every default filled in.
+//!
+//! Never prints a secret: it says where each is kept.
+
+use std::fmt::{Display, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use super::print;
+use crate::address::{AddressSettings, SourceSettings};
+use crate::cli::CheckConfigArgs;
+use crate::config::{
+    self, AgentConfig, Checked, FallbackSettings, PeerSettings, RecordSettings, Secrets, WatchSettings,
+    WatcherConfig,
+};
+use crate::dns::Ttl;
+use crate::dns::provider::{ProviderSettings, Rfc2136Settings};
+use crate::failover::policy::Policy;
+use crate::heartbeat::BeatSettings;
+use crate::heartbeat::seal::SigningKey;
+use crate::probe::PageCheck;
+use crate::site::SiteSettings;
+
+/// Checks the configuration at `path` and prints what it means; warnings go to standard error.
+///
+/// # Errors
+/// A [`crate::config::ConfigErrors`] with everything that is wrong.
+#[expect(clippy::print_stderr, reason = "warnings stay out of what a script reads from standard output")]
+pub fn run(path: &Path, args: &CheckConfigArgs) -> anyhow::Result<()> {
+    let secrets = if args.no_secrets { Secrets::Skip } else { Secrets::Read };
+    let checked = config::check(path, secrets)?;
+    for warning in &checked.config().warnings {
+        eprintln!("warning: {warning}\n");
+    }
+    print(&effective(path, &checked))
+}
+
+/// The whole file as it is understood, in the form of the file.
+fn effective(path: &Path, checked: &Checked) -> String {
+    let mut page = Page { text: String::new(), checked };
+    let config = checked.config();
+    let roles = match (&config.agent, &config.watcher) {
+        (Some(_), Some(_)) => "an agent and a watcher",
+        (Some(_), None) => "an agent",
+        (None, _) => "a watcher",
+    };
+    page.line(format_args!("# {} is in order. It runs {roles}.", path.display()));
+    if checked.secrets() == Secrets::Skip {
+        page.line("# The secrets were not read.");
+    }
+    if let Some(agent) = &config.agent {
+        page.agent(agent);
+    }
+    if let Some(watcher) = &config.watcher {
+        page.watcher(watcher);
+    }
+    let providers = config.agent.as_ref().map(|agent| &agent.providers);
+    let providers = providers.or(config.watcher.as_ref().map(|watcher| &watcher.providers));
+    for (name, ProviderSettings::Rfc2136(settings)) in providers.into_iter().flatten() {
+        page.rfc2136(name, settings);
+    }
+    page.text
+}
+
+/// The page as far as it is written.
+struct Page<'a> {
+    text: String,
+    checked: &'a Checked,
+}
+
+impl Page<'_> {
+    fn line(&mut self, line: impl Display) {
+        writeln!(self.text, "{line}").expect("a String takes everything");
+    }
+
+    fn table(&mut self, header: impl Display) {
+        self.line(format_args!("\n{header}"));
+    }
+
+    /// `key = "value"`
+    fn text(&mut self, key: &str, value: impl Display) {
+        self.line(format_args!("{key} = {:?}", value.to_string()));
+    }
+
+    /// `key = value`, for numbers and tables.
+    fn bare(&mut self, key: &str, value: impl Display) {
+        self.line(format_args!("{key} = {value}"));
+    }
+
+    fn list<T: Display>(&mut self, key: &str, values: &[T]) {
+        self.bare(key, quoted(values));
+    }
+
+    fn secret(&mut self, key: &str, of: &str, note: impl Display) {
+        let from = self.checked.secret_uses().iter().find(|secret| secret.of == of);
+        let from = from.map_or(String::new(), |secret| secret.from.to_string());
+        self.line(format_args!("{key} = \"(secret)\"  # {from}{note}"));
+    }
+
+    fn signing_key(&mut self, of: &str, key: &SigningKey) {
+        match self.checked.secrets() {
+            Secrets::Read => self.secret("key", of, format_args!("; public-key = \"{}\"", key.verifying())),
+            Secrets::Skip => self.secret("key", of, "; not read"),
+        }
+    }
+
+    fn agent(&mut self, agent: &AgentConfig) {
+        self.table("[node]");
+        self.text("name", &agent.node);
+        self.signing_key("node.key", &agent.key);
+        self.text("state", agent.state.display());
+        self.text("control", agent.control.display());
+        if let Some(site) = &agent.site {
+            self.site(site);
+        }
+        self.address(&agent.address);
+        for record in &agent.records {
+            self.record(record);
+        }
+        if let Some(beats) = &agent.beats {
+            self.heartbeat(beats);
+        }
+        self.table("[leds]");
+        self.bare("preset", word(&agent.leds));
+    }
+
+    fn site(&mut self, site: &SiteSettings) {
+        self.table("[site]");
+        self.list("hosts", &site.hosts);
+        self.text("root", site.root.display());
+        self.bare("rules", word(&site.rules));
+        self.list("listen", &site.listen);
+        self.text("memory", size(site.memory));
+        if let Some(keep) = &site.keep {
+            self.text("keep", keep.display());
+        }
+        self.text("poll", time(site.poll));
+    }
+
+    fn address(&mut self, address: &AddressSettings) {
+        self.table("[address]");
+        self.list("families", &address.families);
+        self.text("every", time(address.every));
+        if let Some(bind) = address.bind {
+            self.text("bind", bind);
+        }
+        self.list("admit", &address.admit);
+        for source in &address.sources {
+            self.table("[[address.source]]");
+            self.source(source);
+        }
+    }
+
+    fn source(&mut self, source: &SourceSettings) {
+        match source {
+            SourceSettings::Interface => self.text("kind", "interface"),
+            SourceSettings::Https { url, operator, key } => {
+                self.text("kind", "https");
+                self.text("url", url);
+                self.text("operator", operator);
+                if let Some(key) = key {
+                    self.text("key", key);
+                }
+            }
+        }
+    }
+
+    fn record(&mut self, record: &RecordSettings) {
+        self.table("[[record]]");
+        self.text("name", &record.name);
+        self.text("provider", &record.provider);
+        self.text("ttl", ttl(record.ttl));
+        self.list("families", &record.families);
+    }
+
+    fn heartbeat(&mut self, beats: &BeatSettings) {
+        self.table("[heartbeat]");
+        self.text("every", time(beats.every));
+        let pin = |pin: &crate::heartbeat::WatcherPin| {
+            format!("{{ url = {:?}, public-key = \"{}\" }}", pin.url, pin.key)
+        };
+        self.bare(
+            "watchers",
+            format_args!("[{}]", beats.watchers.iter().map(pin).collect::<Vec<_>>().join(", ")),
+        );
+    }
+
+    fn watcher(&mut self, watcher: &WatcherConfig) {
+        self.table("[watcher]");
+        self.text("name", &watcher.name);
+        self.list("listen", &watcher.listen);
+        self.text("state", watcher.state.display());
+        self.text("control", watcher.control.display());
+        self.signing_key("watcher.key", &watcher.key);
+        self.list("references", &watcher.references);
+        for watch in &watcher.watches {
+            self.watch(watch);
+        }
+        for peer in &watcher.peers {
+            self.peer(peer);
+        }
+    }
+
+    fn watch(&mut self, watch: &WatchSettings) {
+        self.table("[[watch]]");
+        self.text("site", &watch.site);
+        self.text("provider", &watch.provider);
+        self.bare("record", word(&watch.shape));
+        self.list("nodes", &watch.nodes);
+        self.text("ttl", ttl(watch.ttl));
+        self.page_check(&watch.check);
+        self.fallback(&watch.fallback);
+        self.policy(&watch.policy);
+    }
+
+    fn page_check(&mut self, check: &PageCheck) {
+        self.bare("scheme", word(&check.scheme));
+        self.bare("port", check.port);
+        self.text("page", &check.path);
+        if let Some(contains) = &check.contains {
+            self.text("contains", contains);
+        }
+    }
+
+    fn fallback(&mut self, fallback: &FallbackSettings) {
+        let name = fallback.name.as_ref().map_or(String::new(), |name| format!("name = \"{name}\", "));
+        let (scheme, port) = (word(&fallback.check.scheme), fallback.check.port);
+        let addresses = quoted(&fallback.addresses);
+        let value = format_args!("{{ {name}addresses = {addresses}, scheme = {scheme}, port = {port} }}");
+        self.bare("fallback", value);
+    }
+
+    /// Every number of the policy, whatever they are: by its serialised form.
+    fn policy(&mut self, policy: &Policy) {
+        self.table("[watch.policy]");
+        let serde_json::Value::Object(fields) = serde_json::to_value(policy).unwrap_or_default() else {
+            return;
+        };
+        for (field, value) in fields {
+            let key = field.replace('_', "-");
+            match serde_json::from_value(value.clone()) {
+                Ok(span) => self.text(&key, time(span)),
+                Err(_) => self.bare(&key, value),
+            }
+        }
+    }
+
+    fn peer(&mut self, peer: &PeerSettings) {
+        self.table("[[peer]]");
+        self.text("name", &peer.name);
+        self.text("public-key", peer.key);
+        if let Some(host) = &peer.host {
+            self.text("host", host);
+        }
+    }
+
+    fn rfc2136(&mut self, name: &str, settings: &Rfc2136Settings) {
+        self.table(format_args!("[provider.{name}]"));
+        self.text("kind", "rfc2136");
+        self.text("server", &settings.server);
+        self.text("zone", &settings.zone);
+        self.text("key.name", &settings.key.name);
+        self.bare("key.algorithm", word(&settings.key.algorithm));
+        self.secret("key.secret", &format!("provider.{name}.key.secret"), "");
+        if settings.name_servers.is_empty() {
+            self.line("# name-servers: found by the zone's NS records");
+        } else {
+            self.list("name-servers", &settings.name_servers);
+        }
+        self.bare("marks", word(&settings.marks));
+    }
+}
+
+/// `["a", "b"]`
+fn quoted<T: Display>(values: &[T]) -> String {
+    let words: Vec<String> = values.iter().map(|value| format!("\"{value}\"")).collect();
+    format!("[{}]", words.join(", "))
+}
+
+/// A word of a closed list, in quotes, as the file has it.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn ttl(ttl: Ttl) -> String {
+    time(Duration::from_secs(u64::from(ttl.as_secs())))
+}
+
+/// A span in its largest whole unit: `10s`, `5m`, `1500ms`.
+fn time(span: Duration) -> String {
+    let millis = span.as_millis();
+    let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)];
+    let fits = units.into_iter().find(|(_, factor)| millis > 0 && millis.is_multiple_of(*factor));
+    let (unit, factor) = fits.unwrap_or(("ms", 1));
+    format!("{}{unit}", millis / factor)
+}
+
+/// A number of bytes in its largest whole unit: `64MiB`.
+fn size(bytes: u64) -> String {
+    let units = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    let (unit, factor) =
+        units.into_iter().find(|(_, factor)| bytes.is_multiple_of(*factor)).unwrap_or(("B", 1));
+    format!("{}{unit}", bytes / factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_written_as_the_file_has_it() {
+        for text in ["250ms", "10s", "90s", "5m", "2h", "1d"] {
+            assert_eq!(time(config::time_in_words(text).unwrap()), text);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What the tables of an agent mean: `[node]`, `[site]`, `[address]`, `[[record]]`, `[heartbeat]` and `[leds]`.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::echoes::default_sources;
+use super::endpoint::WebUrl;
+use super::file::{Address, AddressSource, Heartbeat, Leds, Node, Record, Site, SourceKind};
+use super::provider::{Providers, check_reference};
+use super::reading::Reading;
+use super::value::At;
+use super::{AgentConfig, RecordSettings};
+use crate::address::{AddressSettings, Family, SourceSettings};
+use crate::dns::Ttl;
+use crate::heartbeat::{BeatSettings, WatcherPin};
+use crate::site::SiteSettings;
+
+/// The tables of an agent but `[node]`, as they are written.
+pub(super) struct AgentTables {
+    pub(super) site: Option<Spanned<Site>>,
+    pub(super) address: Option<Spanned<Address>>,
+    pub(super) record: Vec<Spanned<Record>>,
+    pub(super) heartbeat: Option<Spanned<Heartbeat>>,
+    pub(super) leds: Option<Spanned<Leds>>,
+}
+
+impl AgentTables {
+    /// Reports the tables that are there although `[node]` is not.
+    pub(super) fn report_homeless(&self, reading: &mut Reading<'_>) {
+        let tables = [
+            ("[site]", self.site.as_ref().map(Spanned::span)),
+            ("[address]", self.address.as_ref().map(Spanned::span)),
+            ("[[record]]", self.record.first().map(Spanned::span)),
+            ("[heartbeat]", self.heartbeat.as_ref().map(Spanned::span)),
+            ("[leds]", self.leds.as_ref().map(Spanned::span)),
+        ];
+        for (table, span) in tables {
+            if let Some(span) = span {
+                let message = format!("{table} belongs to an agent, and there is no [node]");
+                reading.error(&span, message, "add [node] with `name` and `key`");
+            }
+        }
+    }
+}
+
+/// What they mean; None when that was reported.
+pub(super) fn agent(
+    reading: &mut Reading<'_>,
+    node: Node,
+    tables: AgentTables,
+    providers: &Providers,
+) -> Option<AgentConfig> {
+    let key = reading.signing_key("node.key", node.key);
+    let site = tables.site.map(|written| site(reading, written.into_inner()));
+    let address = address(reading, tables.address.map(Spanned::into_inner).unwrap_or_default());
+    let records = records(reading, tables.record, &address, providers);
+    let beats = tables.heartbeat.map(|written| beats(reading, written.into_inner()));
+    Some(AgentConfig {
+        node: node.name.value,
+        key: key?,
+        state: reading.path(node.state.as_deref().unwrap_or(Path::new("/var/lib/hearth"))),
+        control: reading.path(node.control.as_deref().unwrap_or(Path::new("/run/hearth/agent.sock"))),
+        site,
+        address,
+        records,
+        providers: providers.clone(),
+        beats,
+        leds: tables.leds.and_then(|leds| leds.into_inner().preset).unwrap_or_default(),
+    })
+}
+
+/// Every address of this machine, both families, at `port`.
+const fn everywhere(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port)
+}
+
+/// Where to listen: what is written, or everywhere at `port`.
+pub(super) fn listen(
+    reading: &mut Reading<'_>,
+    written: Option<Spanned<Vec<At<SocketAddr>>>>,
+    port: u16,
+) -> Vec<SocketAddr> {
+    let Some(list) = written else { return vec![everywhere(port)] };
+    reading.not_empty(&list, "`listen`", &format!("[\"[::]:{port}\"]"));
+    reading.unique("the address", list.get_ref().iter().map(|at| (&at.value, at.span.clone())));
+    list.into_inner().into_iter().map(|at| at.value).collect()
+}
+
+fn site(reading: &mut Reading<'_>, written: Site) -> SiteSettings {
+    reading.not_empty(&written.hosts, "`hosts`", "[\"www.example.com\"]");
+    reading.unique("the host", written.hosts.get_ref().iter().map(|at| (&at.value.0, at.span.clone())));
+    SiteSettings {
+        hosts: written.hosts.into_inner().into_iter().map(|at| at.value.0).collect(),
+        root: reading.path(&written.root),
+        rules: written.rules.unwrap_or_default(),
+        listen: listen(reading, written.listen, 80),
+        memory: written.memory.map_or(64 << 20, |at| at.value.0),
+        keep: written.keep.map(|keep| reading.path(&keep)),
+        poll: written.poll.map_or(Duration::from_secs(2), |at| at.value),
+    }
+}
+
+fn address(reading: &mut Reading<'_>, written: Address) -> AddressSettings {
+    let families = families(reading, written.families, &Family::ALL);
+    if let Some(bind) = &written.bind
+        && families != [Family::of(bind.value)]
+    {
+        let family = Family::of(bind.value);
+        let message =
+            format!("`bind` is an {family} address: questions of the other family cannot be sent from it");
+        reading.error(&bind.span, message, format!("add families = [\"{family}\"]"));
+    }
+    let sources: Vec<_> =
+        written.source.into_iter().filter_map(|source| self::source(reading, source)).collect();
+    AddressSettings {
+        families,
+        sources: if sources.is_empty() { default_sources() } else { sources },
+        bind: written.bind.map(|at| at.value),
+        admit: written.admit.into_iter().map(|at| at.value).collect(),
+        every: written.every.map_or(Duration::from_secs(5 * 60), |at| at.value),
+    }
+}
+
+/// The families that are written, in order and once each, or `default`.
+fn families(
+    reading: &mut Reading<'_>,
+    written: Option<Spanned<Vec<Spanned<Family>>>>,
+    default: &[Family],
+) -> Vec<Family> {
+    let Some(list) = written else { return default.to_vec() };
+    reading.not_empty(&list, "`families`", "[\"ipv4\"] or [\"ipv4\", \"ipv6\"]");
+    reading.unique("the family", list.get_ref().iter().map(|family| (family.get_ref(), family.span())));
+    let mut families: Vec<_> = list.into_inner().into_iter().map(Spanned::into_inner).collect();
+    families.sort_unstable();
+    families
+}
+
+fn source(reading: &mut Reading<'_>, written: Spanned<AddressSource>) -> Option<SourceSettings> {
+    let span = written.span();
+    let written = written.into_inner();
+    match (written.kind, written.url, written.operator) {
+        (SourceKind::Interface, None, None) if written.key.is_none() => Some(SourceSettings::Interface),
+        (SourceKind::Interface, ..) => {
+            reading.error(&span, "a source of the kind `interface` has no other keys", "remove them");
+            None
+        }
+        (SourceKind::Https, Some(url), Some(operator)) => {
+            warn_in_the_clear(reading, &url);
+            let key = written.key.map(|at| at.value);
+            Some(SourceSettings::Https { url: url.value.0.to_string(), operator: operator.value, key })
+        }
+        (SourceKind::Https, ..) => {
+            let hint = "`operator` is who runs the page: pages of one operator have one vote";
+            reading.error(&span, "a source of the kind `https` needs `url` and `operator`", hint);
+            None
+        }
+    }
+}
+
+fn warn_in_the_clear(reading: &mut Reading<'_>, url: &At<WebUrl>) {
+    if url.value.is_in_the_clear() {
+        let message = "anybody on the way can change what this page answers";
+        reading.warn(&url.span, message, "use https:// where the operator offers it");
+    }
+}
+
+fn records(
+    reading: &mut Reading<'_>,
+    written: Vec<Spanned<Record>>,
+    address: &AddressSettings,
+    providers: &Providers,
+) -> Vec<RecordSettings> {
+    reading.unique(
+        "the record",
+        written.iter().map(|r| (&r.get_ref().name.value, r.get_ref().name.span.clone())),
+    );
+    let one = |record: Spanned<Record>| self::record(reading, record.into_inner(), address, providers);
+    written.into_iter().map(one).collect()
+}
+
+fn record(
+    reading: &mut Reading<'_>,
+    written: Record,
+    address: &AddressSettings,
+    providers: &Providers,
+) -> RecordSettings {
+    check_reference(reading, &written.provider, &written.name, providers);
+    let span = written.families.as_ref().map(Spanned::span);
+    let families = families(reading, written.families, &address.families);
+    if let (Some(span), Some(missing)) = (span, families.iter().find(|f| !address.families.contains(f))) {
+        let message = format!("`{missing}` is not among the families of [address]");
+        reading.error(&span, message, "what is not looked for cannot be published; add it there");
+    }
+    RecordSettings {
+        name: written.name.value,
+        provider: written.provider.value,
+        ttl: written.ttl.map_or(Ttl::from_secs(600), |at| at.value),
+        families,
+    }
+}
+
+fn beats(reading: &mut Reading<'_>, written: Heartbeat) -> BeatSettings {
+    let example = "[{ url = \"https://watch.example.net\", public-key = \"ed25519:…\" }]";
+    reading.not_empty(&written.watchers, "`watchers`", example);
+    let pin = |pin: super::file::WatcherPin| WatcherPin {
+        url: pin.url.value.0.as_str().trim_end_matches('/').to_owned(),
+        key: pin.public_key.value,
+    };
+    BeatSettings {
+        watchers: written.watchers.into_inner().into_iter().map(pin).collect(),
+        every: written.every.map_or(Duration::from_secs(10), |at| at.value),
+    }
+}

@@ -1,0 +1,130 @@
+//! What the `[provider.…]` tables mean.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::error::Problem;
+use super::file::{Provider, ProviderKind, TsigKey};
+use super::reading::Reading;
+use super::value::At;
+use crate::dns::Name;
+use crate::dns::provider::{self, ProviderSettings, Rfc2136Settings};
+use crate::secret::Secret;
+
+/// The kinds that are planned; their other keys are not known yet, so they are looked for before the rest.
+const NOT_YET: [&str; 8] =
+    ["dnspod", "tencent", "alidns", "cloudflare", "powerdns", "desec", "dyndns2", "duckdns"];
+
+/// The providers whose table is in order, by name.
+pub(super) type Providers = BTreeMap<String, ProviderSettings>;
+
+/// One problem for each provider of a kind that this version does not have.
+pub(super) fn not_yet_built(reading: &Reading<'_>, file: &DeTable<'_>) -> Vec<Problem> {
+    let kind_of = |provider: &Spanned<toml::de::DeValue<'_>>| -> Option<(String, Range<usize>)> {
+        let kind = provider.get_ref().as_table()?.get("kind")?;
+        Some((kind.get_ref().as_str()?.to_owned(), kind.span()))
+    };
+    let providers = file.get("provider").and_then(|table| table.get_ref().as_table());
+    let kinds = providers.into_iter().flat_map(|table| table.values().filter_map(kind_of));
+    let missing = kinds.filter(|(kind, _)| NOT_YET.contains(&kind.as_str()));
+    missing
+        .map(|(kind, span)| {
+            reading
+                .problem(&span, format!("providers of the kind `{kind}` are not in this version"))
+                .hint("kind = \"rfc2136\" writes to BIND, Knot, PowerDNS and other servers that take updates")
+        })
+        .collect()
+}
+
+/// What the tables mean; a table with a mistake is reported and left out.
+pub(super) fn providers(
+    reading: &mut Reading<'_>,
+    written: BTreeMap<Spanned<String>, Spanned<Provider>>,
+) -> Providers {
+    let one = |(name, provider): (Spanned<String>, Spanned<Provider>)| {
+        let (name, span) = (name.into_inner(), provider.span());
+        let settings = match provider.get_ref().kind {
+            ProviderKind::Rfc2136 => rfc2136(reading, &name, provider.into_inner(), &span),
+        };
+        Some((name, settings?))
+    };
+    written.into_iter().filter_map(one).collect()
+}
+
+fn rfc2136(
+    reading: &mut Reading<'_>,
+    name: &str,
+    written: Provider,
+    span: &Range<usize>,
+) -> Option<ProviderSettings> {
+    let (Some(server), Some(zone), Some(key)) = (written.server, written.zone, written.key) else {
+        let problem = reading.problem(
+            span,
+            format!("[provider.{name}] of the kind `rfc2136` needs `server`, `zone` and `key`"),
+        );
+        reading.report(problem.hint(
+            "such as server = \"ns1.example.com\", key = { name = \"hearth\", secret = { file = \"…\" } }",
+        ));
+        return None;
+    };
+    Some(ProviderSettings::Rfc2136(Rfc2136Settings {
+        server: server.value.0,
+        zone: zone.value,
+        key: tsig_key(reading, name, key)?,
+        name_servers: written.name_servers.into_iter().map(|server| server.value.0).collect(),
+        marks: written.marks.unwrap_or_default(),
+    }))
+}
+
+fn tsig_key(reading: &mut Reading<'_>, provider: &str, written: TsigKey) -> Option<provider::TsigKey> {
+    let place = written.secret.span();
+    let text = reading.secret(&format!("provider.{provider}.key.secret"), written.secret)?;
+    let secret = match text {
+        None => Vec::new(),
+        Some(text) => match data_encoding::BASE64.decode(text.expose().as_bytes()) {
+            Ok(bytes) => bytes,
+            Err(_) => {
+                let problem =
+                    reading.problem(&place, "the secret of a TSIG key is written in base64; this is not");
+                reading.report(problem.hint("`tsig-keygen` and `keymgr -t NAME` print it in base64"));
+                return None;
+            }
+        },
+    };
+    Some(provider::TsigKey {
+        name: written.name.value,
+        algorithm: written.algorithm.unwrap_or_default(),
+        secret: Secret::new(secret),
+    })
+}
+
+/// The zone that a provider writes to.
+pub(super) fn zone(settings: &ProviderSettings) -> &Name {
+    match settings {
+        ProviderSettings::Rfc2136(settings) => &settings.zone,
+    }
+}
+
+/// Reports a provider that is not there, or a name that its provider cannot hold.
+pub(super) fn check_reference(
+    reading: &mut Reading<'_>,
+    provider: &At<String>,
+    name: &At<Name>,
+    providers: &Providers,
+) {
+    let Some(settings) = providers.get(&provider.value) else {
+        reading.report_unknown_provider(provider);
+        return;
+    };
+    let zone = zone(settings);
+    if !name.value.is_in(zone) {
+        let message =
+            format!("`{}` is not in the zone `{zone}` of the provider `{}`", name.value, provider.value);
+        let problem = reading.problem(&name.span, message);
+        reading
+            .report(problem.hint(format!("write a name that ends in `.{zone}`, or name another provider")));
+    }
+}

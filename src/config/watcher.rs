@@ -1,0 +1,213 @@
+//! What the tables of a watcher mean: `[watcher]`, `[[watch]]` and `[[peer]]`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use toml::Spanned;
+
+use super::agent::listen;
+use super::error::did_you_mean;
+use super::fallback::fallback;
+use super::file::{Peer, Watch, Watcher};
+use super::policy::policy;
+use super::provider::{Providers, check_reference, zone};
+use super::reading::Reading;
+use super::value::At;
+use super::{PeerSettings, WatchSettings, WatcherConfig};
+use crate::dns::{Owner, Ttl};
+use crate::failover::Shape;
+use crate::heartbeat::NodeName;
+use crate::probe::{PageCheck, Scheme};
+
+/// What they mean; None when that was reported.
+pub(super) fn watcher(
+    reading: &mut Reading<'_>,
+    written: Spanned<Watcher>,
+    watch: Vec<Spanned<Watch>>,
+    peer: Vec<Spanned<Peer>>,
+    providers: &Providers,
+) -> Option<WatcherConfig> {
+    warn_without_references(reading, &written);
+    let written = written.into_inner();
+    let key = reading.signing_key("watcher.key", written.key);
+    let peers = peers(reading, peer, written.name.as_ref());
+    let watches = watches(reading, watch, &peers, providers);
+    let references = written.references.into_iter().map(|at| at.value.0).collect();
+    Some(WatcherConfig {
+        name: Owner::new(written.name.as_ref().map_or("watcher", |at| at.value.as_str())),
+        listen: listen(reading, written.listen, 8443),
+        state: reading.path(written.state.as_deref().unwrap_or(Path::new("/var/lib/hearth-watcher"))),
+        control: reading.path(written.control.as_deref().unwrap_or(Path::new("/run/hearth/watcher.sock"))),
+        key: key?,
+        references,
+        watches,
+        peers,
+        providers: providers.clone(),
+    })
+}
+
+/// Reports the tables that are there although `[watcher]` is not.
+pub(super) fn report_homeless(reading: &mut Reading<'_>, watch: &[Spanned<Watch>], peer: &[Spanned<Peer>]) {
+    let tables =
+        [("[[watch]]", watch.first().map(Spanned::span)), ("[[peer]]", peer.first().map(Spanned::span))];
+    for (table, span) in tables {
+        if let Some(span) = span {
+            let message = format!("{table} belongs to a watcher, and there is no [watcher]");
+            reading.error(&span, message, "add [watcher] with `key`");
+        }
+    }
+}
+
+fn warn_without_references(reading: &mut Reading<'_>, written: &Spanned<Watcher>) {
+    if written.get_ref().references.is_empty() {
+        let message = "without `references` the watcher cannot tell a dead site from its own dead line";
+        let hint =
+            "name two or three things that are always up: references = [\"https://…\", \"192.0.2.1:443\"]";
+        reading.warn(&written.span(), message, hint);
+    }
+}
+
+fn peers(
+    reading: &mut Reading<'_>,
+    written: Vec<Spanned<Peer>>,
+    watcher: Option<&At<NodeName>>,
+) -> Vec<PeerSettings> {
+    let written: Vec<Peer> = written.into_iter().map(Spanned::into_inner).collect();
+    reading.unique("the peer", written.iter().map(|p| (&p.name.value, p.name.span.clone())));
+    let keys: Vec<_> = written.iter().map(|p| (p.public_key.value.to_string(), &p.public_key.span)).collect();
+    reading.unique("the public key", keys.iter().map(|(key, span)| (key, (*span).clone())));
+    let own_name = watcher.map_or("watcher", |at| at.value.as_str());
+    for peer in written.iter().filter(|peer| peer.name.value.as_str() == own_name) {
+        let message = format!("a peer is called `{own_name}`, and so is this watcher");
+        reading.error(
+            &peer.name.span,
+            message,
+            "records are marked with these names; give [watcher] another `name`",
+        );
+    }
+    let settings = |peer: Peer| PeerSettings {
+        name: peer.name.value,
+        key: peer.public_key.value,
+        host: peer.host.map(|at| at.value),
+    };
+    written.into_iter().map(settings).collect()
+}
+
+fn watches(
+    reading: &mut Reading<'_>,
+    written: Vec<Spanned<Watch>>,
+    peers: &[PeerSettings],
+    providers: &Providers,
+) -> Vec<WatchSettings> {
+    reading
+        .unique("the site", written.iter().map(|w| (&w.get_ref().site.value, w.get_ref().site.span.clone())));
+    let peers: BTreeMap<_, _> = peers.iter().map(|peer| (&peer.name, peer)).collect();
+    let one = |written: Spanned<Watch>| watch(reading, written.into_inner(), &peers, providers);
+    written.into_iter().filter_map(one).collect()
+}
+
+fn watch(
+    reading: &mut Reading<'_>,
+    written: Watch,
+    peers: &BTreeMap<&NodeName, &PeerSettings>,
+    providers: &Providers,
+) -> Option<WatchSettings> {
+    check_reference(reading, &written.provider, &written.site, providers);
+    check_nodes(reading, &written, peers);
+    check_own_names(reading, &written, peers);
+    check_lines(reading, &written);
+    let shape = written.record.as_ref().map_or(Shape::default(), |shape| *shape.get_ref());
+    match shape {
+        Shape::Address => {}
+        Shape::Cname => check_cname(reading, &written, peers, providers),
+    }
+    let check = page_check(&written);
+    let fallback = fallback(reading, written.fallback, &written.site, shape, &check);
+    Some(WatchSettings {
+        site: written.site.value,
+        provider: written.provider.value,
+        shape,
+        nodes: written.nodes.into_inner().into_iter().map(|at| at.value).collect(),
+        fallback: fallback?,
+        policy: policy(reading, written.policy, written.speed)?,
+        ttl: written.ttl.map_or(Ttl::from_secs(60), |at| at.value),
+        check,
+    })
+}
+
+fn page_check(written: &Watch) -> PageCheck {
+    let scheme = written.scheme.unwrap_or(Scheme::Http);
+    PageCheck {
+        scheme,
+        port: written.port.as_ref().map_or(default_port(scheme), |port| *port.get_ref()),
+        path: written.page.as_ref().map_or("/".to_owned(), |at| at.value.0.clone()),
+        contains: written.contains.as_ref().map(|at| at.value.clone()),
+    }
+}
+
+/// RFC 9110 sections 4.2.1 and 4.2.2.
+pub(super) const fn default_port(scheme: Scheme) -> u16 {
+    match scheme {
+        Scheme::Http => 80,
+        Scheme::Https => 443,
+    }
+}
+
+fn check_nodes(reading: &mut Reading<'_>, written: &Watch, peers: &BTreeMap<&NodeName, &PeerSettings>) {
+    reading.not_empty(&written.nodes, "`nodes`", "[\"pi1\", \"pi2\"]");
+    let nodes = written.nodes.get_ref();
+    reading.unique("the node", nodes.iter().map(|at| (&at.value, at.span.clone())));
+    for node in nodes.iter().filter(|node| !peers.contains_key(&node.value)) {
+        let hint = did_you_mean(node.value.as_str(), peers.keys().map(|name| name.as_str()))
+            .unwrap_or_else(|| format!("add a [[peer]] with name = \"{}\" and its public-key", node.value));
+        reading.error(&node.span, format!("there is no peer `{}`", node.value), hint);
+    }
+}
+
+/// GeoDNS lines exist at some providers only; the default line is `0`.
+fn check_lines(reading: &mut Reading<'_>, written: &Watch) {
+    let Some(lines) = &written.lines else { return };
+    reading.not_empty(lines, "`lines`", "[\"0\"], or leave it out");
+    for line in lines.get_ref().iter().filter(|line| line.value != "0") {
+        reading.error(&line.span, "this provider has no lines", "remove `lines`, or write lines = [\"0\"]");
+    }
+}
+
+/// A CNAME stands alone at its name, and the apex has SOA and NS (RFC 1912 section 2.4); it must lead to names.
+fn check_cname(
+    reading: &mut Reading<'_>,
+    written: &Watch,
+    peers: &BTreeMap<&NodeName, &PeerSettings>,
+    providers: &Providers,
+) {
+    let site = &written.site;
+    let at_apex =
+        providers.get(&written.provider.value).is_some_and(|provider| *zone(provider) == site.value);
+    if at_apex {
+        let message = format!("`{}` is the apex of its zone, where a CNAME is not possible", site.value);
+        let span = written.record.as_ref().map_or(site.span.clone(), Spanned::span);
+        reading.error(&span, message, "use record = \"address\"");
+    }
+    for node in written.nodes.get_ref() {
+        if peers.get(&node.value).is_some_and(|peer| peer.host.is_none()) {
+            let message = format!("the peer `{}` has no `host`, which a CNAME would lead to", node.value);
+            reading.error(
+                &node.span,
+                message,
+                "add host = \"…\" to its [[peer]], or use record = \"address\"",
+            );
+        }
+    }
+}
+
+/// A node's own name is written by its agent, the site's by this watcher; as a CNAME it would lead to itself.
+fn check_own_names(reading: &mut Reading<'_>, written: &Watch, peers: &BTreeMap<&NodeName, &PeerSettings>) {
+    let site = &written.site.value;
+    let is_site =
+        |node: &&At<NodeName>| peers.get(&node.value).is_some_and(|p| p.host.as_ref() == Some(site));
+    for node in written.nodes.get_ref().iter().filter(is_site) {
+        let message =
+            format!("`{site}` would have two writers: it is the `host` of the peer `{}` too", node.value);
+        reading.error(&node.span, message, "give the node a name of its own, such as `pi1.…`");
+    }
+}
