@@ -164,10 +164,8 @@ impl Zone {
     }
 
     fn alias(&self, name: &Name) -> Option<Name> {
-        match self.set(name, RecordType::CNAME)?.members.first()? {
-            RData::CNAME(target) => Some(target.0.clone()),
-            _ => None,
-        }
+        let RData::CNAME(target) = self.set(name, RecordType::CNAME)?.members.first()? else { return None };
+        Some(target.0.clone())
     }
 
     /// NODATA when the name exists, or something below it does (RFC 8020); else NXDOMAIN, also at the end of a chain of

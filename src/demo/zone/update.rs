@@ -46,6 +46,28 @@ impl Rights {
     }
 }
 
+/// What a class means in an update (RFC 2136 sections 2.4 and 2.5).
+enum Class {
+    /// The class of the zone: these data.
+    Zone,
+    /// Whatever stands there.
+    Any,
+    /// Nothing, or exactly these data gone.
+    None,
+}
+
+fn class(record: &Record) -> Result<Class, ResponseCode> {
+    if record.dns_class == DNSClass::IN {
+        Ok(Class::Zone)
+    } else if record.dns_class == DNSClass::ANY {
+        Ok(Class::Any)
+    } else if record.dns_class == DNSClass::NONE {
+        Ok(Class::None)
+    } else {
+        Err(ResponseCode::FormErr)
+    }
+}
+
 /// The zone after the update and the RRsets that it changed, without the SOA record; no change leaves the serial alone.
 ///
 /// # Errors
@@ -63,9 +85,7 @@ pub fn update(
     }
     changes.iter().try_for_each(|record| prescan(zone, record))?;
     let mut next = zone.clone();
-    for record in changes {
-        apply(&mut next, record);
-    }
+    changes.iter().try_for_each(|record| apply(&mut next, record))?;
     let changed = differences(zone, &next);
     if !changed.is_empty() && next.serial() == zone.serial() {
         next.count_up();
@@ -83,14 +103,13 @@ fn check_prerequisites(zone: &Zone, prerequisites: &[Record]) -> Result<(), Resp
         if !zone.holds(&record.name) {
             return Err(ResponseCode::NotZone);
         }
-        match record.dns_class {
-            DNSClass::ANY => must_exist(zone, record)?,
-            DNSClass::NONE => must_not_exist(zone, record)?,
-            DNSClass::IN => {
+        match class(record)? {
+            Class::Any => must_exist(zone, record)?,
+            Class::None => must_not_exist(zone, record)?,
+            Class::Zone => {
                 let key = (record.name.to_lowercase(), record.record_type());
                 wanted.entry(key).or_default().push(&record.data);
             }
-            _ => return Err(ResponseCode::FormErr),
         }
     }
     let equal = |((name, kind), data): (&(Name, RecordType), &Vec<&RData>)| {
@@ -137,22 +156,22 @@ fn prescan(zone: &Zone, record: &Record) -> Result<(), ResponseCode> {
     let empty = is_empty(record).is_ok();
     // 252 to 254 are AXFR, MAILB and MAILA: questions, never data.
     let question = matches!(u16::from(kind), 252..=254);
-    let sound = match record.dns_class {
-        DNSClass::IN => !question && kind != RecordType::ANY && !empty,
-        DNSClass::ANY => !question && record.ttl == 0 && empty,
-        DNSClass::NONE => !question && kind != RecordType::ANY && record.ttl == 0 && !empty,
-        _ => false,
+    let sound = match class(record)? {
+        Class::Zone => !question && kind != RecordType::ANY && !empty,
+        Class::Any => !question && record.ttl == 0 && empty,
+        Class::None => !question && kind != RecordType::ANY && record.ttl == 0 && !empty,
     };
     if sound { Ok(()) } else { Err(ResponseCode::FormErr) }
 }
 
 /// Section 3.4.2.7.
-fn apply(zone: &mut Zone, record: &Record) {
-    match record.dns_class {
-        DNSClass::ANY => delete_sets(zone, record),
-        DNSClass::NONE => delete_member(zone, record),
-        _ => add(zone, record),
+fn apply(zone: &mut Zone, record: &Record) -> Result<(), ResponseCode> {
+    match class(record)? {
+        Class::Any => delete_sets(zone, record),
+        Class::None => delete_member(zone, record),
+        Class::Zone => add(zone, record),
     }
+    Ok(())
 }
 
 /// Section 3.4.2.2: an alias and other data shut each other out, and an older SOA record is passed over.
@@ -161,12 +180,11 @@ fn add(zone: &mut Zone, record: &Record) {
     let alias_there = zone.set(&record.name, RecordType::CNAME).is_some();
     let other_there = zone.types_at(&record.name).any(|at| at != RecordType::CNAME);
     let clash = if kind == RecordType::CNAME { other_there } else { alias_there };
-    let passed_over = match &record.data {
+    let passed_over = if let RData::SOA(soa) = &record.data {
         // Serial numbers are compared in a circle (RFC 1982 section 3.2).
-        RData::SOA(soa) => {
-            record.name != *zone.apex() || soa.serial.wrapping_sub(zone.serial()).cast_signed() <= 0
-        }
-        _ => clash,
+        record.name != *zone.apex() || soa.serial.wrapping_sub(zone.serial()).cast_signed() <= 0
+    } else {
+        clash
     };
     if !passed_over {
         zone.put(&record.name, record.ttl, record.data.clone());
