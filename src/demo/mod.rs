@@ -8,15 +8,21 @@
 //!
 //! Never leaves loopback, and ends only the processes that it started.
 
+pub mod act;
 pub mod config;
 pub mod echo;
 pub mod http;
+pub mod observe;
 pub mod outside;
 pub mod pages;
+pub mod picture;
 pub mod port;
 pub mod process;
 pub mod router;
+pub mod script;
 pub mod site;
+pub mod system;
+pub mod view;
 pub mod world;
 pub mod zone;
 
