@@ -148,7 +148,9 @@ mod tests {
     #[test]
     fn empty_answers_count_from_the_first_address_on() {
         let tally = Tally::default();
-        [0, 0, 2, 1, 0, 1].map(|addresses| tally.count(addresses));
+        for addresses in [0, 0, 2, 1, 0, 1] {
+            tally.count(addresses);
+        }
         assert_eq!((tally.full(), tally.empty()), (3, 1));
     }
 }

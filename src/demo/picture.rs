@@ -30,6 +30,8 @@ pub struct Picture {
     pub record: RecordPicture,
     /// The fallback.
     pub fallback: Fallback,
+    /// A command with which to look for oneself.
+    pub hint: String,
     /// How often a question for the site's address had no answer. Must stay zero.
     pub empty_answers: u64,
     /// What happened, the newest last.
@@ -129,12 +131,14 @@ pub enum Source {
     Watcher,
     /// A Pi.
     Pi(Pi),
+    /// Somebody who looks from outside.
+    Visitor,
 }
 
 impl Picture {
     /// A demo that is about to begin.
     #[must_use]
-    pub fn first(speed: f64, status_page: String) -> Self {
+    pub fn first(speed: f64, status_page: String, hint: String) -> Self {
         let pi = |pi| PiPicture {
             pi,
             process: State::Dead,
@@ -154,6 +158,7 @@ impl Picture {
             watcher,
             record,
             fallback: Fallback::Serving,
+            hint,
             empty_answers: 0,
             events: VecDeque::new(),
         }
@@ -198,13 +203,14 @@ impl fmt::Display for Source {
             Source::Dns => "dns",
             Source::Watcher => "watcher",
             Source::Pi(pi) => pi.name(),
+            Source::Visitor => "visitor",
         })
     }
 }
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:>7.2} s  {:<8}{}", self.at.as_secs_f64(), self.source.to_string(), self.what)
+        write!(f, "{:>7.2} s  {:<8} {}", self.at.as_secs_f64(), self.source.to_string(), self.what)
     }
 }
 
@@ -223,7 +229,7 @@ mod tests {
 
     #[test]
     fn the_oldest_events_are_let_go() {
-        let mut picture = Picture::first(1.0, String::new());
+        let mut picture = Picture::first(1.0, String::new(), String::new());
         for n in 0..EVENTS + 3 {
             picture.note(Event { at: Duration::ZERO, source: Source::Dns, what: n.to_string() });
         }

@@ -18,7 +18,6 @@ use super::observe::{Observers, Tally};
 use super::outside::{AskError, Sight, Visitor};
 use super::picture::{Event, Fallback, Picture, Source, whom};
 use super::process::{Process, Recipe, State};
-use super::router::Line;
 use super::script::{News, Stage};
 use super::world::World;
 use super::zone::serve::Landed;
@@ -27,6 +26,9 @@ use crate::moment::Moment;
 
 /// Reads the time line.
 pub type Clock = fn() -> Moment;
+
+/// Is told every event as it is noted.
+pub type Listener = Box<dyn Fn(&Event) + Send>;
 
 /// A running demo. Dropping it ends its processes and throws its directory away.
 pub struct System {
@@ -39,6 +41,7 @@ pub struct System {
     world: World,
     picture: Picture,
     clock: Clock,
+    listener: Listener,
     began: Moment,
     directory: TempDir,
 }
@@ -48,7 +51,12 @@ impl System {
     ///
     /// # Errors
     /// When an address, a port, a file or a process cannot be had.
-    pub async fn start(program: &Path, speed: Speed, clock: Clock) -> anyhow::Result<Self> {
+    pub async fn start(
+        program: &Path,
+        speed: Speed,
+        clock: Clock,
+        listener: Listener,
+    ) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("hearth-demo-").tempdir()?;
         let keys = Keys::fresh()?;
         let world = World::start(directory.path(), &keys).await?;
@@ -60,9 +68,22 @@ impl System {
         let watcher = Process::start(recipe(program, "watcher", "watcher", places))?;
         let agent = |pi: Pi| Process::start(recipe(program, "agent", pi.name(), places));
         let pis = [agent(Pi::One)?, agent(Pi::Two)?];
-        let picture = Picture::first(speed.0, format!("http://{}/", places.watcher));
+        let hint = format!("dig @127.0.0.1 -p {} {SITE}", places.name_server.port());
+        let picture = Picture::first(speed.0, format!("http://{}/", places.watcher), hint);
         let began = clock();
-        Ok(Self { pis, watcher, observers, landed, visitor, world, picture, clock, began, directory })
+        Ok(Self {
+            pis,
+            watcher,
+            observers,
+            landed,
+            visitor,
+            world,
+            picture,
+            clock,
+            listener,
+            began,
+            directory,
+        })
     }
 
     /// Where everything is.
@@ -131,7 +152,9 @@ impl System {
     /// Notes something that happened now.
     pub fn note(&mut self, source: Source, what: String) {
         let at = (self.clock)() - self.began;
-        self.picture.note(Event { at, source, what });
+        let event = Event { at, source, what };
+        (self.listener)(&event);
+        self.picture.note(event);
     }
 
     fn refresh(&mut self) {
@@ -143,7 +166,9 @@ impl System {
         self.picture.fallback =
             if self.world.pages.is_broken() { Fallback::Broken } else { Fallback::Serving };
         self.refresh_watcher();
-        Pi::BOTH.map(|pi| self.refresh_pi(pi));
+        for pi in Pi::BOTH {
+            self.refresh_pi(pi);
+        }
     }
 
     fn next_landed(&mut self) -> Option<Landed> {
@@ -206,12 +231,6 @@ impl System {
         };
         all.into_iter().map(line).collect()
     }
-
-    /// Whether the line of a Pi carries.
-    #[must_use]
-    pub fn line(&self, pi: Pi) -> Line {
-        self.world.router(pi).line()
-    }
 }
 
 fn recipe(program: &Path, command: &str, role: &str, places: &Places) -> Recipe {
@@ -233,13 +252,15 @@ impl Stage for System {
     }
 
     async fn look(&mut self) -> Result<Sight, AskError> {
-        self.visitor.look().await
+        let sight = self.visitor.look().await;
+        self.refresh();
+        sight
     }
 
     fn tell(&mut self, news: &News) {
         // What is done is noted where it is done.
         if !matches!(news, News::Done(_)) {
-            self.note(Source::You, news.to_string());
+            self.note(Source::Visitor, news.to_string());
         }
     }
 }

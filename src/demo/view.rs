@@ -19,7 +19,7 @@ pub fn draw(frame: &mut Frame<'_>, picture: &Picture, chosen: Pi) {
     let rows = [
         Constraint::Length(1),
         Constraint::Length(8),
-        Constraint::Length(5),
+        Constraint::Length(6),
         Constraint::Min(4),
         Constraint::Length(2),
     ];
@@ -123,6 +123,7 @@ fn record_panel(picture: &Picture) -> Paragraph<'static> {
             Span::styled("  status page ", quiet()),
             Span::raw(picture.watcher.url.clone()),
         ]),
+        Words::from(vec![Span::styled("look     ", quiet()), Span::raw(picture.hint.clone())]),
     ])
     .block(Block::bordered().title(format!(" {SITE} ")))
 }
@@ -138,7 +139,7 @@ fn event_line(event: &Event) -> Words<'static> {
     let style = match event.source {
         Source::You => Style::new().add_modifier(Modifier::BOLD),
         Source::Dns => Style::new().fg(Color::Cyan),
-        Source::Watcher | Source::Pi(_) => Style::new(),
+        Source::Watcher | Source::Pi(_) | Source::Visitor => Style::new(),
     };
     Words::styled(event.to_string(), style)
 }

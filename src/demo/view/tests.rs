@@ -8,7 +8,7 @@ use crate::demo::picture::Lamps;
 
 /// A demo in the middle of an outage.
 fn picture() -> Picture {
-    let mut picture = Picture::first(5.0, "http://127.0.0.31:8443/".to_owned());
+    let mut picture = Picture::first(5.0, "http://127.0.0.31:8443/".to_owned(), "dig here".to_owned());
     picture.at = Duration::from_secs(90);
     picture.watcher.process = State::Running;
     picture.watcher.state = "in force".to_owned();
@@ -55,7 +55,7 @@ fn everything_has_a_word_on_a_small_screen() {
         &screen,
         &["pi1 (127.0.0.11), for 12 s", "because  pi2 is down: no answer for 5 s and no beat for 5 s"],
     );
-    shows(&screen, &["empty answers 0", "http://127.0.0.31:8443/", "q quit", "k kill"]);
+    shows(&screen, &["empty answers 0", "http://127.0.0.31:8443/", "q quit", "k kill", "dig here"]);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_screen_that_is_far_too_small_is_no_reason_to_end() {
 
 #[test]
 fn nothing_is_said_of_a_demo_that_has_not_begun_but_that() {
-    let screen = screen(80, 24, &Picture::first(1.0, String::new()));
+    let screen = screen(80, 24, &Picture::first(1.0, String::new(), String::new()));
     shows(&screen, &["nobody yet", "none yet", "not seen yet", "dark"]);
     assert!(!screen.contains('●'), "{screen}");
 }
