@@ -61,6 +61,12 @@ impl Process {
         Ok(Self { recipe, child, state: State::Running })
     }
 
+    /// The number that the system knows it by.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How it is now. A process that ended by itself is dead, too.
     pub fn state(&mut self) -> State {
         if self.state != State::Dead && matches!(self.child.try_wait(), Ok(Some(_))) {
@@ -129,65 +135,4 @@ fn spawn(recipe: &Recipe) -> io::Result<Child> {
         // A group of its own: Ctrl-C on the terminal reaches the demo, which ends its children itself.
         .process_group(0)
         .spawn()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sleeper(directory: &tempfile::TempDir) -> Process {
-        let recipe = Recipe {
-            program: "/bin/sh".into(),
-            arguments: ["-c", "echo started; exec sleep 600"].map(str::to_owned).to_vec(),
-            log: directory.path().join("log"),
-        };
-        Process::start(recipe).unwrap()
-    }
-
-    /// The state letter of the kernel (proc(5)); None: there is no such process.
-    fn letter(id: u32) -> Option<char> {
-        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-        stat.rsplit_once(") ")?.1.chars().next()
-    }
-
-    #[test]
-    fn a_hung_process_is_stopped_and_goes_on() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut process = sleeper(&directory);
-        process.hang().unwrap();
-        assert_eq!(process.state(), State::Hung);
-        let id = process.child.id();
-        // A signal to another process is delivered soon, not at once.
-        let stopped = (0..500).any(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-            letter(id) == Some('T')
-        });
-        assert!(stopped, "{:?}", letter(id));
-        process.heal().unwrap();
-        assert_eq!((process.state(), process.child.id()), (State::Running, id));
-    }
-
-    #[test]
-    fn a_killed_process_is_gone_and_starts_again_with_its_log_added_to() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut process = sleeper(&directory);
-        let first = process.child.id();
-        process.kill().unwrap();
-        assert_eq!((process.state(), letter(first)), (State::Dead, None));
-        process.hang().unwrap();
-        assert_eq!(process.state(), State::Dead);
-        process.heal().unwrap();
-        assert_eq!(process.state(), State::Running);
-        assert_ne!(process.child.id(), first);
-    }
-
-    #[test]
-    fn a_hung_process_does_not_outlive_its_owner() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut process = sleeper(&directory);
-        process.hang().unwrap();
-        let id = process.child.id();
-        drop(process);
-        assert_eq!(letter(id), None);
-    }
 }
