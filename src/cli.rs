@@ -67,7 +67,7 @@ pub struct DemoArgs {
     #[arg(long, value_enum)]
     pub script: Option<DemoScript>,
     /// How many times faster than a real installation
-    #[arg(long, value_name = "F", default_value_t = 10.0, value_parser = speed)]
+    #[arg(long, value_name = "F", default_value_t = 5.0, value_parser = speed)]
     pub speed: f64,
     /// Prints lines instead of drawing on the terminal
     #[arg(long)]

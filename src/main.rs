@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         Err(help_or_mistake) => return explain(&help_or_mistake),
     };
     match cmd::run(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => report(&error),
     }
 }

@@ -1,11 +1,252 @@
-//! `hearth demo`: the whole system on this machine.
+//! `hearth demo`: the live view, the same without a terminal, and the script.
 
-use crate::cli::DemoArgs;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-/// Runs the demo.
+use anyhow::Context;
+use ratatui::crossterm::event::{self, KeyCode, KeyModifiers};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::cli::{DemoArgs, DemoScript};
+use crate::demo::act::{Command, command};
+use crate::demo::config::Speed;
+use crate::demo::picture::Event;
+use crate::demo::script::{Step, outage, play};
+use crate::demo::system::System;
+use crate::demo::{Pi, SITE, view};
+use crate::failover::policy::{Policy, Profile};
+use crate::host::time::Timeline;
+
+/// Between two drawings of the view.
+const DRAW_EVERY: Duration = Duration::from_millis(100);
+
+/// What the steps of a script do not count: starting, and the looks between.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// What a demo is to do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// How it is shown.
+    pub show: Show,
+    /// How many times faster than on a real line.
+    pub speed: f64,
+    /// It ends after this many seconds.
+    pub seconds: Option<u64>,
+}
+
+/// How a demo is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// The live view, or lines where there is no terminal.
+    View,
+    /// A line for each event.
+    Lines,
+    /// The outage, checked from outside, a line for each event.
+    Outage,
+}
+
+impl Options {
+    fn of(args: &DemoArgs) -> Self {
+        let show = match (args.script, args.plain) {
+            (Some(DemoScript::Outage), _) => Show::Outage,
+            (None, true) => Show::Lines,
+            (None, false) => Show::View,
+        };
+        Self { show, speed: args.speed, seconds: args.seconds }
+    }
+}
+
+/// Runs the demo until it is left or the script is over.
 ///
 /// # Errors
-/// Always: this command is not built in yet.
-pub fn run(_args: &DemoArgs) -> anyhow::Result<()> {
-    anyhow::bail!("`hearth demo` is not built in yet")
+/// When it cannot be started, or the terminal fails.
+pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
+    let (options, clock) = (Options::of(args), Timeline::start(None));
+    let program = std::env::current_exe().context("the path of this program cannot be found")?;
+    let live = options.show == Show::View && std::io::stdout().is_terminal();
+    let listener: fn(&Event) = if live { |_| {} } else { print };
+    let speed = Speed(options.speed);
+    let mut system = System::start(&program, speed, clock, Box::new(listener))
+        .await
+        .context("the demo could not be started")?;
+    match options.show {
+        Show::View if live => in_view(&mut system, options.speed).await,
+        Show::View | Show::Lines => in_lines(&mut system, options.speed).await,
+        Show::Outage => in_script(&mut system, options.speed).await,
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is what the command is for")]
+fn print(event: &Event) {
+    println!("{event}");
+}
+
+/// Where to look, for a second terminal.
+fn introduction(system: &System, speed: f64) -> String {
+    let places = system.places();
+    let (port, dns, pi) = (places.site_port, places.name_server.port(), Pi::One.public());
+    format!(
+        "hearth demo: two Pis, a watcher, a name server and a stand-in for GitHub Pages, on this machine.\n\
+         Policy `fast`, {speed} times faster than on a real line.\n\n\
+         Look for yourself, in another terminal:\n  \
+         dig @127.0.0.1 -p {dns} {SITE}\n  \
+         curl --resolve {SITE}:{port}:{pi} http://{SITE}:{port}/\n  \
+         curl -H 'Host: {SITE}' http://{pi}:{port}/\n\
+         The watcher's status page: http://{}/\n\
+         Logs: {}\n",
+        places.watcher,
+        places.directory.display(),
+    )
+}
+
+/// Ctrl-C, or the word of a service manager.
+async fn asked_to_stop() {
+    let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is what the command is for")]
+async fn in_lines(system: &mut System, speed: f64) -> anyhow::Result<ExitCode> {
+    println!("{}", introduction(system, speed));
+    let mut ticks = tokio::time::interval(DRAW_EVERY);
+    let mut stop = std::pin::pin!(asked_to_stop());
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => { system.picture(); }
+            () = &mut stop => return Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is what the command is for")]
+async fn in_script(system: &mut System, speed: f64) -> anyhow::Result<ExitCode> {
+    println!("{}", introduction(system, speed));
+    let steps = outage(&Policy::of(Profile::Fast).faster(speed));
+    let deadline = steps.iter().map(|step| step.within).sum::<Duration>() + MARGIN;
+    let outcome = tokio::select! {
+        outcome = tokio::time::timeout(deadline, play(system, &steps)) => outcome,
+        () = asked_to_stop() => return Ok(ExitCode::from(130)),
+    };
+    let fault = match outcome {
+        Ok(Ok(())) => fault_of_answers(system),
+        Ok(Err(failure)) => Some(failure.to_string()),
+        Err(_) => Some(format!("the script was not over after {} s", deadline.as_secs())),
+    };
+    match fault {
+        None => println!("{}", praise(system, &steps)),
+        Some(fault) => {
+            let kept = system.keep();
+            println!("\nFAILED: {fault}\n\n{}kept in {}", system.last_words(), kept.display());
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was wrong with the answers in between, when every step was seen.
+fn fault_of_answers(system: &System) -> Option<String> {
+    let (full, empty, emptied) = (system.tally().full(), system.tally().empty(), system.emptied());
+    if full == 0 {
+        Some(format!("nobody ever got an address of {SITE} from the name server"))
+    } else if empty + emptied > 0 {
+        Some(format!(
+            "{SITE} was without an address: {empty} empty answers, {emptied} updates that emptied it"
+        ))
+    } else {
+        None
+    }
+}
+
+fn praise(system: &System, steps: &[Step]) -> String {
+    let full = system.tally().full();
+    format!(
+        "\nAll {} steps were seen from outside. {full} questions for {SITE}, none without an answer.",
+        steps.len()
+    )
+}
+
+/// The live view. The terminal is restored when this returns and when it panics.
+#[expect(clippy::print_stdout, reason = "this is what the command is for")]
+async fn in_view(system: &mut System, speed: f64) -> anyhow::Result<ExitCode> {
+    // Hidden by the view, and there again when it is left.
+    println!("{}", introduction(system, speed));
+    let mut terminal = ratatui::try_init().context("the terminal cannot be drawn on; try --plain")?;
+    let outcome = draw_until_left(system, &mut terminal).await;
+    ratatui::restore();
+    outcome
+}
+
+async fn draw_until_left(
+    system: &mut System,
+    terminal: &mut ratatui::DefaultTerminal,
+) -> anyhow::Result<ExitCode> {
+    let mut keys = Keys::listen();
+    let mut ticks = tokio::time::interval(DRAW_EVERY);
+    let mut chosen = Pi::One;
+    let mut stop = std::pin::pin!(asked_to_stop());
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = &mut stop => return Ok(ExitCode::SUCCESS),
+            key = keys.pressed.recv() => match key.and_then(|key| command(key, chosen)) {
+                Some(Command::Quit) => return Ok(ExitCode::SUCCESS),
+                Some(Command::Choose(pi)) => chosen = pi,
+                Some(Command::Do(act)) => system.act(act)?,
+                None => {}
+            },
+        }
+        let picture = system.picture();
+        terminal.draw(|frame| view::draw(frame, picture, chosen))?;
+    }
+}
+
+/// The keyboard, read on a thread of its own until this is dropped.
+struct Keys {
+    pressed: mpsc::Receiver<char>,
+    over: Arc<AtomicBool>,
+}
+
+impl Keys {
+    fn listen() -> Self {
+        let (press, pressed) = mpsc::channel(16);
+        let over = Arc::new(AtomicBool::new(false));
+        let until = over.clone();
+        std::thread::spawn(move || {
+            while !until.load(Ordering::Relaxed) {
+                if let Some(key) = next_key()
+                    && press.blocking_send(key).is_err()
+                {
+                    return;
+                }
+            }
+        });
+        Self { pressed, over }
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The key pressed within the next moment. Ctrl-C arrives as a key here, and means to leave.
+fn next_key() -> Option<char> {
+    if !event::poll(DRAW_EVERY).ok()? {
+        return None;
+    }
+    let key = event::read().ok()?.as_key_press_event()?;
+    let KeyCode::Char(letter) = key.code else { return None };
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    Some(if control && letter == 'c' { 'q' } else { letter })
 }

@@ -8,6 +8,6 @@ use crate::cli::DnsCommand;
 ///
 /// # Errors
 /// Always: this command is not built in yet.
-pub fn run(_config: &Path, _command: DnsCommand) -> anyhow::Result<()> {
+pub async fn run(_config: &Path, _command: DnsCommand) -> anyhow::Result<std::process::ExitCode> {
     anyhow::bail!("`hearth dns` is not built in yet")
 }

@@ -8,6 +8,6 @@ use crate::cli::FailoverCommand;
 ///
 /// # Errors
 /// Always: this command is not built in yet.
-pub fn run(_config: &Path, _command: &FailoverCommand) -> anyhow::Result<()> {
+pub async fn run(_config: &Path, _command: &FailoverCommand) -> anyhow::Result<()> {
     anyhow::bail!("`hearth failover` is not built in yet")
 }

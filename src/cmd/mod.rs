@@ -11,7 +11,9 @@ pub mod key;
 pub mod status;
 pub mod watcher;
 
+use std::future::Future;
 use std::io::Write;
+use std::process::ExitCode;
 
 use anyhow::Context;
 
@@ -21,18 +23,25 @@ use crate::cli::{Cli, Command};
 ///
 /// # Errors
 /// When it failed. A [`crate::config::ConfigErrors`] in the error says that the configuration is wrong.
-pub fn run(cli: &Cli) -> anyhow::Result<()> {
+pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     let config = &cli.config;
     match &cli.command {
-        Command::Agent => agent::run(config),
-        Command::Watcher => watcher::run(config),
-        Command::Demo(args) => demo::run(args),
-        Command::CheckConfig(args) => check_config::run(config, args),
-        Command::Status(args) => status::run(config, args),
-        Command::Dns(command) => dns::run(config, *command),
-        Command::Failover(command) => failover::run(config, command),
-        Command::Key(command) => key::run(command),
+        Command::Agent => agent::run(config)?,
+        Command::Watcher => watcher::run(config)?,
+        Command::Demo(args) => return on_one_thread(demo::run(args)),
+        Command::CheckConfig(args) => check_config::run(config, args)?,
+        Command::Status(args) => on_one_thread(status::run(config, args))?,
+        Command::Dns(command) => return on_one_thread(dns::run(config, *command)),
+        Command::Failover(command) => on_one_thread(failover::run(config, command))?,
+        Command::Key(command) => key::run(command)?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a command that waits for others more than it works.
+fn on_one_thread<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("no event loop could be started")?.block_on(command)
 }
 
 /// Prints `text` on standard output. A reader that left, as `head` does, has what it wanted.

@@ -8,6 +8,6 @@ use crate::cli::StatusArgs;
 ///
 /// # Errors
 /// Always: this command is not built in yet.
-pub fn run(_config: &Path, _args: &StatusArgs) -> anyhow::Result<()> {
+pub async fn run(_config: &Path, _args: &StatusArgs) -> anyhow::Result<()> {
     anyhow::bail!("`hearth status` is not built in yet")
 }

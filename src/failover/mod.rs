@@ -1,8 +1,17 @@
-//! What a site's record should hold, and why.
+//! What a site's record should hold, and why: the decision engine of the watcher.
 //!
-//! Never probes, never writes a record, never reads a clock.
+//! One pure machine ([`engine::Engine`]): a point in time and an [`event::Event`] in, a list of [`event::Effect`]s out.
+//! Never probes, never writes a record, never reads a clock and never makes random numbers, so that a journal of its
+//! events replays to the same effects.
 
+pub mod engine;
+pub mod event;
+pub mod fallback;
+pub mod isolation;
+pub mod lane;
 pub mod policy;
+pub mod site;
+pub mod view;
 
 use serde::{Deserialize, Serialize};
 

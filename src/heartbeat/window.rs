@@ -70,18 +70,30 @@ impl Window {
     /// # Errors
     /// When it was taken before or can have been; then nothing has changed.
     pub fn accept(&mut self, node: &NodeName, boot: BootId, sequence: u64) -> Result<(), Replayed> {
-        let Some(runs) = self.nodes.get_mut(node) else {
-            self.nodes.insert(node.clone(), Runs { current: boot, last: sequence, over: VecDeque::new() });
-            return Ok(());
-        };
-        if runs.current == boot {
-            return runs.advance(sequence);
+        self.check(node, boot, sequence)?;
+        match self.nodes.get_mut(node) {
+            None => {
+                let runs = Runs { current: boot, last: sequence, over: VecDeque::new() };
+                self.nodes.insert(node.clone(), runs);
+            }
+            Some(runs) if runs.current == boot => runs.last = sequence,
+            Some(runs) => runs.begin(boot, sequence),
         }
-        if runs.over.contains(&boot) {
-            return Err(Replayed::Over { boot });
-        }
-        runs.begin(boot, sequence);
         Ok(())
+    }
+
+    /// Whether that beat would be taken now.
+    ///
+    /// # Errors
+    /// When it was taken before or can have been.
+    pub fn check(&self, node: &NodeName, boot: BootId, sequence: u64) -> Result<(), Replayed> {
+        match self.nodes.get(node) {
+            Some(runs) if runs.current == boot && sequence <= runs.last => {
+                Err(Replayed::Sequence { sequence, last: runs.last })
+            }
+            Some(runs) if runs.current != boot && runs.over.contains(&boot) => Err(Replayed::Over { boot }),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The last beat taken of `node`: its run and its sequence.
@@ -92,14 +104,6 @@ impl Window {
 }
 
 impl Runs {
-    fn advance(&mut self, sequence: u64) -> Result<(), Replayed> {
-        if sequence <= self.last {
-            return Err(Replayed::Sequence { sequence, last: self.last });
-        }
-        self.last = sequence;
-        Ok(())
-    }
-
     fn begin(&mut self, boot: BootId, sequence: u64) {
         self.over.push_back(self.current);
         while self.over.len() > RUNS {

@@ -2,10 +2,10 @@
 
 pub(crate) mod bind;
 pub(crate) mod dns_proxy;
+pub(crate) mod http;
 pub(crate) mod knot;
 pub(crate) mod name_server;
 pub(crate) mod poller;
-pub(crate) mod http;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,249 @@
+//! What comes into the engine, and what goes out: the words of the journal.
+//!
+//! Everything that the engine ever learns is an [`Event`], so a journal of events replays to the same effects.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Family;
+use crate::dns::{Name, Owner, RdataSet};
+use crate::failover::lane::Side;
+use crate::failover::{Shape, policy::Policy};
+use crate::heartbeat::{BootId, NodeName};
+use crate::moment::Moment;
+use crate::probe::outcome::{Failure, Outcome};
+
+/// What is watched. Part of the journal, so that a replay needs nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
+    /// The sites.
+    pub sites: Vec<SiteSetup>,
+    /// How many references there are.
+    pub references: u32,
+}
+
+/// One site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteSetup {
+    /// Its name.
+    pub site: Name,
+    /// What its record looks like.
+    pub shape: Shape,
+    /// Its nodes, the preferred first.
+    pub nodes: Vec<NodeName>,
+    /// Their DNS names, for the CNAME shape.
+    pub hosts: BTreeMap<NodeName, Name>,
+    /// The fallback's name, for the CNAME shape.
+    pub fallback_name: Option<Name>,
+    /// The fallback's addresses: looked at in either shape, published in the address shape.
+    pub fallback_addresses: Vec<IpAddr>,
+    /// The numbers.
+    pub policy: Policy,
+}
+
+/// Something that has happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// The watcher has started: evidence from before is worthless, decisions and budgets are not.
+    Started {
+        /// What is watched now.
+        setup: Setup,
+        /// Where jitter comes from.
+        seed: u64,
+    },
+    /// Time has passed.
+    Tick,
+    /// A beat, verified and not seen before.
+    Beat(BeatSeen),
+    /// A probe has come back.
+    Probed {
+        /// What was looked at.
+        target: Target,
+        /// Where.
+        address: IpAddr,
+        /// When the probe was started.
+        started: Moment,
+        /// What it met.
+        outcome: Outcome,
+    },
+    /// A look at an address of the fallback has come back.
+    FallbackSeen {
+        /// The site that it stands in for.
+        site: Name,
+        /// Which address.
+        address: IpAddr,
+        /// What was wrong. None: it is good.
+        failure: Option<Failure>,
+    },
+    /// All references have been looked at.
+    References {
+        /// How many answered.
+        answered: u32,
+        /// How many were asked.
+        asked: u32,
+    },
+    /// The driver did not run, or its clock jumped, for this long.
+    Stalled(Duration),
+    /// The site's record was read. Only what the site's shape can hold.
+    Read {
+        /// The site.
+        site: Name,
+        /// What is in force, or why it could not be read.
+        result: Result<Vec<RdataSet>, String>,
+    },
+    /// A write was tried.
+    Written {
+        /// The site.
+        site: Name,
+        /// The write.
+        epoch: u64,
+        /// What was read back, or why nothing is confirmed. It is tried again until it lands or is superseded.
+        result: Result<Vec<RdataSet>, String>,
+    },
+    /// The authoritative servers were asked after a write.
+    Confirmed {
+        /// The site.
+        site: Name,
+        /// The write.
+        epoch: u64,
+        /// How many answer with it.
+        agree: u32,
+        /// How many were asked.
+        asked: u32,
+    },
+    /// A person has said what they want.
+    Command {
+        /// The site.
+        site: Name,
+        /// What.
+        command: Command,
+        /// Who.
+        owner: Owner,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What matters of a beat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BeatSeen {
+    /// Who.
+    pub node: NodeName,
+    /// The run of the agent.
+    pub boot: BootId,
+    /// Its number.
+    pub sequence: u64,
+    /// Where the node says that it is.
+    pub addresses: Vec<IpAddr>,
+    /// The digest of the generation that it serves.
+    pub generation: Option<String>,
+    /// The version that it runs.
+    pub version: String,
+    /// Why it is leaving, when it is.
+    pub leaving: Option<String>,
+}
+
+/// One address family of one node, for one site.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Target {
+    /// The site.
+    pub site: Name,
+    /// The node.
+    pub node: NodeName,
+    /// The family.
+    pub family: Family,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} over {} for {}", self.node, self.family, self.site)
+    }
+}
+
+/// What a person wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Command {
+    /// Visitors are sent there, whatever the health, until the span is over.
+    Pin {
+        /// Where.
+        side: Side,
+        /// For how long.
+        span: Duration,
+    },
+    /// The engine decides again.
+    Auto,
+}
+
+/// Something that is to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// Look at a target.
+    Probe {
+        /// What.
+        target: Target,
+        /// Where.
+        address: IpAddr,
+    },
+    /// Look at an address of the fallback.
+    LookAtFallback {
+        /// The site that it stands in for.
+        site: Name,
+        /// Which address.
+        address: IpAddr,
+    },
+    /// Look at all references.
+    LookAtReferences,
+    /// Read the site's record.
+    Read {
+        /// The site.
+        site: Name,
+    },
+    /// Bring the site's record to this. Replaces every earlier write of the site.
+    Write {
+        /// The site.
+        site: Name,
+        /// Grows with every write.
+        epoch: u64,
+        /// What the record should hold.
+        sets: Vec<RdataSet>,
+        /// Why.
+        why: String,
+    },
+    /// Stop trying to land what was to be written.
+    Abandon {
+        /// The site.
+        site: Name,
+    },
+    /// Tell people.
+    Note(Note),
+}
+
+/// Something that people want to know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The site, when it is about one.
+    pub site: Option<Name>,
+    /// How much it matters.
+    pub weight: Weight,
+    /// What happened.
+    pub text: String,
+}
+
+/// How much a note matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weight {
+    /// Worth a line in the log.
+    Info,
+    /// Somebody should look when there is time.
+    Warning,
+    /// Somebody should look now.
+    Alarm,
+}

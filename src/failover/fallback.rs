@@ -1,0 +1,144 @@
+//! The fallback under watch: which of its addresses are known to be good, and which have been failing for how long.
+//!
+//! A site is moved only to what was seen to be good a short while ago. Never probes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Family;
+use crate::dns::{Rdata, RdataSet, RecordType};
+use crate::failover::event::SiteSetup;
+use crate::failover::lane::Readiness;
+use crate::failover::policy::Policy;
+use crate::moment::Moment;
+use crate::probe::outcome::Failure;
+
+/// What is known of the fallback of one site.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FallbackWatch {
+    looks: BTreeMap<IpAddr, Look>,
+    due: Moment,
+}
+
+/// What is known of one address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Look {
+    good: Option<Moment>,
+    failing_since: Option<Moment>,
+    failure: Option<Failure>,
+}
+
+impl FallbackWatch {
+    /// A look at `address` has come back.
+    pub fn record(&mut self, now: Moment, address: IpAddr, failure: Option<Failure>) {
+        let look = self.looks.entry(address).or_default();
+        if failure.is_none() {
+            look.good = Some(now);
+            look.failing_since = None;
+        } else {
+            look.failing_since.get_or_insert(now);
+        }
+        look.failure = failure;
+    }
+
+    /// Forgets everything: it was gathered while the watcher could not be trusted.
+    pub fn discard_evidence(&mut self, now: Moment) {
+        *self = Self { looks: BTreeMap::new(), due: now };
+    }
+
+    /// Whether `address` was good at the last look, and that look is fresh.
+    fn good(&self, address: IpAddr, now: Moment, policy: &Policy) -> bool {
+        self.looks.get(&address).is_some_and(|look| {
+            look.failure.is_none() && look.good.is_some_and(|at| now - at <= policy.fallback_fresh)
+        })
+    }
+
+    /// Whether an RRset of `record_type` can be moved to the fallback, and what it would hold.
+    #[must_use]
+    pub fn readiness(&self, record_type: RecordType, setup: &SiteSetup, now: Moment) -> Readiness {
+        let candidates = addresses(record_type, setup);
+        let good: Vec<IpAddr> =
+            candidates.iter().copied().filter(|a| self.good(*a, now, &setup.policy)).collect();
+        if good.is_empty() {
+            return Readiness::NotReady(self.why_not(&candidates));
+        }
+        let set = match (record_type, &setup.fallback_name) {
+            (RecordType::Cname, Some(name)) => Ok(RdataSet::of(Rdata::Cname(name.clone()))),
+            (RecordType::Cname, None) => return Readiness::NotReady("it has no name".to_owned()),
+            (RecordType::A | RecordType::Aaaa, _) => RdataSet::new(good.into_iter().map(Rdata::from)),
+        };
+        set.map_or_else(|e| Readiness::NotReady(e.to_string()), Readiness::Ready)
+    }
+
+    fn why_not(&self, candidates: &[IpAddr]) -> String {
+        let failing = candidates.iter().find_map(|a| Some((a, self.looks.get(a)?.failure.as_ref()?)));
+        match failing {
+            _ if candidates.is_empty() => "it has no address in this family".to_owned(),
+            Some((address, failure)) => format!("{address}: {failure}"),
+            None => "it has not been looked at lately".to_owned(),
+        }
+    }
+
+    /// Whether every address has been failing for as long as a node may before it is given up.
+    #[must_use]
+    pub fn dead(&self, record_type: RecordType, setup: &SiteSetup, now: Moment) -> bool {
+        let candidates = addresses(record_type, setup);
+        let failing = |a: &IpAddr| self.looks.get(a).and_then(|look| look.failing_since);
+        let long = |a: &IpAddr| failing(a).is_some_and(|since| now - since >= setup.policy.hard);
+        !candidates.is_empty() && candidates.iter().all(long)
+    }
+
+    /// Whether every address that was looked at failed at the last look, and there was one.
+    #[must_use]
+    pub fn all_fail(&self) -> bool {
+        !self.looks.is_empty() && self.looks.values().all(|look| look.failure.is_some())
+    }
+
+    /// What each address looks like, in words.
+    pub fn describe(&self, setup: &SiteSetup) -> impl Iterator<Item = (IpAddr, Option<Moment>, String)> {
+        setup.fallback_addresses.iter().map(|address| match self.looks.get(address) {
+            None => (*address, None, "not looked at yet".to_owned()),
+            Some(Look { good, failure: Some(failure), .. }) => (*address, *good, failure.to_string()),
+            Some(Look { good, failure: None, .. }) => (*address, *good, "good".to_owned()),
+        })
+    }
+
+    /// When the next look is due.
+    #[must_use]
+    pub fn due(&self) -> Moment {
+        self.due
+    }
+
+    /// The addresses are being looked at now; the next look is due at `next`.
+    pub fn looking(&mut self, next: Moment) {
+        self.due = next;
+    }
+
+    /// A target is suspect: the next look is due at `next` at the latest.
+    pub fn hasten(&mut self, next: Moment) {
+        self.due = self.due.min(next);
+    }
+}
+
+/// The configured addresses that matter for an RRset of this type.
+fn addresses(record_type: RecordType, setup: &SiteSetup) -> Vec<IpAddr> {
+    let fits = |a: &&IpAddr| match record_type {
+        RecordType::A => Family::of(**a) == Family::Ipv4,
+        RecordType::Aaaa => Family::of(**a) == Family::Ipv6,
+        RecordType::Cname => true,
+    };
+    setup.fallback_addresses.iter().filter(fits).copied().collect()
+}
+
+/// The record data that the fallback may have in an RRset of this type.
+#[must_use]
+pub fn possible(record_type: RecordType, setup: &SiteSetup) -> BTreeSet<Rdata> {
+    match record_type {
+        RecordType::Cname => setup.fallback_name.clone().map(Rdata::Cname).into_iter().collect(),
+        RecordType::A | RecordType::Aaaa => {
+            addresses(record_type, setup).into_iter().map(Rdata::from).collect()
+        }
+    }
+}

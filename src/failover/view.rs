@@ -1,0 +1,301 @@
+//! The watcher as people and programs see it: one snapshot, made from the engine.
+//!
+//! Old data must not look healthy, so everything that was seen says how long ago. Never holds a secret.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dns::{Name, RdataSet};
+use crate::failover::engine::Engine;
+use crate::failover::lane::Side;
+use crate::failover::site::Site;
+use crate::heartbeat::{NodeName, SiteView};
+use crate::liveness::Health;
+use crate::moment::Moment;
+
+/// The watcher, as it stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WatcherStatus {
+    /// The version that runs.
+    pub version: String,
+    /// Milliseconds since the watcher started.
+    pub uptime_ms: u64,
+    /// Milliseconds since the watcher has been cut off; None: it is not.
+    pub isolated_for_ms: Option<u64>,
+    /// How many references answered last, of how many.
+    pub references: (u32, u32),
+    /// Milliseconds until decisions are made; None: they are made.
+    pub warming_up_for_ms: Option<u64>,
+    /// The sites.
+    pub sites: Vec<SiteStatus>,
+    /// What happened last, the newest first.
+    pub timeline: Vec<Happened>,
+}
+
+/// One site.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SiteStatus {
+    /// Its name.
+    pub site: Name,
+    /// Whether any of its RRsets is on the fallback.
+    pub on_fallback: bool,
+    /// What is published, as last read back.
+    pub in_force: Vec<RdataSet>,
+    /// What is on its way.
+    pub pending: Option<PendingStatus>,
+    /// Why the record is what it is.
+    pub why: String,
+    /// How many writes have been decided on so far.
+    pub epoch: u64,
+    /// How many name servers answered with the last write, of how many.
+    pub confirmed: Option<(u32, u32)>,
+    /// Why the record could not be read at the last attempt.
+    pub read_trouble: Option<String>,
+    /// A person's word that stands, in words.
+    pub pinned: Option<String>,
+    /// Milliseconds until the record that somebody else has changed is taken care of again.
+    pub frozen_for_ms: Option<u64>,
+    /// Its RRsets.
+    pub rrsets: Vec<RrsetStatus>,
+    /// Its nodes.
+    pub nodes: Vec<NodeStatus>,
+    /// The addresses of its fallback.
+    pub fallback: Vec<FallbackStatus>,
+}
+
+/// A write that is on its way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PendingStatus {
+    /// Its number.
+    pub epoch: u64,
+    /// What it should bring about.
+    pub sets: Vec<RdataSet>,
+    /// For how long, in milliseconds.
+    pub for_ms: u64,
+    /// Why the last try was not confirmed.
+    pub trouble: Option<String>,
+}
+
+/// One RRset of a site.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RrsetStatus {
+    /// Its type.
+    pub record_type: crate::dns::RecordType,
+    /// Where visitors should be sent.
+    pub side: Side,
+    /// What is in force, was written last, and is wanted.
+    pub in_force: Option<RdataSet>,
+    /// What this watcher wrote last and saw in force.
+    pub written: Option<RdataSet>,
+    /// What it should hold.
+    pub wanted: Option<RdataSet>,
+    /// Why.
+    pub why: String,
+    /// For how long, in milliseconds.
+    pub for_ms: u64,
+    /// Returns that are left in this hour's budget.
+    pub returns_left: usize,
+    /// How long a node must be steady before it may come back, in milliseconds.
+    pub hold_ms: u64,
+}
+
+/// One node of a site.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeStatus {
+    /// Its name.
+    pub node: NodeName,
+    /// How it looks: the best of its targets.
+    pub health: Health,
+    /// In words.
+    pub why: String,
+    /// Milliseconds since its last beat.
+    pub beat_ms_ago: Option<u64>,
+    /// Whether visitors are sent there.
+    pub published: bool,
+    /// The version that it runs.
+    pub version: String,
+    /// The digest of what it serves.
+    pub generation: Option<String>,
+    /// Its targets.
+    pub targets: Vec<TargetStatus>,
+}
+
+/// One target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TargetStatus {
+    /// Where the node says that it is.
+    pub address: IpAddr,
+    /// Where it has proved to be.
+    pub proven: Option<IpAddr>,
+    /// How it looks.
+    pub health: Health,
+    /// Since how long, in milliseconds.
+    pub for_ms: u64,
+    /// Milliseconds since the last probe came back.
+    pub looked_ms_ago: Option<u64>,
+    /// What the last probe met, while the target fails.
+    pub failure: Option<String>,
+}
+
+/// One address of a fallback.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FallbackStatus {
+    /// The address.
+    pub address: IpAddr,
+    /// `good`, or what is wrong.
+    pub state: String,
+    /// Milliseconds since it was seen to be good.
+    pub good_ms_ago: Option<u64>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Happened {
+    /// When, by the watcher's clock: milliseconds since 1970.
+    pub wall_ms: u64,
+    /// The site, when it is about one.
+    pub site: Option<Name>,
+    /// How much it matters.
+    pub weight: crate::failover::event::Weight,
+    /// What.
+    pub text: String,
+}
+
+fn ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Engine {
+    /// The snapshot at `now`.
+    #[must_use]
+    pub fn status(&self, now: Moment, started: Moment, timeline: Vec<Happened>) -> WatcherStatus {
+        WatcherStatus {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_ms: ms(now - started),
+            isolated_for_ms: self.isolation.since().map(|since| ms(now - since)),
+            references: self.isolation.answered(),
+            warming_up_for_ms: self.warm_until.map(|until| ms(until - now)),
+            sites: self.sites.values().map(|site| self.site_status(site, now)).collect(),
+            timeline,
+        }
+    }
+
+    fn site_status(&self, site: &Site, now: Moment) -> SiteStatus {
+        let pending = site.pending.as_ref().map(|p| PendingStatus {
+            epoch: p.epoch,
+            sets: p.sets.clone(),
+            for_ms: ms(now - p.since),
+            trouble: p.trouble.clone(),
+        });
+        SiteStatus {
+            site: site.setup.site.clone(),
+            on_fallback: on_fallback(site),
+            in_force: in_force(site),
+            pending,
+            why: site.lanes.values().map(|l| l.why().0).collect::<Vec<_>>().join("; "),
+            epoch: site.epoch,
+            confirmed: site.confirmed,
+            read_trouble: site.read_trouble.clone(),
+            pinned: site
+                .pin
+                .as_ref()
+                .map(|p| format!("by {} for another {} s: {}", p.owner, (p.until - now).as_secs(), p.reason)),
+            frozen_for_ms: site.frozen_until.map(|until| ms(until - now)),
+            rrsets: rrsets(site, now),
+            nodes: site.setup.nodes.iter().map(|n| self.node_status(site, n, now)).collect(),
+            fallback: fallback(site, now),
+        }
+    }
+
+    fn node_status(&self, site: &Site, node: &NodeName, now: Moment) -> NodeStatus {
+        let facts = self.nodes.get(node).cloned().unwrap_or_default();
+        let targets = targets(site, node, now);
+        let best = targets.iter().min_by_key(|t| (!t.health.is_up(), t.health.is_down()));
+        let health = best.map_or(Health::Unknown, |t| t.health);
+        let why = match (best, &facts.leaving) {
+            (None, _) => "has not said where it is".to_owned(),
+            (Some(_), Some(reason)) if health == Health::Draining => format!("leaving: {reason}"),
+            (Some(best), _) => match &best.failure {
+                Some(failure) => format!("{}: {failure}", health.describe()),
+                None => health.describe().to_owned(),
+            },
+        };
+        NodeStatus {
+            node: node.clone(),
+            health,
+            why,
+            beat_ms_ago: facts.last_beat.map(|at| ms(now - at)),
+            published: site.lanes.values().any(|lane| lane.has(node)),
+            version: facts.version,
+            generation: facts.generation,
+            targets,
+        }
+    }
+
+    /// What a node is told in the answer to its beat.
+    #[must_use]
+    pub fn told(&self, node: &NodeName, now: Moment) -> Vec<SiteView> {
+        let mine = self.sites.values().filter(|site| site.setup.nodes.contains(node));
+        mine.map(|site| SiteView {
+            site: site.setup.site.to_string(),
+            health: self.node_status(site, node, now).health.to_string(),
+            on_fallback: on_fallback(site),
+            in_force: in_force(site),
+        })
+        .collect()
+    }
+}
+
+/// Whether visitors are on the fallback, by what is in force.
+fn on_fallback(site: &Site) -> bool {
+    site.lanes.values().any(|lane| {
+        let possible = crate::failover::fallback::possible(lane.record_type(), &site.setup);
+        lane.in_force().is_some_and(|set| set.as_set().is_subset(&possible))
+    })
+}
+
+fn in_force(site: &Site) -> Vec<RdataSet> {
+    site.lanes.values().filter_map(|lane| lane.in_force().cloned()).collect()
+}
+
+fn rrsets(site: &Site, now: Moment) -> Vec<RrsetStatus> {
+    let policy = &site.setup.policy;
+    let status = |lane: &crate::failover::lane::Lane| RrsetStatus {
+        record_type: lane.record_type(),
+        side: lane.side(),
+        in_force: lane.in_force().cloned(),
+        written: lane.written().cloned(),
+        wanted: lane.wanted().cloned(),
+        why: lane.why().0.to_owned(),
+        for_ms: ms(now - lane.why().1),
+        returns_left: lane.returns_left(now, policy),
+        hold_ms: ms(lane.hold(now, policy).max(policy.rise_span)),
+    };
+    site.lanes.values().map(status).collect()
+}
+
+fn targets(site: &Site, node: &NodeName, now: Moment) -> Vec<TargetStatus> {
+    let watched = site.targets.get(node).into_iter().flat_map(|families| families.values());
+    watched
+        .map(|w| TargetStatus {
+            address: w.liveness.address(),
+            proven: w.liveness.proven(),
+            health: w.health,
+            for_ms: ms(now - w.since),
+            looked_ms_ago: w.liveness.last_look().map(|at| ms(now - at)),
+            failure: w.liveness.failure().map(ToString::to_string),
+        })
+        .collect()
+}
+
+fn fallback(site: &Site, now: Moment) -> Vec<FallbackStatus> {
+    let seen = site.fallback.describe(&site.setup);
+    seen.map(|(address, good, state)| FallbackStatus {
+        address,
+        state,
+        good_ms_ago: good.map(|at| ms(now - at)),
+    })
+    .collect()
+}
