@@ -1,13 +1,109 @@
-//! `hearth failover`: what the watcher decides, and overriding it.
+//! `hearth failover`: what the watcher decides, and a person's word against it.
 
 use std::path::Path;
 
-use crate::cli::FailoverCommand;
+use anyhow::{Context, bail};
 
-/// Shows or overrides.
+use crate::cli::{FailoverCommand, OverrideArgs};
+use crate::cmd::print;
+use crate::config::{self, Secrets};
+use crate::dns::{Name, Owner, RdataSet};
+use crate::failover::event::Command;
+use crate::failover::lane::{Side, words};
+use crate::failover::view::{SiteStatus, WatcherStatus};
+use crate::host::control;
+use crate::watcher::Question;
+
+/// Runs the command against the watcher on this machine.
 ///
 /// # Errors
-/// Always: this command is not built in yet.
-pub async fn run(_config: &Path, _command: &FailoverCommand) -> anyhow::Result<()> {
-    anyhow::bail!("`hearth failover` is not built in yet")
+/// When there is no watcher here, it does not answer, or it refuses.
+pub async fn run(path: &Path, command: &FailoverCommand) -> anyhow::Result<()> {
+    let checked = config::check(path, Secrets::Skip)?;
+    let watcher = checked.config().watcher.as_ref();
+    let socket = &watcher.with_context(|| format!("{} has no [watcher]", path.display()))?.control;
+    match command {
+        FailoverCommand::Status => {
+            let answer = control::ask(socket, &Question::Status.to_value()).await?;
+            let status: WatcherStatus =
+                serde_json::from_value(answer).context("the watcher is of another version")?;
+            print(&screen(&status))
+        }
+        FailoverCommand::ToFallback(args) => pin(socket, args, Side::Fallback).await,
+        FailoverCommand::ToHome(args) => pin(socket, args, Side::Home).await,
+        FailoverCommand::Auto { site } => say(socket, site, Command::Auto, "no override any more").await,
+    }
+}
+
+async fn pin(socket: &Path, args: &OverrideArgs, side: Side) -> anyhow::Result<()> {
+    say(socket, &args.site, Command::Pin { side, span: args.duration }, &args.reason).await
+}
+
+async fn say(socket: &Path, site: &Name, command: Command, reason: &str) -> anyhow::Result<()> {
+    let owner = Owner::new(&format!("uid-{}", rustix::process::getuid().as_raw()));
+    let question = Question::Override { site: site.clone(), command, owner, reason: reason.to_owned() };
+    let answer = control::ask(socket, &question.to_value()).await?;
+    if let Some(refusal) = answer.get("error").and_then(|e| e.as_str()) {
+        bail!("the watcher refuses: {refusal}");
+    }
+    print(&format!("done; `hearth failover status` shows how {site} stands\n"))
+}
+
+/// What `hearth failover status` prints.
+#[must_use]
+pub fn screen(status: &WatcherStatus) -> String {
+    let watcher = match (status.isolated_for_ms, status.warming_up_for_ms) {
+        (Some(ms), _) => format!("CUT OFF for {}: nothing is decided", span(ms)),
+        (None, Some(ms)) => format!("warming up, decides in {}", span(ms)),
+        (None, None) => "deciding".to_owned(),
+    };
+    let (answered, asked) = status.references;
+    let mut out = format!(
+        "watcher {}: {watcher}; up for {}; {answered} of {asked} references answer\n",
+        status.version,
+        span(status.uptime_ms)
+    );
+    status.sites.iter().for_each(|site| out.push_str(&about(site)));
+    out
+}
+
+fn about(site: &SiteStatus) -> String {
+    let side = if site.on_fallback { "ON THE FALLBACK" } else { "at home" };
+    let mut out = format!("\n{}: {side}\n  in force  {}\n", site.site, sets(&site.in_force));
+    let mut line = |what: &str, text: &str| out.push_str(&format!("  {what:<9} {text}\n"));
+    line("why", &site.why);
+    if let Some(pending) = &site.pending {
+        let trouble = pending.trouble.as_deref().unwrap_or("not confirmed yet");
+        line("on its way", &format!("{} for {}: {trouble}", sets(&pending.sets), span(pending.for_ms)));
+    }
+    if let Some((agree, asked)) = site.confirmed {
+        line("servers", &format!("{agree} of {asked} answer with it (epoch {})", site.epoch));
+    }
+    if let Some(pinned) = &site.pinned {
+        line("override", pinned);
+    }
+    if let Some(trouble) = &site.read_trouble {
+        line("unread", trouble);
+    }
+    if let Some(ms) = site.frozen_for_ms {
+        line("frozen", &format!("somebody else changed the record; left alone for another {}", span(ms)));
+    }
+    for node in &site.nodes {
+        let beat = node.beat_ms_ago.map_or_else(|| "never".to_owned(), |ms| format!("{} ago", span(ms)));
+        let published = if node.published { ", published" } else { "" };
+        line(node.node.as_str(), &format!("{}{published}; last beat {beat}", node.why));
+    }
+    for address in &site.fallback {
+        line("fallback", &format!("{}: {}", address.address, address.state));
+    }
+    out
+}
+
+fn sets(sets: &[RdataSet]) -> String {
+    let each: Vec<String> = sets.iter().map(ToString::to_string).collect();
+    if each.is_empty() { "nothing that the watcher knows of".to_owned() } else { each.join(", ") }
+}
+
+fn span(ms: u64) -> String {
+    words(std::time::Duration::from_millis(ms))
 }

@@ -1,11 +1,32 @@
-//! `hearth watcher`: runs the watcher.
+//! `hearth watcher`: the role that looks from outside.
 
 use std::path::Path;
 
-/// Runs the watcher of the configuration at `_config`.
+use anyhow::Context;
+
+use crate::host::shutdown::Shutdown;
+use crate::host::{control, listen, log};
+use crate::watcher::{Surroundings, run as watch};
+use crate::{cmd, config};
+
+/// Runs the watcher until it is told to stop.
 ///
 /// # Errors
-/// Always: this command is not built in yet.
-pub fn run(_config: &Path) -> anyhow::Result<()> {
-    anyhow::bail!("`hearth watcher` is not built in yet")
+/// When the configuration has no watcher, a port or the journal cannot be had, or an essential part ends by itself.
+pub fn run(path: &Path) -> anyhow::Result<()> {
+    let config = config::load(path)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let settings = config.watcher.with_context(|| {
+        format!("{} has no [watcher]: this machine is not set up to be one", path.display())
+    })?;
+    log::start(tracing::level_filters::LevelFilter::INFO)?;
+    cmd::on_one_thread(async {
+        let shutdown = Shutdown::install().context("signals cannot be handled")?;
+        let listeners = listen::all(&settings.listen)?;
+        let control = control::Server::bind(&settings.control)?;
+        let with = Surroundings { listeners, control, shutdown: shutdown.receiver() };
+        Ok(watch(settings, with).await?)
+    })
 }

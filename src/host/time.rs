@@ -48,6 +48,12 @@ enum Wall {
     Steady(Duration),
 }
 
+/// The system's wall clock, for what is signed or dated with it: TSIG, HTTP dates.
+#[must_use]
+pub fn wall_clock() -> SystemTime {
+    SystemTime::now()
+}
+
 impl Wall {
     fn since_1970(self, running: Duration) -> Duration {
         match self {
