@@ -89,6 +89,17 @@ pub struct Lane {
     since: Moment,
 }
 
+/// What a look at the situation led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// Nothing new.
+    Nothing,
+    /// Visitors are to be sent elsewhere.
+    Changed,
+    /// Nobody is left to send visitors to: what is published stays, and people must know.
+    Stuck,
+}
+
 /// What was decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Decision {
@@ -203,9 +214,9 @@ impl Lane {
         self.returns.iter().map(|at| *at + policy.budget_span).filter(|at| *at > now).min()
     }
 
-    /// Decides. True when anything changed.
-    pub fn decide(&mut self, situation: &Situation<'_>) -> bool {
-        let before = self.decision();
+    /// Decides.
+    pub fn decide(&mut self, situation: &Situation<'_>) -> Decided {
+        let (before, why) = (self.decision(), self.why.clone());
         self.returns.retain(|at| situation.now - *at < situation.policy.budget_span);
         match self.side {
             Side::Undecided => self.begin(situation),
@@ -216,7 +227,11 @@ impl Lane {
             self.come_back(situation);
         }
         self.choose(situation);
-        before != self.decision()
+        match () {
+            () if before != self.decision() => Decided::Changed,
+            () if why != self.why => Decided::Stuck,
+            () => Decided::Nothing,
+        }
     }
 
     /// The first decision takes what is there and what is up, and costs no budget.

@@ -13,7 +13,7 @@ use crate::dns::{Owner, Rdata, RdataSet, RecordType};
 use crate::failover::Shape;
 use crate::failover::event::{BeatSeen, Effect, Note, SiteSetup, Target, Weight};
 use crate::failover::fallback::{self, FallbackWatch};
-use crate::failover::lane::{Candidate, Lane, Readiness, Side, Situation, words};
+use crate::failover::lane::{Candidate, Decided, Lane, Readiness, Side, Situation, words};
 use crate::failover::policy::Policy;
 use crate::heartbeat::NodeName;
 use crate::liveness::{Beats, Health, Liveness, Stakes};
@@ -313,7 +313,7 @@ impl Site {
         mut jitter: impl FnMut(Duration) -> Duration,
         out: &mut Vec<Effect>,
     ) {
-        let policy = self.setup.policy.clone();
+        let policy = &self.setup.policy;
         let mut suspect = false;
         for (node, families) in &mut self.targets {
             for (family, watched) in families {
@@ -332,13 +332,11 @@ impl Site {
             }
         }
         let away = self.lanes.values().any(|lane| lane.side() == Side::Fallback);
-        self.look_at_fallback(
-            now,
-            if suspect || away { policy.fallback_suspect_every } else { policy.fallback_every },
-            out,
-        );
+        let every = if suspect || away { policy.fallback_suspect_every } else { policy.fallback_every };
+        let read_every = if self.read.is_some() { policy.read_every } else { policy.probe_every };
+        self.look_at_fallback(now, every, out);
         if now >= self.read_due {
-            self.read_due = now + if self.read.is_some() { policy.read_every } else { policy.probe_every };
+            self.read_due = now + read_every;
             out.push(Effect::Read { site: self.setup.site.clone() });
         }
     }
@@ -355,14 +353,14 @@ impl Site {
 
     /// Judges every target, and tells of those that look different now.
     pub(super) fn judge(&mut self, now: Moment, patience: u32, out: &mut Vec<Effect>) {
-        let policy = self.setup.policy.clone();
         let stakes = self.stakes();
+        let policy = &self.setup.policy;
         let mut notes = Vec::new();
         for (node, families) in &mut self.targets {
             let beats = self.beats.entry(node.clone()).or_default();
             for (family, watched) in families {
                 let stake = stakes.get(&(node.clone(), *family)).copied().unwrap_or(Stakes::LastOne);
-                let health = watched.liveness.judge(now, beats, stake, patience, &policy);
+                let health = watched.liveness.judge(now, beats, stake, patience, policy);
                 if health != watched.health {
                     notes.push(transition(node, watched, health));
                     watched.health = health;
@@ -414,19 +412,26 @@ impl Site {
             return;
         }
         let pinned = self.pinned(now, out);
-        let setup = self.setup.clone();
+        let setup = &self.setup;
         let mut lanes = std::mem::take(&mut self.lanes);
         for lane in lanes.values_mut() {
             let candidates = self.candidates(lane, now);
             if candidates.is_empty() && lane.side() == Side::Undecided {
                 continue;
             }
-            let fallback = self.fallback.readiness(lane.record_type(), &setup, now);
-            let situation = self.situation(lane, &setup, now, &candidates, &fallback);
-            if !pinned && lane.decide(&situation) {
-                self.note(out, lane_weight(lane), lane.why().0.to_owned());
+            let fallback = self.fallback.readiness(lane.record_type(), setup, now);
+            let situation = self.situation(lane, setup, now, &candidates, &fallback);
+            let decided = if pinned { Decided::Nothing } else { lane.decide(&situation) };
+            match (decided, lane.side()) {
+                (Decided::Nothing, _) => {}
+                (Decided::Changed, Side::Home | Side::Undecided) => {
+                    self.note(out, Weight::Info, lane.why().0.to_owned());
+                }
+                (Decided::Stuck, _) | (Decided::Changed, Side::Fallback) => {
+                    self.note(out, Weight::Alarm, lane.why().0.to_owned());
+                }
             }
-            lane.want(&situation, &fallback::possible(lane.record_type(), &setup));
+            lane.want(&situation, &fallback::possible(lane.record_type(), setup));
         }
         self.lanes = lanes;
         self.write(now, out);
@@ -556,8 +561,4 @@ fn transition(node: &NodeName, watched: &Watched, health: Health) -> (Weight, St
     let address = watched.liveness.address();
     let failure = watched.liveness.failure().map(|f| format!(" ({f})")).unwrap_or_default();
     (weight, format!("{node} at {address}: {}{failure}", health.describe()))
-}
-
-fn lane_weight(lane: &Lane) -> Weight {
-    if lane.side() == Side::Fallback { Weight::Alarm } else { Weight::Info }
 }

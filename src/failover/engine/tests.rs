@@ -1,1 +1,5 @@
+//! The engine in a small world: virtual time, nodes that can be cut and killed, a fallback, a record, a reference.
 
+mod properties;
+mod stories;
+mod world;

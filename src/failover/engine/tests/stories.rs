@@ -1,0 +1,365 @@
+//! What should happen, told as stories with times.
+
+use std::time::Duration;
+
+use super::world::{FAMILY, PAGES, World, node, seconds, site};
+use crate::dns::Rdata;
+use crate::failover::Shape;
+use crate::failover::engine::Engine;
+use crate::failover::event::{Command, Event, Target};
+use crate::failover::lane::Side;
+use crate::failover::policy::Profile;
+use crate::probe::outcome::Outcome;
+
+const BOTH: &str = "203.0.113.1 203.0.113.2";
+
+/// Two Pis, published.
+fn home() -> World {
+    let mut world = World::new(Shape::Address, Profile::Steady);
+    world.until(BOTH, seconds(70));
+    world.run(seconds(600));
+    assert_eq!(world.landed.len(), 1, "{}", world.story());
+    world
+}
+
+fn within(took: Duration, from: f64, to: f64) {
+    assert!((from..=to).contains(&took.as_secs_f64()), "{took:?} is not within {from} to {to} s");
+}
+
+#[test]
+fn nothing_is_decided_before_the_watcher_is_warm() {
+    let mut world = World::new(Shape::Address, Profile::Steady);
+    world.run(seconds(59));
+    assert_eq!(world.record(), "");
+    within(world.until(BOTH, seconds(20)), 0.5, 3.0);
+}
+
+#[test]
+fn one_of_two_is_dropped_in_25_to_30_s_and_comes_back_after_the_hold_down() {
+    let mut world = home();
+    world.kill("pi2");
+    within(world.until("203.0.113.1", seconds(60)), 15.0, 35.0);
+    world.revive("pi2");
+    within(world.until(BOTH, seconds(400)), 180.0, 215.0);
+}
+
+#[test]
+fn the_whole_site_moves_in_75_to_85_s_after_the_last_success_and_returns() {
+    let mut world = home();
+    world.kill("pi2");
+    world.until("203.0.113.1", seconds(60));
+    world.run(seconds(60));
+    world.kill("pi1");
+    within(world.until(PAGES, seconds(120)), 64.0, 90.0);
+    world.run(seconds(3_600));
+    assert_eq!(world.record(), PAGES);
+    world.revive("pi1");
+    world.revive("pi2");
+    world.until(BOTH, seconds(400));
+}
+
+#[test]
+fn a_gray_failure_moves_the_site_after_180_s() {
+    let mut world = home();
+    for name in ["pi1", "pi2"] {
+        world.nodes.get_mut(&node(name)).unwrap().serves = false;
+    }
+    within(world.until(PAGES, seconds(400)), 168.0, 195.0);
+}
+
+#[test]
+fn silence_alone_moves_nothing() {
+    let mut world = home();
+    for name in ["pi1", "pi2"] {
+        world.nodes.get_mut(&node(name)).unwrap().beats = false;
+    }
+    world.run(seconds(7_200));
+    assert_eq!(world.record(), BOTH);
+}
+
+#[test]
+fn an_announced_stop_counts_at_once_and_a_return_costs_the_hold_down_only() {
+    let mut world = home();
+    world.leave("pi1");
+    within(world.until("203.0.113.2", seconds(5)), 0.0, 1.0);
+    world.run(seconds(40));
+    world.revive("pi1");
+    within(world.until(BOTH, seconds(400)), 180.0, 215.0);
+}
+
+#[test]
+fn a_new_address_is_published_when_it_is_proven_and_costs_no_return() {
+    let mut world = home();
+    world.nodes.get_mut(&node("pi1")).unwrap().address = "203.0.113.77".parse().unwrap();
+    world.speak("pi1");
+    within(world.until("203.0.113.2 203.0.113.77", seconds(10)), 0.0, 1.0);
+}
+
+#[test]
+fn an_address_that_is_claimed_and_not_proven_is_never_published() {
+    let mut world = home();
+    world.nodes.get_mut(&node("pi1")).unwrap().address = "198.51.100.66".parse().unwrap();
+    world.nodes.get_mut(&node("pi1")).unwrap().serves = false;
+    world.speak("pi1");
+    world.run(seconds(1_000));
+    assert!(!world.landed.iter().any(|(_, set)| set.contains(&"A 198.51.100.66".parse::<Rdata>().unwrap())));
+    assert_eq!(world.record(), "203.0.113.2", "the old place is dead as well");
+}
+
+#[test]
+fn a_fallback_that_is_not_known_to_be_good_is_never_switched_to() {
+    let mut world = home();
+    world.fallback_good = false;
+    world.run(seconds(1_000));
+    world.kill("pi1");
+    world.kill("pi2");
+    world.run(seconds(3_000));
+    assert_eq!(world.record().split(' ').count(), 1, "the last set stays");
+    assert!(world.alarmed());
+    world.fallback_good = true;
+    within(world.until(PAGES, seconds(60)), 0.0, 15.0);
+}
+
+#[test]
+fn a_watcher_that_is_cut_off_decides_nothing_and_forgets_what_it_saw() {
+    let mut world = home();
+    world.connected = false;
+    world.run(seconds(1_800));
+    world.connected = true;
+    world.run(seconds(3_600));
+    assert_eq!(world.record(), BOTH);
+    assert_eq!(world.landed.len(), 1, "{}", world.story());
+}
+
+#[test]
+fn a_write_that_was_decided_before_the_cut_does_not_land_after_it() {
+    let mut world = home();
+    world.provider = false;
+    world.kill("pi2");
+    world.run(seconds(45));
+    assert!(world.engine.sites[&site()].pending.is_some());
+    world.connected = false;
+    world.run(seconds(60));
+    world.revive("pi2");
+    (world.connected, world.provider) = (true, true);
+    world.try_to_write();
+    world.run(seconds(3_600));
+    assert_eq!(world.landed.len(), 1, "{}", world.story());
+}
+
+#[test]
+fn a_stall_discards_evidence() {
+    let mut world = home();
+    world.kill("pi2");
+    world.run(seconds(20));
+    world.step(Event::Stalled(seconds(90)));
+    world.revive("pi2");
+    world.run(seconds(600));
+    assert_eq!(world.landed.len(), 1, "{}", world.story());
+}
+
+#[test]
+fn a_provider_that_is_gone_delays_a_write_and_the_latest_wish_lands() {
+    let mut world = home();
+    world.provider = false;
+    world.kill("pi2");
+    world.run(seconds(60));
+    world.kill("pi1");
+    world.run(seconds(120));
+    assert_eq!(world.record(), BOTH);
+    world.provider = true;
+    world.try_to_write();
+    assert_eq!(world.record(), PAGES);
+}
+
+#[test]
+fn what_is_overtaken_by_recovery_is_written_back_even_though_it_never_landed() {
+    let mut world = home();
+    world.provider = false;
+    world.kill("pi2");
+    world.run(seconds(60));
+    world.revive("pi2");
+    world.run(seconds(400));
+    world.provider = true;
+    world.try_to_write();
+    world.run(seconds(10));
+    assert_eq!(world.record(), BOTH);
+    assert!(world.engine.sites[&site()].pending.is_none());
+}
+
+#[test]
+fn returns_are_held_down_ever_longer_and_budgeted() {
+    let mut world = World::with_nodes(Shape::Address, Profile::Steady, &["pi1"]);
+    world.until("203.0.113.1", seconds(70));
+    for cycle in 0..40 {
+        world.kill("pi1");
+        world.run(seconds(120));
+        world.revive("pi1");
+        world.run(seconds(200 + 10 * cycle));
+    }
+    let most = busiest_hour(&world);
+    assert!((4..=5).contains(&most), "{most} changes in an hour");
+}
+
+fn busiest_hour(world: &World) -> usize {
+    let count = |from: &crate::moment::Moment| {
+        world.landed.iter().filter(|(at, _)| *at >= *from && *at - *from < seconds(3_600)).count()
+    };
+    world.landed.iter().map(|(at, _)| count(at)).max().unwrap_or(0)
+}
+
+#[test]
+fn a_foreign_change_freezes_the_record_for_an_hour() {
+    let mut world = home();
+    world.record = [Rdata::A("198.51.100.1".parse().unwrap())].into();
+    world.run(seconds(3_600));
+    assert!(world.alarmed());
+    assert_eq!(world.record(), "198.51.100.1");
+    world.until(BOTH, seconds(3_700));
+}
+
+#[test]
+fn an_override_holds_until_it_ends() {
+    let mut world = home();
+    world.pin(Side::Fallback, seconds(600));
+    within(world.until(PAGES, seconds(10)), 0.0, 1.0);
+    world.run(seconds(550));
+    assert_eq!(world.record(), PAGES);
+    world.until(BOTH, seconds(200));
+    world.pin(Side::Fallback, seconds(6_000));
+    world.until(PAGES, seconds(10));
+    world.command(Command::Auto);
+    world.until(BOTH, seconds(3_700));
+}
+
+#[test]
+fn an_override_to_something_dead_is_refused() {
+    let mut world = home();
+    world.fallback_good = false;
+    world.run(seconds(600));
+    assert!(world.engine.may_pin(&site(), Side::Fallback, world.now).is_err());
+    world.pin(Side::Fallback, seconds(600));
+    world.run(seconds(60));
+    assert_eq!(world.record(), BOTH);
+}
+
+#[test]
+fn a_cname_names_one_node_stays_with_it_and_moves_to_the_next() {
+    let mut world = World::new(Shape::Cname, Profile::Steady);
+    world.until("pi1.example.com", seconds(70));
+    world.run(seconds(600));
+    world.kill("pi1");
+    within(world.until("pi2.example.com", seconds(60)), 15.0, 35.0);
+    world.revive("pi1");
+    world.run(seconds(3_600));
+    assert_eq!(world.record(), "pi2.example.com", "a return is no reason for a change");
+    world.kill("pi2");
+    world.until("pi1.example.com", seconds(60));
+    world.kill("pi1");
+    world.until("user.github.io", seconds(100));
+}
+
+#[test]
+fn a_watcher_that_died_goes_on_where_it_was() {
+    let mut world = home();
+    world.kill("pi2");
+    world.run(seconds(15));
+    world.start();
+    world.run(seconds(600));
+    assert_eq!(world.record(), "203.0.113.1");
+    let landed = world.landed.len();
+    world.start();
+    world.run(seconds(600));
+    assert_eq!(world.landed.len(), landed, "a start by itself changes nothing");
+}
+
+#[test]
+fn a_write_that_landed_while_the_watcher_died_is_recognised() {
+    let mut world = home();
+    world.kill("pi2");
+    world.until("203.0.113.1", seconds(60));
+    // Right after the write, before its confirmation was heard.
+    world.start();
+    world.run(seconds(300));
+    assert!(!world.story().contains("somebody else"), "{}", world.story());
+    assert_eq!(world.landed.len(), 2);
+}
+
+#[test]
+fn a_decision_that_did_not_land_before_the_death_is_made_again_from_new_evidence() {
+    let mut world = home();
+    world.provider = false;
+    world.kill("pi2");
+    world.run(seconds(50));
+    assert!(world.engine.sites[&site()].pending.is_some());
+    world.revive("pi2");
+    world.provider = true;
+    world.start();
+    world.run(seconds(600));
+    assert_eq!(world.landed.len(), 1, "{}", world.story());
+}
+
+#[test]
+fn a_dead_site_is_moved_when_the_watch_begins() {
+    let mut world = World::new(Shape::Address, Profile::Steady);
+    world.kill("pi1");
+    world.kill("pi2");
+    within(world.until(PAGES, seconds(200)), 60.0, 150.0);
+}
+
+#[test]
+fn the_record_that_is_found_is_taken_over_without_a_write() {
+    let mut world = World::new(Shape::Address, Profile::Steady);
+    world.record = ["203.0.113.1", "203.0.113.2"].map(|a| Rdata::A(a.parse().unwrap())).into();
+    world.start();
+    world.run(seconds(600));
+    assert!(world.landed.is_empty());
+}
+
+#[test]
+fn a_replayed_beat_changes_nothing() {
+    let mut world = home();
+    let beats: Vec<Event> = world
+        .journal
+        .iter()
+        .filter(|(_, e, _)| matches!(e, Event::Beat(_)))
+        .map(|(_, e, _)| e.clone())
+        .collect();
+    world.kill("pi1");
+    world.kill("pi2");
+    for beat in beats.iter().cycle().take(400) {
+        world.step(beat.clone());
+        world.run(Duration::from_millis(500));
+    }
+    assert_eq!(world.record(), PAGES);
+}
+
+#[test]
+fn a_probe_of_an_unknown_target_is_ignored() {
+    let mut world = home();
+    let target = Target { site: site(), node: node("pi9"), family: FAMILY };
+    let outcome = Outcome::Up { latency_ms: 1, generation: None };
+    let address = "203.0.113.9".parse().unwrap();
+    world.step(Event::Probed { target, address, started: world.now, outcome });
+    world.run(seconds(100));
+    assert_eq!(world.record(), BOTH);
+}
+
+#[test]
+fn the_journal_replays_to_the_same_effects_and_state() {
+    let mut world = home();
+    world.kill("pi2");
+    world.run(seconds(100));
+    world.start();
+    world.kill("pi1");
+    world.run(seconds(400));
+    world.revive("pi1");
+    world.run(seconds(900));
+    let mut again = Engine::default();
+    for (at, event, effects) in &world.journal {
+        let event: Event = serde_json::from_str(&serde_json::to_string(event).unwrap()).unwrap();
+        assert_eq!(&again.step(*at, &event), effects, "at {at}: {event:?}");
+    }
+    let text = serde_json::to_string(&again).unwrap();
+    assert_eq!(serde_json::from_str::<Engine>(&text).unwrap(), again);
+}
