@@ -1,1 +1,279 @@
-//! Placeholder.
+//! The agent: owns the time and the tasks of a node, feeds the rooms and publishes one [`AgentStatus`].
+//!
+//! Never decides what a room decides, and never lets one part's trouble be another's: the site is served whatever
+//! becomes of DNS, the watchers or the public address.
+//!
+//! ```text
+//! site, address, keepers, beats -- Event --> Board -- AgentStatus --> beats, LEDs, control socket
+//! address -- Agreed --> keepers
+//! ```
+//!
+//! # How it stops
+//!
+//! DNS leads visitors here until a watcher has written something else, so the door stays open while that is asked for:
+//!
+//! 1. The phase is `leaving`, and each watcher is told so, within [`FAREWELL`] in all.
+//! 2. When a watcher has heard it, visitors are served for [`LINGER`] more, while the record changes.
+//! 3. The ports are closed, and answers under way end within the site's time for draining.
+//! 4. The LEDs go dark and the control socket is gone.
+
+pub mod address;
+pub mod keeper;
+pub mod memory;
+
+mod beating;
+mod board;
+mod faults;
+mod journal;
+mod serving;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
+
+use self::beating::{Farewell, Line};
+use self::board::{Board, Event};
+use self::keeper::Keeper;
+use self::memory::Memory;
+use crate::address::Family;
+use crate::config::AgentConfig;
+use crate::heartbeat::seal::SigningKey;
+use crate::heartbeat::send::SenderError;
+use crate::host::control;
+use crate::host::notify;
+use crate::host::shutdown::{Shutdown, stopped};
+use crate::host::time::Timeline;
+use crate::leds;
+use crate::site::SiteError;
+use crate::status::AgentStatus;
+
+/// The addresses that were agreed on, by family.
+pub type Agreed = BTreeMap<Family, IpAddr>;
+
+/// How long telling the watchers of a stop may take, in all.
+pub const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long visitors are still served after a watcher heard of the stop: it needs about this long to write the record.
+/// Caches go on leading here for up to the record's TTL; nobody waits for those.
+pub const LINGER: Duration = Duration::from_secs(3);
+
+/// How long the tasks may take to end after the ports were closed: the site's time for draining, and a little.
+const CLOSING: Duration = Duration::from_secs(6);
+
+/// Reports that wait for the board; it takes each within microseconds.
+const BACKLOG: usize = 64;
+
+/// Why an agent ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// A beat can be sent to none of these.
+    #[error(transparent)]
+    Sender(#[from] SenderError),
+    /// The site is not served any more.
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    /// A task ended; this is a defect.
+    #[error("the agent's {0} ended unexpectedly; restart hearth and report this")]
+    Ended(&'static str),
+    /// A task panicked; this is a defect.
+    #[error("a task of the agent failed ({0}); restart hearth and report this")]
+    Panicked(String),
+}
+
+/// What an agent answers on. Whoever calls has bound them.
+#[derive(Debug)]
+pub struct Doors {
+    /// For visitors; empty without a `[site]`.
+    pub site: Vec<TcpListener>,
+    /// For `hearth status`.
+    pub control: control::Server,
+}
+
+/// Runs the agent until `shutdown`. Must be called within a tokio runtime with more than one thread.
+///
+/// # Errors
+/// [`AgentError`] when it ended before it was told to.
+pub async fn run(config: AgentConfig, doors: Doors, shutdown: &Shutdown) -> Result<(), AgentError> {
+    let (memory, line) = Memory::open(&config.state).await;
+    let agent = Agent::start(config, doors, memory, line, shutdown)?;
+    notify::ready();
+    agent.until_stopped(shutdown).await
+}
+
+/// What a task was, and how it ended.
+type Ended = (&'static str, Result<(), AgentError>);
+
+/// A running agent.
+struct Agent {
+    /// Everything but the beats.
+    tasks: JoinSet<Ended>,
+    beats: JoinSet<Farewell>,
+    events: mpsc::Sender<Event>,
+    memory: Memory,
+    /// The end of what goes on while visitors are still served.
+    close: Shutdown,
+}
+
+impl Agent {
+    fn start(
+        config: AgentConfig,
+        doors: Doors,
+        memory: Memory,
+        line: Timeline,
+        shutdown: &Shutdown,
+    ) -> Result<Self, AgentError> {
+        let AgentConfig { node, key, site, address, records, providers, beats, leds: preset, .. } = config;
+        let (events, reports) = mpsc::channel(BACKLOG);
+        let close = Shutdown::manual();
+        let key = Arc::new(key);
+        let lines = lines(beats.as_ref().map_or(&[], |b| &b.watchers), &key, line, &events)?;
+        let board = Board::new(
+            node.clone(),
+            address::remembered(&address, &memory.agreed()),
+            site.as_ref().map(|_| doors.site.iter().filter_map(|l| l.local_addr().ok()).collect()),
+            &records,
+            lines.iter().map(Line::url).collect(),
+        );
+        let status = watch::Sender::new(board.snapshot(line.now(), line.uptime()));
+        let (publish_agreed, agreed) = watch::channel(None);
+
+        let mut tasks = JoinSet::new();
+        tasks.spawn(leds::drive::drive(preset, status.subscribe(), close.receiver()).named("LED task"));
+        tasks.spawn(control_task(doors.control, status.subscribe(), close.receiver()).named("control socket"));
+        if let Some(site) = site {
+            let parts = serving::Parts { site, listeners: doors.site, key, node: node.clone() };
+            tasks.spawn(serving::serve(parts, events.clone(), close.receiver()));
+        }
+        let looking = address::Looking { settings: address, memory: memory.clone(), line };
+        tasks.spawn(looking.run(events.clone(), publish_agreed, shutdown.receiver()).named("address task"));
+        for (index, record) in records.into_iter().enumerate() {
+            let provider = &providers[&record.provider];
+            let keeper = Keeper::new(index, record, &node, provider, memory.clone(), line, events.clone());
+            tasks.spawn(keeper.keep(agreed.clone(), shutdown.receiver()).named("keeper of a record"));
+        }
+        let every = beats.map_or(Duration::MAX, |beats| beats.every);
+        let mut beats = JoinSet::new();
+        for beating in lines {
+            beats.spawn(beating.run(every, status.subscribe(), shutdown.receiver()));
+        }
+        tasks.spawn(board.run(reports, status, line, close.receiver()).named("loop"));
+        Ok(Self { tasks, beats, events, memory, close })
+    }
+
+    async fn until_stopped(mut self, shutdown: &Shutdown) -> Result<(), AgentError> {
+        let mut stop = shutdown.receiver();
+        tokio::select! {
+            biased;
+            () = stopped(&mut stop) => {}
+            Some(ended) = self.tasks.join_next() => return Err(cause(ended, *shutdown.receiver().borrow())),
+            Some(Err(error)) = self.beats.join_next() => return Err(AgentError::Panicked(error.to_string())),
+        }
+        notify::stopping();
+        self.leave().await;
+        Ok(())
+    }
+
+    /// The way out, in the order that the module says.
+    async fn leave(mut self) {
+        // The board may be gone only when the process is on its way out already.
+        let _ = self.events.send(Event::Leaving).await;
+        if self.take_leave().await {
+            tracing::info!("a watcher knows; serving visitors for {LINGER:?} more while the record changes");
+            tokio::time::sleep(LINGER).await;
+        }
+        self.close.begin();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(CLOSING, ended).await.is_err() {
+            tracing::warn!("{} tasks did not end in time and are cut off", self.tasks.len());
+            self.tasks.shutdown().await;
+        }
+        self.memory.stopped_on_purpose().await;
+    }
+
+    /// Whether a watcher has heard that we leave.
+    async fn take_leave(&mut self) -> bool {
+        let mut heard = false;
+        let telling = async {
+            while let Some(farewell) = self.beats.join_next().await {
+                heard |= matches!(farewell, Ok(Farewell::Heard));
+            }
+        };
+        if tokio::time::timeout(FAREWELL, telling).await.is_err() {
+            tracing::warn!("not every watcher could be told of the stop within {FAREWELL:?}");
+        }
+        self.beats.abort_all();
+        heard
+    }
+}
+
+/// Why a task that must not end did.
+fn cause(ended: Result<Ended, JoinError>, stopping: bool) -> AgentError {
+    debug_assert!(!stopping || ended.is_ok(), "a stop is looked at first");
+    match ended {
+        Ok((_, Err(error))) => error,
+        Ok((what, Ok(()))) => AgentError::Ended(what),
+        Err(error) => AgentError::Panicked(error.to_string()),
+    }
+}
+
+/// One line to each watcher, all of the same run.
+fn lines(
+    watchers: &[crate::heartbeat::WatcherPin],
+    key: &Arc<SigningKey>,
+    clock: Timeline,
+    events: &mpsc::Sender<Event>,
+) -> Result<Vec<Line>, AgentError> {
+    let boot = beating::fresh_boot();
+    let line = |(index, pin): (usize, &crate::heartbeat::WatcherPin)| {
+        Line::new(index, pin.clone(), boot, Arc::clone(key), clock, events.clone()).map_err(AgentError::from)
+    };
+    watchers.iter().enumerate().map(line).collect()
+}
+
+async fn control_task(
+    server: control::Server,
+    status: watch::Receiver<AgentStatus>,
+    close: watch::Receiver<bool>,
+) {
+    let handler = move |question: Value| {
+        let answer = answer(&question, &status.borrow());
+        async move { answer }
+    };
+    server.serve(handler, close).await;
+}
+
+/// What the control socket answers.
+fn answer(question: &Value, status: &AgentStatus) -> Value {
+    match question.get("ask").and_then(Value::as_str) {
+        Some("status") => serde_json::to_value(status).expect("a status is JSON"),
+        Some(other) => json!({ "error": format!("an agent cannot be asked `{other}`; ask `status`") }),
+        None => json!({ "error": "ask like this: {\"ask\":\"status\"}" }),
+    }
+}
+
+/// A task with its name, for the message when it ends too early.
+trait Named: Future<Output = ()> + Sized {
+    fn named(self, name: &'static str) -> impl Future<Output = Ended> {
+        async move {
+            self.await;
+            (name, Ok(()))
+        }
+    }
+}
+
+impl<F: Future<Output = ()>> Named for F {}
+
+/// The wall clock, for signatures and `Expires`.
+#[must_use]
+pub fn wall() -> SystemTime {
+    Timeline::start(None).wall()
+}
+
+#[cfg(test)]
+mod tests;

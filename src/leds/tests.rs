@@ -26,7 +26,7 @@ pub(super) fn healthy() -> AgentStatus {
             bytes: 1,
             source: SourceState::Ok,
             why: String::new(),
-            listening: Vec::new(),
+            listening: vec!["192.0.2.1:80".parse().unwrap()],
         },
         records: vec![record(RecordState::InForce)],
         watchers: vec![watcher(LinkState::Answered, false)],
