@@ -105,7 +105,12 @@ pub async fn run(config: WatcherConfig, with: Surroundings) -> Result<(), Watche
             Some(beat) = accepted.recv() => Heard::Beat(beat),
             Some(question) = asked.recv() => Heard::Asked(question),
             () = tokio::time::sleep_until(line.at(due)) => Heard::Due,
-            Some(ended) = essential.join_next() => return Err(ended.unwrap_or(WatcherError::Control)),
+            Some(ended) = essential.join_next() => match ended {
+                // All parts hear of a stop at once, and one of them may be quicker than this loop.
+                _ if *stop.borrow() => Heard::Stop,
+                Ok(error) => return Err(error),
+                Err(_) => return Err(WatcherError::Control),
+            },
         };
         pulse.alive();
         match heard {
