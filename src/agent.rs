@@ -145,7 +145,8 @@ impl Agent {
 
         let mut tasks = JoinSet::new();
         tasks.spawn(leds::drive::drive(preset, status.subscribe(), close.receiver()).named("LED task"));
-        tasks.spawn(control_task(doors.control, status.subscribe(), close.receiver()).named("control socket"));
+        tasks
+            .spawn(control_task(doors.control, status.subscribe(), close.receiver()).named("control socket"));
         if let Some(site) = site {
             let parts = serving::Parts { site, listeners: doors.site, key, node: node.clone() };
             tasks.spawn(serving::serve(parts, events.clone(), close.receiver()));

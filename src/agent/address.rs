@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use tokio::sync::{mpsc, watch};
 
+use super::Agreed;
 use super::board::Event;
 use super::memory::Memory;
-use super::Agreed;
 use crate::address::admissible::admissible;
 use crate::address::agreement::Judgement;
 use crate::address::source::Watch;
@@ -62,7 +62,8 @@ fn agreed_in(judged: &BTreeMap<Family, Judgement>) -> Agreed {
 }
 
 fn statuses(judged: BTreeMap<Family, Judgement>) -> BTreeMap<Family, AddressStatus> {
-    let status = |(family, Judgement { agreed, verdict, why, .. })| (family, AddressStatus { agreed, verdict, why });
+    let status =
+        |(family, Judgement { agreed, verdict, why, .. })| (family, AddressStatus { agreed, verdict, why });
     judged.into_iter().map(status).collect()
 }
 
@@ -82,7 +83,11 @@ pub(super) fn remembered(settings: &AddressSettings, agreed: &Agreed) -> BTreeMa
 }
 
 /// Asks once, outside of a running agent; what was agreed on before counts as it does there.
-pub async fn ask_once(settings: AddressSettings, memory: &Memory, line: Timeline) -> BTreeMap<Family, Judgement> {
+pub async fn ask_once(
+    settings: AddressSettings,
+    memory: &Memory,
+    line: Timeline,
+) -> BTreeMap<Family, Judgement> {
     let mut watch = Watch::new(settings);
     memory.agreed().into_values().for_each(|address| watch.stand_on(address));
     watch.round(line.now()).await

@@ -166,7 +166,9 @@ impl Line {
 /// RFC 6585 section 4) passes; everything else that is refused stays so until a person acts.
 fn meaning(error: &SendError) -> LinkState {
     match error {
-        SendError::Unreachable(_) | SendError::Refused { status: 408 | 429 | 500.., .. } => LinkState::Unreachable,
+        SendError::Unreachable(_) | SendError::Refused { status: 408 | 429 | 500.., .. } => {
+            LinkState::Unreachable
+        }
         SendError::Refused { .. } | SendError::WrongKey | SendError::Garbled(_) => LinkState::Refused,
     }
 }

@@ -33,7 +33,10 @@ fn address(status: &AgentStatus) -> Option<Fault> {
     let why = || status.addresses.values().map(|address| address.why.as_str()).collect::<Vec<_>>().join("; ");
     shared.then(|| {
         let todo = "ask the provider for a public address, or for IPv6";
-        fault(FaultCode::NotReachable, format!("the provider shares its address among customers; {todo} ({})", why()))
+        fault(
+            FaultCode::NotReachable,
+            format!("the provider shares its address among customers; {todo} ({})", why()),
+        )
     })
 }
 

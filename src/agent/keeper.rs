@@ -78,9 +78,8 @@ async fn change_noted(
 ) -> Result<Outcome, ChangeError> {
     let runtime = tokio::runtime::Handle::current();
     let change = move || {
-        let note = async |_: &Plan| {
-            memory.intend(&desired.name, &wanted).await.map_err(|error| error.to_string())
-        };
+        let note =
+            async |_: &Plan| memory.intend(&desired.name, &wanted).await.map_err(|error| error.to_string());
         runtime.block_on(change::change(&provider, &desired, note))
     };
     tokio::task::spawn_blocking(change).await.expect("a change does not panic")
@@ -153,7 +152,8 @@ impl Keeper {
         match self.guard.permission(self.line.now()) {
             Permission::Stopped => {
                 if self.status.state != RecordState::Refused {
-                    let why = "the provider refused the key before the last crash; put it right and restart hearth";
+                    let why =
+                        "the provider refused the key before the last crash; put it right and restart hearth";
                     self.report(RecordState::Refused, why.to_owned()).await;
                 }
                 bell.end().await;
@@ -180,7 +180,8 @@ impl Keeper {
         self.status.wanted = wanted(desired).into_iter().collect();
         let stands = self.status.wanted.iter().all(|rdata| self.status.in_force.contains(rdata));
         if !stands && self.status.state == RecordState::InForce {
-            self.report(RecordState::Pending, "the address changed; the record is being written".to_owned()).await;
+            self.report(RecordState::Pending, "the address changed; the record is being written".to_owned())
+                .await;
         }
     }
 

@@ -141,7 +141,8 @@ impl Memory {
 
     /// Forgets what only a person could lift: a stop on purpose is a person's, a crash is not.
     pub async fn stopped_on_purpose(&self) {
-        let forget = |state: &mut Remembered| state.names.values_mut().for_each(|kept| kept.guard.person_acted());
+        let forget =
+            |state: &mut Remembered| state.names.values_mut().for_each(|kept| kept.guard.person_acted());
         if let Err(error) = self.change(forget).await {
             tracing::warn!("{error}");
         }

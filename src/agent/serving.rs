@@ -9,8 +9,8 @@ use hyper::header::{HeaderName, HeaderValue};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
-use super::board::Event;
 use super::Ended;
+use super::board::Event;
 use crate::heartbeat::proof::{self, Nonce};
 use crate::heartbeat::seal::SigningKey;
 use crate::heartbeat::{NodeName, SEAL_HEADER};

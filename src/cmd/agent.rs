@@ -29,7 +29,10 @@ pub fn run(path: &Path) -> anyhow::Result<()> {
         tracing::warn!("{warning}");
     }
     let mut agent = config.agent.ok_or_else(|| {
-        anyhow!("{} has no [node], so there is no agent to run; `hearth watcher` runs its watcher", path.display())
+        anyhow!(
+            "{} has no [node], so there is no agent to run; `hearth watcher` runs its watcher",
+            path.display()
+        )
     })?;
     if let Some(site) = &mut agent.site {
         // The loader works in a directory of its own.
