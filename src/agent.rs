@@ -28,7 +28,7 @@ mod journal;
 mod serving;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -41,15 +41,17 @@ use self::beating::{Farewell, Line};
 use self::board::{Board, Event};
 use self::keeper::Keeper;
 use self::memory::Memory;
-use crate::address::Family;
-use crate::config::AgentConfig;
+use crate::address::{AddressSettings, Family};
+use crate::config::{AgentConfig, RecordSettings};
+use crate::dns::provider::ProviderSettings;
 use crate::heartbeat::seal::SigningKey;
 use crate::heartbeat::send::SenderError;
+use crate::heartbeat::{NodeName, WatcherPin};
 use crate::host::control;
 use crate::host::notify;
 use crate::host::shutdown::{Shutdown, stopped};
 use crate::host::time::Timeline;
-use crate::leds;
+use crate::leds::{self, LedPreset};
 use crate::site::SiteError;
 use crate::status::AgentStatus;
 
@@ -116,6 +118,7 @@ struct Agent {
     beats: JoinSet<Farewell>,
     events: mpsc::Sender<Event>,
     memory: Memory,
+    line: Timeline,
     /// The end of what goes on while visitors are still served.
     close: Shutdown,
 }
@@ -128,43 +131,62 @@ impl Agent {
         line: Timeline,
         shutdown: &Shutdown,
     ) -> Result<Self, AgentError> {
-        let AgentConfig { node, key, site, address, records, providers, beats, leds: preset, .. } = config;
         let (events, reports) = mpsc::channel(BACKLOG);
-        let close = Shutdown::manual();
-        let key = Arc::new(key);
-        let lines = lines(beats.as_ref().map_or(&[], |b| &b.watchers), &key, line, &events)?;
+        let key = Arc::new(config.key);
+        let watchers = config.beats.as_ref().map_or(&[][..], |beats| &beats.watchers);
+        let lines = lines(watchers, &key, line, &events)?;
         let board = Board::new(
-            node.clone(),
-            address::remembered(&address, &memory.agreed()),
-            site.as_ref().map(|_| doors.site.iter().filter_map(|l| l.local_addr().ok()).collect()),
-            &records,
+            config.node.clone(),
+            address::remembered(&config.address, &memory.agreed()),
+            config.site.as_ref().map(|_| listening(&doors.site)),
+            &config.records,
             lines.iter().map(Line::url).collect(),
         );
         let status = watch::Sender::new(board.snapshot(line.now(), line.uptime()));
-        let (publish_agreed, agreed) = watch::channel(None);
+        let (tasks, beats, close) = (JoinSet::new(), JoinSet::new(), Shutdown::manual());
+        let mut agent = Self { tasks, beats, events, memory, line, close };
 
-        let mut tasks = JoinSet::new();
-        tasks.spawn(leds::drive::drive(preset, status.subscribe(), close.receiver()).named("LED task"));
-        tasks
-            .spawn(control_task(doors.control, status.subscribe(), close.receiver()).named("control socket"));
-        if let Some(site) = site {
-            let parts = serving::Parts { site, listeners: doors.site, key, node: node.clone() };
-            tasks.spawn(serving::serve(parts, events.clone(), close.receiver()));
+        agent.show(config.leds, doors.control, &status);
+        if let Some(site) = config.site {
+            let parts = serving::Parts { site, listeners: doors.site, key, node: config.node.clone() };
+            agent.tasks.spawn(serving::serve(parts, agent.events.clone(), agent.close.receiver()));
         }
-        let looking = address::Looking { settings: address, memory: memory.clone(), line };
-        tasks.spawn(looking.run(events.clone(), publish_agreed, shutdown.receiver()).named("address task"));
+        agent.keep(config.address, config.records, &config.providers, &config.node, shutdown);
+        let every = config.beats.map_or(Duration::MAX, |beats| beats.every);
+        for line in lines {
+            agent.beats.spawn(line.run(every, status.subscribe(), shutdown.receiver()));
+        }
+        agent.tasks.spawn(board.run(reports, status, line, agent.close.receiver()).named("loop"));
+        Ok(agent)
+    }
+
+    /// Starts what shows the status, up to the very end.
+    fn show(&mut self, leds: LedPreset, control: control::Server, status: &watch::Sender<AgentStatus>) {
+        let lamps = leds::drive::drive(leds, status.subscribe(), self.close.receiver());
+        self.tasks.spawn(lamps.named("LED task"));
+        let answers = control_task(control, status.subscribe(), self.close.receiver());
+        self.tasks.spawn(answers.named("control socket"));
+    }
+
+    /// Starts to look for the public address, and to keep the names pointed at it.
+    fn keep(
+        &mut self,
+        address: AddressSettings,
+        records: Vec<RecordSettings>,
+        providers: &BTreeMap<String, ProviderSettings>,
+        node: &NodeName,
+        shutdown: &Shutdown,
+    ) {
+        let (publish, agreed) = watch::channel(None);
         for (index, record) in records.into_iter().enumerate() {
             let provider = &providers[&record.provider];
-            let keeper = Keeper::new(index, record, &node, provider, memory.clone(), line, events.clone());
-            tasks.spawn(keeper.keep(agreed.clone(), shutdown.receiver()).named("keeper of a record"));
+            let (memory, events) = (self.memory.clone(), self.events.clone());
+            let keeper = Keeper::new(index, record, node, provider, memory, self.line, events);
+            self.tasks.spawn(keeper.keep(agreed.clone(), shutdown.receiver()).named("keeper of a record"));
         }
-        let every = beats.map_or(Duration::MAX, |beats| beats.every);
-        let mut beats = JoinSet::new();
-        for beating in lines {
-            beats.spawn(beating.run(every, status.subscribe(), shutdown.receiver()));
-        }
-        tasks.spawn(board.run(reports, status, line, close.receiver()).named("loop"));
-        Ok(Self { tasks, beats, events, memory, close })
+        let looking = address::Looking { settings: address, memory: self.memory.clone(), line: self.line };
+        self.tasks
+            .spawn(looking.run(self.events.clone(), publish, shutdown.receiver()).named("address task"));
     }
 
     async fn until_stopped(mut self, shutdown: &Shutdown) -> Result<(), AgentError> {
@@ -172,7 +194,7 @@ impl Agent {
         tokio::select! {
             biased;
             () = stopped(&mut stop) => {}
-            Some(ended) = self.tasks.join_next() => return Err(cause(ended, *shutdown.receiver().borrow())),
+            Some(ended) = self.tasks.join_next() => return Err(cause(ended)),
             Some(Err(error)) = self.beats.join_next() => return Err(AgentError::Panicked(error.to_string())),
         }
         notify::stopping();
@@ -214,8 +236,7 @@ impl Agent {
 }
 
 /// Why a task that must not end did.
-fn cause(ended: Result<Ended, JoinError>, stopping: bool) -> AgentError {
-    debug_assert!(!stopping || ended.is_ok(), "a stop is looked at first");
+fn cause(ended: Result<Ended, JoinError>) -> AgentError {
     match ended {
         Ok((_, Err(error))) => error,
         Ok((what, Ok(()))) => AgentError::Ended(what),
@@ -223,15 +244,20 @@ fn cause(ended: Result<Ended, JoinError>, stopping: bool) -> AgentError {
     }
 }
 
+/// Where visitors are served.
+fn listening(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+}
+
 /// One line to each watcher, all of the same run.
 fn lines(
-    watchers: &[crate::heartbeat::WatcherPin],
+    watchers: &[WatcherPin],
     key: &Arc<SigningKey>,
     clock: Timeline,
     events: &mpsc::Sender<Event>,
 ) -> Result<Vec<Line>, AgentError> {
     let boot = beating::fresh_boot();
-    let line = |(index, pin): (usize, &crate::heartbeat::WatcherPin)| {
+    let line = |(index, pin): (usize, &WatcherPin)| {
         Line::new(index, pin.clone(), boot, Arc::clone(key), clock, events.clone()).map_err(AgentError::from)
     };
     watchers.iter().enumerate().map(line).collect()

@@ -12,7 +12,7 @@ use crate::failover::event::Command;
 use crate::failover::lane::{Side, words};
 use crate::failover::view::{SiteStatus, WatcherStatus};
 use crate::host::control;
-use crate::watcher::Question;
+use crate::watcher::question::Question;
 
 /// Runs the command against the watcher on this machine.
 ///

@@ -1,0 +1,136 @@
+//! The record of a site: what was read, what is on its way, what has landed.
+//!
+//! Never talks to a provider: it asks for writes and hears how they went.
+
+use super::{Pending, Site};
+use crate::dns::{RdataSet, RecordType};
+use crate::failover::Shape;
+use crate::failover::event::{Effect, Weight};
+use crate::failover::lane::{Lane, words};
+use crate::moment::Moment;
+
+impl Site {
+    /// Gives up what is on its way: it was decided on evidence that is worth nothing any more.
+    pub(in crate::failover) fn abandon(&mut self, out: &mut Vec<Effect>) {
+        if self.pending.take().is_some() {
+            out.push(Effect::Abandon { site: self.setup.site.clone() });
+        }
+        for lane in self.lanes.values_mut() {
+            lane.revert();
+        }
+    }
+
+    /// Whether an RRset of this type is this site's business.
+    pub(super) fn minds(&self, record_type: RecordType) -> bool {
+        match self.setup.shape {
+            Shape::Address => matches!(record_type, RecordType::A | RecordType::Aaaa),
+            Shape::Cname => record_type == RecordType::Cname,
+        }
+    }
+
+    pub(in crate::failover) fn record_read(
+        &mut self,
+        now: Moment,
+        result: &Result<Vec<RdataSet>, String>,
+        out: &mut Vec<Effect>,
+    ) {
+        let sets = match result {
+            Ok(sets) => sets,
+            Err(trouble) => {
+                if self.read_trouble.as_ref() != Some(trouble) {
+                    self.note(out, Weight::Warning, format!("the record could not be read: {trouble}"));
+                }
+                self.read_trouble = Some(trouble.clone());
+                self.read_due = now + self.setup.policy.probe_every;
+                return;
+            }
+        };
+        self.read = Some(now);
+        self.read_trouble = None;
+        self.read_due = now + self.setup.policy.read_every;
+        for set in sets.iter().filter(|s| self.minds(s.record_type())).cloned().collect::<Vec<_>>() {
+            self.open_lane(set.record_type(), now);
+        }
+        self.take_reading(now, sets, out);
+        self.limbo.clear();
+    }
+
+    pub(super) fn take_reading(&mut self, now: Moment, sets: &[RdataSet], out: &mut Vec<Effect>) {
+        let mut foreign = None;
+        for (record_type, lane) in &mut self.lanes {
+            let live = sets.iter().find(|s| s.record_type() == *record_type).cloned();
+            match &live {
+                Some(set) if self.limbo.contains(set) => lane.record_landed(set.clone()),
+                Some(set) if lane.written().is_some_and(|w| w != set) && self.pending.is_none() => {
+                    foreign = Some(set.clone());
+                    lane.record_read(live);
+                }
+                Some(_) | None => lane.record_read(live),
+            }
+            if self.pending.is_none() && lane.in_force() != lane.wanted() {
+                lane.revert();
+            }
+        }
+        if let (Some(set), None) = (foreign, self.frozen_until) {
+            self.frozen_until = Some(now + self.setup.policy.budget_span);
+            let pause = words(self.setup.policy.budget_span);
+            let text = format!("somebody else has changed the record to {set}; it is left alone for {pause}");
+            self.note(out, Weight::Alarm, text);
+        }
+    }
+
+    pub(in crate::failover) fn record_written(
+        &mut self,
+        epoch: u64,
+        result: &Result<Vec<RdataSet>, String>,
+        out: &mut Vec<Effect>,
+    ) {
+        match result {
+            Ok(sets) => {
+                for set in sets {
+                    if let Some(lane) = self.lanes.get_mut(&set.record_type()) {
+                        lane.record_landed(set.clone());
+                    }
+                }
+                self.confirmed = None;
+                if self.pending.take_if(|p| p.epoch == epoch).is_some() {
+                    let sets: Vec<_> = sets.iter().map(RdataSet::to_string).collect();
+                    self.note(out, Weight::Info, format!("in force (epoch {epoch}): {}", sets.join(", ")));
+                }
+            }
+            Err(trouble) => {
+                let Some(pending) = self.pending.as_mut().filter(|p| p.epoch == epoch) else { return };
+                let news = pending.trouble.as_ref() != Some(trouble);
+                pending.trouble = Some(trouble.clone());
+                if news {
+                    self.note(out, Weight::Warning, format!("not in force yet (epoch {epoch}): {trouble}"));
+                }
+            }
+        }
+    }
+
+    pub(super) fn frozen(&mut self, now: Moment, out: &mut Vec<Effect>) -> bool {
+        if self.frozen_until.take_if(|until| now >= *until).is_some() {
+            self.note(out, Weight::Info, "the pause after a foreign change is over".to_owned());
+        }
+        self.frozen_until.is_some()
+    }
+
+    pub(super) fn write(&mut self, now: Moment, out: &mut Vec<Effect>) {
+        let differs = |lane: &&Lane| lane.wanted().is_some() && lane.wanted() != lane.in_force();
+        let mut sets: Vec<RdataSet> =
+            self.lanes.values().filter(differs).filter_map(|l| l.wanted().cloned()).collect();
+        let superseded = self.pending.as_ref().is_some_and(|p| p.sets != sets);
+        if sets.is_empty() && superseded {
+            // What was on its way may land yet: what is in force now is written again to be sure of it.
+            sets = self.lanes.values().filter_map(|l| l.wanted().cloned()).collect();
+        }
+        if sets.is_empty() || self.pending.as_ref().is_some_and(|p| p.sets == sets) {
+            return;
+        }
+        self.epoch += 1;
+        let why = self.lanes.values().filter(differs).map(|l| l.why().0).collect::<Vec<_>>().join("; ");
+        self.pending = Some(Pending { epoch: self.epoch, sets: sets.clone(), since: now, trouble: None });
+        out.push(Effect::Write { site: self.setup.site.clone(), epoch: self.epoch, sets, why });
+    }
+}

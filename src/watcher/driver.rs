@@ -1,0 +1,336 @@
+//! The engine and everything that carries out what it says.
+//!
+//! A step is written down before it is acted on. Never decides anything itself.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+use super::actuate::{Actuator, Wish, sets_of};
+use super::journal::{Found, Journal, Step};
+use super::listen::Accepted;
+use super::question::Question;
+use super::{Asked, WatcherError};
+use crate::config::{PeerSettings, WatchSettings, WatcherConfig};
+use crate::dns::provider::Provider;
+use crate::dns::{Name, Owner};
+use crate::failover::engine::Engine;
+use crate::failover::event::{BeatSeen, Command, Effect, Event, Note, Setup, Target, Weight};
+use crate::failover::view::{Happened, WatcherStatus};
+use crate::heartbeat::receive::FORM;
+use crate::heartbeat::{Answer, NodeName};
+use crate::host::random;
+use crate::host::time::{ClockCheck, Timeline};
+use crate::moment::Moment;
+use crate::probe::{self, Patience, Prober, ProberSettings};
+
+/// How many notes the timeline holds.
+const TIMELINE: usize = 200;
+
+/// The longest sleep of the loop: what people see is at most this old.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// The shortest: a deadline that is overdue does not make the loop spin.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(20);
+
+/// How long a step may wait for the disk to confirm it, when nothing depends on it.
+const SYNC_EVERY: Duration = Duration::from_secs(5);
+
+/// The engine and everything that carries out what it says.
+pub(super) struct Driver {
+    engine: Engine,
+    pub(super) journal: Journal,
+    line: Timeline,
+    clock: ClockCheck,
+    started: Moment,
+    prober: Prober,
+    watches: BTreeMap<Name, Arc<WatchSettings>>,
+    peers: BTreeMap<NodeName, PeerSettings>,
+    references: Arc<Vec<String>>,
+    providers: BTreeMap<Name, Provider>,
+    wishes: BTreeMap<Name, watch::Sender<Option<Wish>>>,
+    tasks: JoinSet<()>,
+    tell: mpsc::Sender<Event>,
+    pub(super) events: mpsc::Receiver<Event>,
+    timeline: VecDeque<Happened>,
+    pub(super) status: watch::Sender<WatcherStatus>,
+    synced: Moment,
+}
+
+impl Driver {
+    pub(super) fn new(
+        config: &WatcherConfig,
+        journal: Journal,
+        found: Found,
+        line: Timeline,
+    ) -> Result<Self, WatcherError> {
+        for remark in &found.remarks {
+            warn!("journal: {remark}");
+        }
+        let (engine, notes) = found.replay.map(|r| (r.engine, r.notes)).unwrap_or_default();
+        let (tell, events) = mpsc::channel(256);
+        let clock: probe::Clock = Arc::new(move || line.now());
+        let prober = Prober::new(&ProberSettings::default(), clock).expect("no roots were added");
+        let now = line.now();
+        let mut driver = Self {
+            status: watch::channel(engine.status(now, now, Vec::new())).0,
+            engine,
+            journal,
+            line,
+            clock: ClockCheck::new(line),
+            started: now,
+            prober,
+            watches: config.watches.iter().map(|w| (w.site.clone(), Arc::new(w.clone()))).collect(),
+            peers: config.peers.iter().map(|p| (p.name.clone(), p.clone())).collect(),
+            references: Arc::new(config.references.clone()),
+            providers: BTreeMap::new(),
+            wishes: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            tell,
+            events,
+            timeline: VecDeque::new(),
+            synced: now,
+        };
+        for (wall_ms, note) in notes {
+            driver.remember(wall_ms, note);
+        }
+        for watch in &config.watches {
+            driver.equip(config, watch)?;
+        }
+        Ok(driver)
+    }
+
+    /// Gives a site its provider and its actuator.
+    fn equip(&mut self, config: &WatcherConfig, watch: &WatchSettings) -> Result<(), WatcherError> {
+        let settings = config.providers.get(&watch.provider).expect("the configuration was cross-checked");
+        let provider = Provider::new(settings, crate::host::time::wall_clock)
+            .map_err(|error| WatcherError::Provider { site: watch.site.clone(), error })?;
+        self.providers.insert(watch.site.clone(), provider.clone());
+        let (wish, wishes) = watch::channel(None);
+        self.wishes.insert(watch.site.clone(), wish);
+        let actuator = Actuator {
+            site: watch.site.clone(),
+            owner: config.name.clone(),
+            ttl: watch.ttl,
+            provider,
+            patience: watch.policy.write_patience,
+            line: self.line,
+            events: self.tell.clone(),
+        };
+        self.tasks.spawn(actuator.run(wishes));
+        Ok(())
+    }
+
+    pub(super) async fn begin(&mut self, setup: Setup) -> Result<(), WatcherError> {
+        let seed = u64::from_le_bytes(random::bytes());
+        self.step(Event::Started { setup, seed }).await?;
+        self.publish();
+        Ok(())
+    }
+
+    /// When the loop has to wake at the latest.
+    pub(super) fn due(&self) -> Moment {
+        let now = self.line.now();
+        let wake = self.engine.next_wake(now).unwrap_or(now + LONGEST_SLEEP);
+        wake.clamp(now + SHORTEST_SLEEP, now + LONGEST_SLEEP)
+    }
+
+    pub(super) async fn wake(&mut self, due: Moment) -> Result<(), WatcherError> {
+        let report = self.clock.look(due);
+        if report.is_late() || report.has_jumped() {
+            let jump = Duration::from_millis(report.drift_ms.unsigned_abs());
+            warn!(
+                lag_ms = report.lag.as_millis(),
+                drift_ms = report.drift_ms,
+                "the watcher did not run in time"
+            );
+            return self.step(Event::Stalled(report.lag.max(jump))).await;
+        }
+        self.step(Event::Tick).await?;
+        if self.line.now() - self.synced >= SYNC_EVERY {
+            self.synced = self.line.now();
+            self.journal.sync()?;
+            self.journal.rotate(&self.engine, self.line.now(), self.line.wall_ms())?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn step(&mut self, event: Event) -> Result<(), WatcherError> {
+        let (at, wall_ms) = (self.line.now(), self.line.wall_ms());
+        let effects = self.engine.step(at, &event);
+        if event == Event::Tick && effects.is_empty() {
+            return Ok(());
+        }
+        self.journal.append(Step { at, wall_ms, event, effects: effects.clone() })?;
+        if effects.iter().any(|e| matches!(e, Effect::Write { .. })) {
+            self.journal.sync()?;
+        }
+        for effect in effects {
+            self.act(effect, wall_ms);
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, effect: Effect, wall_ms: u64) {
+        // Tasks that have ended leave their place.
+        while self.tasks.try_join_next().is_some() {}
+        match effect {
+            Effect::Probe { target, address } => self.look(target, address),
+            Effect::LookAtFallback { site, address } => self.look_at_fallback(site, address),
+            Effect::LookAtReferences => self.look_at_references(),
+            Effect::Read { site } => self.read(site),
+            Effect::Write { site, epoch, sets, why } => {
+                info!(%site, epoch, ?sets, "to be written: {why}");
+                if let Some(wishes) = self.wishes.get(&site) {
+                    wishes.send_replace(Some(Wish { epoch, sets }));
+                }
+            }
+            Effect::Abandon { site } => {
+                if let Some(wishes) = self.wishes.get(&site) {
+                    wishes.send_replace(None);
+                }
+            }
+            Effect::Note(note) => {
+                let site = note.site.as_ref().map(ToString::to_string).unwrap_or_default();
+                match note.weight {
+                    Weight::Info => info!(site, "{}", note.text),
+                    Weight::Warning => warn!(site, "{}", note.text),
+                    Weight::Alarm => error!(site, "{}", note.text),
+                }
+                self.remember(wall_ms, note);
+            }
+        }
+    }
+
+    fn remember(&mut self, wall_ms: u64, note: Note) {
+        let Note { site, weight, text } = note;
+        self.timeline.push_front(Happened { wall_ms, site, weight, text });
+        self.timeline.truncate(TIMELINE);
+    }
+
+    fn look(&mut self, target: Target, address: std::net::IpAddr) {
+        let (Some(watch), Some(peer)) = (self.watches.get(&target.site), self.peers.get(&target.node)) else {
+            return;
+        };
+        let what = probe::Target {
+            node: target.node.clone(),
+            key: peer.key,
+            address,
+            site: target.site.clone(),
+            page: watch.check.clone(),
+        };
+        let patience = patience(watch);
+        let (prober, tell, started) = (self.prober.clone(), self.tell.clone(), self.line.now());
+        self.tasks.spawn(async move {
+            let outcome = prober.look(&what, patience).await;
+            let _ = tell.send(Event::Probed { target, address, started, outcome }).await;
+        });
+    }
+
+    fn look_at_fallback(&mut self, site: Name, address: std::net::IpAddr) {
+        let Some(watch) = self.watches.get(&site).cloned() else { return };
+        let (prober, tell) = (self.prober.clone(), self.tell.clone());
+        self.tasks.spawn(async move {
+            let page = &watch.fallback.check;
+            let failure = prober.look_at_fallback(address, &site, page, patience(&watch)).await.err();
+            let _ = tell.send(Event::FallbackSeen { site, address, failure }).await;
+        });
+    }
+
+    fn look_at_references(&mut self) {
+        let within = self.watches.values().next().map_or(Duration::from_secs(6), |w| w.policy.probe_total);
+        let (prober, tell, references) = (self.prober.clone(), self.tell.clone(), self.references.clone());
+        self.tasks.spawn(async move {
+            let looks = references.iter().map(|r| prober.look_at_reference(r, within));
+            let seen = futures_util::future::join_all(looks).await;
+            let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+            let answered = count(seen.iter().filter(|up| **up).count());
+            let _ = tell.send(Event::References { answered, asked: count(seen.len()) }).await;
+        });
+    }
+
+    fn read(&mut self, site: Name) {
+        let Some(provider) = self.providers.get(&site).cloned() else { return };
+        let tell = self.tell.clone();
+        self.tasks.spawn(async move {
+            let read = provider.observe(&site).await;
+            let result = read.map(|seen| sets_of(&seen)).map_err(|error| error.to_string());
+            let _ = tell.send(Event::Read { site, result }).await;
+        });
+    }
+
+    pub(super) async fn beat(&mut self, accepted: Accepted) -> Result<(), WatcherError> {
+        let Accepted { beat, reply } = accepted;
+        if let Err(replayed) = self.engine.fresh(&beat.node, beat.boot, beat.sequence) {
+            let _ = reply.send(Err(replayed));
+            return Ok(());
+        }
+        let (node, boot, sequence) = (beat.node.clone(), beat.boot, beat.sequence);
+        self.step(Event::Beat(BeatSeen {
+            node: beat.node,
+            boot,
+            sequence,
+            addresses: beat.addresses.iter().map(|claim| claim.address).collect(),
+            generation: beat.site.generation,
+            version: beat.version,
+            leaving: beat.leaving.map(|l| l.reason),
+        }))
+        .await?;
+        let view = self.engine.told(&node, self.line.now());
+        let wall_ms = self.line.wall_ms();
+        // A node that has hung up asks again with its next beat.
+        let _ = reply.send(Ok(Answer { form: FORM, node, boot, sequence, wall_ms, view }));
+        Ok(())
+    }
+
+    pub(super) async fn answer(&mut self, asked: Asked) -> Result<(), WatcherError> {
+        let answer = match Question::of(&asked.question) {
+            Ok(Question::Status) => serde_json::to_value(self.snapshot()).unwrap_or_default(),
+            Ok(Question::Override { site, command, owner, reason }) => {
+                match self.command(site, command, owner, reason).await? {
+                    Ok(()) => serde_json::json!({ "done": true }),
+                    Err(refusal) => serde_json::json!({ "error": refusal }),
+                }
+            }
+            Err(mistake) => serde_json::json!({ "error": mistake }),
+        };
+        let _ = asked.reply.send(answer);
+        Ok(())
+    }
+
+    async fn command(
+        &mut self,
+        site: Name,
+        command: Command,
+        owner: Owner,
+        reason: String,
+    ) -> Result<Result<(), String>, WatcherError> {
+        if !self.watches.contains_key(&site) {
+            return Ok(Err(format!("{site} is not a site of this watcher")));
+        }
+        if let Command::Pin { side, .. } = &command
+            && let Err(refusal) = self.engine.may_pin(&site, *side, self.line.now())
+        {
+            return Ok(Err(refusal));
+        }
+        self.step(Event::Command { site, command, owner, reason }).await?;
+        Ok(Ok(()))
+    }
+
+    fn snapshot(&self) -> WatcherStatus {
+        let timeline = self.timeline.iter().cloned().collect();
+        self.engine.status(self.line.now(), self.started, timeline)
+    }
+
+    pub(super) fn publish(&self) {
+        self.status.send_replace(self.snapshot());
+    }
+}
+
+fn patience(watch: &WatchSettings) -> Patience {
+    Patience { connect: watch.policy.probe_connect, total: watch.policy.probe_total }
+}

@@ -1,0 +1,111 @@
+//! What can be asked on the watcher's control socket, and how it is written. PURE.
+
+use std::time::Duration;
+
+use crate::dns::{Name, Owner};
+use crate::failover::event::Command;
+use crate::failover::lane::Side;
+
+/// What can be asked on the control socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// How the watcher stands.
+    Status,
+    /// A person wants visitors somewhere, or the watcher to decide again.
+    Override {
+        /// The site.
+        site: Name,
+        /// What is wanted.
+        command: Command,
+        /// By whom.
+        owner: Owner,
+        /// Why.
+        reason: String,
+    },
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    ask: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    site: Option<Name>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    for_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl Question {
+    /// Reads a question.
+    ///
+    /// # Errors
+    /// When it is none of those that can be asked; says which can.
+    pub fn of(value: &serde_json::Value) -> Result<Self, String> {
+        let written: Written = serde_json::from_value(value.clone()).map_err(|e| e.to_string())?;
+        let side = match written.ask.as_str() {
+            "status" => return Ok(Question::Status),
+            "to-home" => Some(Side::Home),
+            "to-fallback" => Some(Side::Fallback),
+            "auto" => None,
+            other => {
+                return Err(format!("`{other}` cannot be asked; status, to-home, to-fallback and auto can"));
+            }
+        };
+        let span = Duration::from_millis(written.for_ms.unwrap_or(0));
+        let command = side.map_or(Command::Auto, |side| Command::Pin { side, span });
+        let site = written.site.ok_or("which site?")?;
+        let owner = Owner::new(&written.owner.unwrap_or_default());
+        Ok(Question::Override { site, command, owner, reason: written.reason.unwrap_or_default() })
+    }
+
+    /// The question as it is sent.
+    #[must_use]
+    pub fn to_value(&self) -> serde_json::Value {
+        let mut written =
+            Written { ask: "status".to_owned(), site: None, for_ms: None, owner: None, reason: None };
+        if let Question::Override { site, command, owner, reason } = self {
+            written.ask = match command {
+                Command::Pin { side: Side::Fallback, .. } => "to-fallback",
+                Command::Pin { .. } => "to-home",
+                Command::Auto => "auto",
+            }
+            .to_owned();
+            if let Command::Pin { span, .. } = command {
+                written.for_ms = Some(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+            }
+            written.site = Some(site.clone());
+            written.owner = Some(owner.to_string());
+            written.reason = Some(reason.clone());
+        }
+        serde_json::to_value(written).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_round_trips_through_its_json() {
+        let pin = |side| Question::Override {
+            site: "www.example.com".parse().unwrap(),
+            command: Command::Pin { side, span: Duration::from_secs(60) },
+            owner: Owner::new("uid-0"),
+            reason: "why".to_owned(),
+        };
+        for question in [Question::Status, pin(Side::Home), pin(Side::Fallback)] {
+            assert_eq!(Question::of(&question.to_value()), Ok(question));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_asked_is_told_with_what_can() {
+        let error = Question::of(&serde_json::json!({ "ask": "reboot" })).unwrap_err();
+        assert!(error.contains("to-fallback"), "{error}");
+        assert!(Question::of(&serde_json::json!({ "ask": "auto" })).is_err());
+        assert!(Question::of(&serde_json::json!({ "ask": "status", "more": 1 })).is_err());
+    }
+}
