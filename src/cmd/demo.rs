@@ -27,6 +27,9 @@ const DRAW_EVERY: Duration = Duration::from_millis(100);
 /// What the steps of a script do not count: starting, and the looks between.
 const MARGIN: Duration = Duration::from_secs(30);
 
+/// What happened last is still on its way from the watcher when a visitor has seen it: so many drawings more.
+const LAST_WORDS: u32 = 5;
+
 /// What a demo is to do.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
@@ -152,20 +155,24 @@ async fn in_script(system: &mut System, options: Options) -> anyhow::Result<Exit
         outcome = tokio::time::timeout(deadline, play(system, &steps)) => outcome,
         () = asked_to_stop() => return Ok(ExitCode::from(130)),
     };
-    let fault = match outcome {
-        Ok(Ok(())) => fault_of_answers(system),
-        Ok(Err(failure)) => Some(failure.to_string()),
-        Err(_) => Some(format!("the script was not over after {} s", deadline.as_secs())),
-    };
-    match fault {
-        None => println!("{}", praise(system, &steps)),
-        Some(fault) => {
-            let kept = system.keep();
-            println!("\nFAILED: {fault}\n\n{}kept in {}", system.last_words(), kept.display());
-            return Ok(ExitCode::FAILURE);
-        }
+    for _ in 0..LAST_WORDS {
+        tokio::time::sleep(DRAW_EVERY).await;
+        system.picture();
     }
-    Ok(ExitCode::SUCCESS)
+    let fault = match outcome {
+        Ok(Ok(took)) => match fault_of_answers(system) {
+            Some(fault) => fault,
+            None => {
+                println!("{}", praise(system, &steps, &took));
+                return Ok(ExitCode::SUCCESS);
+            }
+        },
+        Ok(Err(failure)) => failure.to_string(),
+        Err(_) => format!("the script was not over after {} s", deadline.as_secs()),
+    };
+    let kept = system.keep();
+    println!("\nFAILED: {fault}\n\n{}kept in {}", system.last_words(), kept.display());
+    Ok(ExitCode::FAILURE)
 }
 
 /// What was wrong with the answers in between, when every step was seen.
@@ -182,11 +189,15 @@ fn fault_of_answers(system: &System) -> Option<String> {
     }
 }
 
-fn praise(system: &System, steps: &[Step]) -> String {
-    let full = system.tally().full();
+/// What was measured.
+fn praise(system: &System, steps: &[Step], took: &[Duration]) -> String {
+    let line = |(step, took): (&Step, &Duration)| {
+        format!("{:>7.2} s  of {:>5.1} s  {step}\n", took.as_secs_f64(), step.within.as_secs_f64())
+    };
+    let lines: String = steps.iter().zip(took).map(line).collect();
+    let (count, full) = (steps.len(), system.tally().full());
     format!(
-        "\nAll {} steps were seen from outside. {full} questions for {SITE}, none without an answer.",
-        steps.len()
+        "\n{lines}\nAll {count} steps were seen from outside. {full} questions for {SITE}, none without an address."
     )
 }
 

@@ -181,22 +181,23 @@ fn held(policy: &Policy, returns: u32) -> Duration {
     policy.rise_span.max((policy.hold * (1 << returns)).min(policy.hold_cap))
 }
 
-/// Plays every step in turn.
+/// Plays every step in turn, and says how long each took.
 ///
 /// # Errors
 /// When something could not be done, or was not seen in time. The steps after it are not played.
-pub async fn play(stage: &mut impl Stage, steps: &[Step]) -> Result<(), Failure> {
+pub async fn play(stage: &mut impl Stage, steps: &[Step]) -> Result<Vec<Duration>, Failure> {
+    let mut took = Vec::with_capacity(steps.len());
     for step in steps {
         for act in &step.acts {
             stage.act(*act).map_err(|error| Failure::Act(*act, error))?;
             stage.tell(&News::Done(*act));
         }
-        wait(stage, step).await?;
+        took.push(wait(stage, step).await?);
     }
-    Ok(())
+    Ok(took)
 }
 
-async fn wait(stage: &mut impl Stage, step: &Step) -> Result<(), Failure> {
+async fn wait(stage: &mut impl Stage, step: &Step) -> Result<Duration, Failure> {
     let within = step.within;
     stage.tell(&News::Waiting { to: step.wanted.clone(), within });
     let start = stage.now();
@@ -206,7 +207,7 @@ async fn wait(stage: &mut impl Stage, step: &Step) -> Result<(), Failure> {
         match sight {
             Ok(sight) if step.wanted.is_met_by(&sight) && after <= within => {
                 stage.tell(&News::Seen { to: addresses(&sight), after, within });
-                return Ok(());
+                return Ok(after);
             }
             seen if after > within => {
                 let wanted = step.wanted.to_string();
@@ -234,6 +235,14 @@ pub fn describe(seen: &Result<Sight, AskError>) -> String {
         format!("{}: {got}", whom(&BTreeSet::from([*address])))
     };
     sight.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let acts: Vec<String> = self.acts.iter().map(ToString::to_string).collect();
+        let cause = if acts.is_empty() { String::new() } else { format!("{}: ", acts.join(", ")) };
+        write!(f, "{cause}visitors are led to {}", self.wanted)
+    }
 }
 
 impl fmt::Display for News {

@@ -58,7 +58,7 @@ fn returns(site: &SiteStatus) -> String {
     let Some(rrset) = site.rrsets.first() else { return "not decided yet".to_owned() };
     match rrset.returns_left {
         0 => "none left".to_owned(),
-        left => format!("{left} left, {}", of_ms(rrset.hold_ms)),
+        left => format!("{left}, after {}", of_ms(rrset.hold_ms)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The demo's own parts, each with real sockets and, where they are installed, with the tools that people use.
 
+mod outage;
 mod surroundings;
 mod system;
 mod zone;

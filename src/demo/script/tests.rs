@@ -86,7 +86,8 @@ fn quick() -> Vec<Step> {
 #[tokio::test(start_paused = true)]
 async fn an_outage_is_seen_step_by_step() {
     let mut fake = Fake::new();
-    play(&mut fake, &quick()).await.unwrap();
+    let took = play(&mut fake, &quick()).await.unwrap();
+    assert_eq!(took.len(), 5);
     let seen: Vec<String> = fake
         .news
         .iter()

@@ -13,7 +13,7 @@ fn picture() -> Picture {
     picture.watcher.process = State::Running;
     picture.watcher.state = "decides".to_owned();
     picture.watcher.write = "epoch 2 in force".to_owned();
-    picture.watcher.returns = "1 left, after 24 s".to_owned();
+    picture.watcher.returns = "1, after 24 s".to_owned();
     picture.record.addresses.insert(Pi::One.public().into());
     picture.record.why = "pi2 is down: no answer for 5 s and no beat for 5 s".to_owned();
     picture.record.since = Some(Duration::from_secs(78));
@@ -70,7 +70,7 @@ fn everything_has_a_word_on_a_small_screen() {
         &screen,
         &["pi1 (127.0.0.11), for 12 s", "because  pi2 is down: no answer for 5 s and no beat for 5 s"],
     );
-    shows(&screen, &["decides", "epoch 2 in force", "1 left, after"]);
+    shows(&screen, &["decides", "epoch 2 in force", "1, after 24 s"]);
     shows(&screen, &["empty answers 0", "http://127.0.0.31:8443/", "q quit", "k kill", "dig here"]);
 }
 
