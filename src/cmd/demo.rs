@@ -74,15 +74,15 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         .await
         .context("the demo could not be started")?;
     match options.show {
-        Show::View if live => in_view(&mut system, options.speed).await,
-        Show::View | Show::Lines => in_lines(&mut system, options.speed).await,
-        Show::Outage => in_script(&mut system, options.speed).await,
+        Show::View if live => in_view(&mut system, options).await,
+        Show::View | Show::Lines => in_lines(&mut system, options).await,
+        Show::Outage => in_script(&mut system, options).await,
     }
 }
 
-#[expect(clippy::print_stdout, reason = "this is what the command is for")]
+/// One line for an event. A reader that left, as `head` does, is no reason to end: the exit code still tells.
 fn print(event: &Event) {
-    println!("{event}");
+    let _ = super::print(&format!("{event}\n"));
 }
 
 /// Where to look, for a second terminal.
@@ -103,6 +103,20 @@ fn introduction(system: &System, speed: f64) -> String {
     )
 }
 
+/// Ctrl-C, the word of a service manager, or the end of the time that was given.
+async fn over(seconds: Option<u64>) {
+    let time = async {
+        match seconds {
+            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = time => {}
+        () = asked_to_stop() => {}
+    }
+}
+
 /// Ctrl-C, or the word of a service manager.
 async fn asked_to_stop() {
     let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
@@ -116,10 +130,10 @@ async fn asked_to_stop() {
 }
 
 #[expect(clippy::print_stdout, reason = "this is what the command is for")]
-async fn in_lines(system: &mut System, speed: f64) -> anyhow::Result<ExitCode> {
-    println!("{}", introduction(system, speed));
+async fn in_lines(system: &mut System, options: Options) -> anyhow::Result<ExitCode> {
+    println!("{}", introduction(system, options.speed));
     let mut ticks = tokio::time::interval(DRAW_EVERY);
-    let mut stop = std::pin::pin!(asked_to_stop());
+    let mut stop = std::pin::pin!(over(options.seconds));
     loop {
         tokio::select! {
             _ = ticks.tick() => { system.picture(); }
@@ -129,10 +143,11 @@ async fn in_lines(system: &mut System, speed: f64) -> anyhow::Result<ExitCode> {
 }
 
 #[expect(clippy::print_stdout, reason = "this is what the command is for")]
-async fn in_script(system: &mut System, speed: f64) -> anyhow::Result<ExitCode> {
-    println!("{}", introduction(system, speed));
-    let steps = outage(&Policy::of(Profile::Fast).faster(speed));
-    let deadline = steps.iter().map(|step| step.within).sum::<Duration>() + MARGIN;
+async fn in_script(system: &mut System, options: Options) -> anyhow::Result<ExitCode> {
+    println!("{}", introduction(system, options.speed));
+    let steps = outage(&Policy::of(Profile::Fast).faster(options.speed));
+    let bounds = steps.iter().map(|step| step.within).sum::<Duration>() + MARGIN;
+    let deadline = options.seconds.map_or(bounds, |seconds| bounds.min(Duration::from_secs(seconds)));
     let outcome = tokio::select! {
         outcome = tokio::time::timeout(deadline, play(system, &steps)) => outcome,
         () = asked_to_stop() => return Ok(ExitCode::from(130)),
@@ -177,11 +192,11 @@ fn praise(system: &System, steps: &[Step]) -> String {
 
 /// The live view. The terminal is restored when this returns and when it panics.
 #[expect(clippy::print_stdout, reason = "this is what the command is for")]
-async fn in_view(system: &mut System, speed: f64) -> anyhow::Result<ExitCode> {
+async fn in_view(system: &mut System, options: Options) -> anyhow::Result<ExitCode> {
     // Hidden by the view, and there again when it is left.
-    println!("{}", introduction(system, speed));
+    println!("{}", introduction(system, options.speed));
     let mut terminal = ratatui::try_init().context("the terminal cannot be drawn on; try --plain")?;
-    let outcome = draw_until_left(system, &mut terminal).await;
+    let outcome = draw_until_left(system, &mut terminal, options.seconds).await;
     ratatui::restore();
     outcome
 }
@@ -189,11 +204,12 @@ async fn in_view(system: &mut System, speed: f64) -> anyhow::Result<ExitCode> {
 async fn draw_until_left(
     system: &mut System,
     terminal: &mut ratatui::DefaultTerminal,
+    seconds: Option<u64>,
 ) -> anyhow::Result<ExitCode> {
     let mut keys = Keys::listen();
     let mut ticks = tokio::time::interval(DRAW_EVERY);
     let mut chosen = Pi::One;
-    let mut stop = std::pin::pin!(asked_to_stop());
+    let mut stop = std::pin::pin!(over(seconds));
     loop {
         tokio::select! {
             _ = ticks.tick() => {}

@@ -22,6 +22,7 @@ pub mod router;
 pub mod script;
 pub mod site;
 pub mod system;
+pub mod told;
 pub mod view;
 pub mod world;
 pub mod zone;

@@ -3,15 +3,12 @@
 //!
 //! Each question has a task of its own and a deadline, so that a hung process holds up nobody.
 
-use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::UnixStream;
+use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -19,10 +16,12 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::config::Places;
 use super::outside::ask;
 use super::{Pi, SITE};
+use crate::failover::view::WatcherStatus;
+use crate::host::control;
 use crate::status::AgentStatus;
 
 /// Between two questions to a process.
-const STATUS_EVERY: Duration = Duration::from_millis(250);
+const STATUS_EVERY: Duration = Duration::from_millis(100);
 
 /// How long a process may take to answer.
 const PATIENCE: Duration = Duration::from_millis(1_000);
@@ -30,15 +29,12 @@ const PATIENCE: Duration = Duration::from_millis(1_000);
 /// Between two questions for the site's address.
 const ADDRESS_EVERY: Duration = Duration::from_millis(5);
 
-/// The largest status that is read, in bytes.
-const LARGEST: u64 = 256 * 1024;
-
 /// The observers. Dropping them ends their questions.
 pub struct Observers {
     /// What each agent said last. None: nobody answers.
     pub agents: [watch::Receiver<Option<AgentStatus>>; 2],
     /// What the watcher's status page said last. None: nobody answers.
-    pub watcher: watch::Receiver<Option<Value>>,
+    pub watcher: watch::Receiver<Option<WatcherStatus>>,
     /// The count of address answers.
     pub tally: Arc<Tally>,
     _tasks: JoinSet<()>,
@@ -105,19 +101,15 @@ async fn follow_agent(control: PathBuf, said: watch::Sender<Option<AgentStatus>>
     loop {
         ticks.tick().await;
         let answer = timeout(PATIENCE, ask_agent(&control)).await;
-        said.send_replace(answer.ok().and_then(Result::ok));
+        said.send_replace(answer.ok().and_then(anyhow::Result::ok));
     }
 }
 
-async fn ask_agent(control: &PathBuf) -> io::Result<AgentStatus> {
-    let mut stream = UnixStream::connect(control).await?;
-    stream.write_all(b"{\"ask\":\"status\"}\n").await?;
-    let mut line = String::new();
-    BufReader::new(stream.take(LARGEST)).read_line(&mut line).await?;
-    Ok(serde_json::from_str(&line)?)
+async fn ask_agent(control: &Path) -> anyhow::Result<AgentStatus> {
+    Ok(serde_json::from_value(control::ask(control, &json!({ "ask": "status" })).await?)?)
 }
 
-async fn follow_watcher(client: reqwest::Client, url: String, said: watch::Sender<Option<Value>>) {
+async fn follow_watcher(client: reqwest::Client, url: String, said: watch::Sender<Option<WatcherStatus>>) {
     let mut ticks = ticks(STATUS_EVERY);
     loop {
         ticks.tick().await;
@@ -125,7 +117,7 @@ async fn follow_watcher(client: reqwest::Client, url: String, said: watch::Sende
     }
 }
 
-async fn ask_watcher(client: &reqwest::Client, url: &str) -> anyhow::Result<Value> {
+async fn ask_watcher(client: &reqwest::Client, url: &str) -> anyhow::Result<WatcherStatus> {
     let response = client.get(url).send().await?.error_for_status()?;
     Ok(serde_json::from_slice(&response.bytes().await?)?)
 }

@@ -11,9 +11,14 @@ use std::time::Duration;
 use super::process::State;
 use super::router::Line;
 use super::{PAGES_ADDRESS, Pi};
+use crate::leds::Shown;
+use crate::leds::rhythm::{Lamps, lamps};
 
 /// How many events are kept.
 const EVENTS: usize = 200;
+
+/// What is said of a Pi that no watcher has told of.
+pub const UNSEEN: &str = "not seen yet";
 
 /// The demo at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,35 +52,14 @@ pub struct PiPicture {
     pub process: State,
     /// Its line.
     pub line: Line,
-    /// Its lamps at this moment.
-    pub lamps: Lamps,
-    /// What the lamps say, in words.
-    pub led: String,
+    /// What its lamps say, and since when, from the beginning of the demo. None: they are dark, nobody answers.
+    pub shown: Option<(Shown, Duration)>,
     /// The public address that it has found.
     pub address: Option<IpAddr>,
     /// How the watcher sees it, in one word.
     pub health: String,
-}
-
-/// Three lamps. All dark: dead, or between two flashes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lamps {
-    /// A person is needed.
-    pub red: Lamp,
-    /// Not as it should be.
-    pub amber: Lamp,
-    /// Serving.
-    pub green: Lamp,
-}
-
-/// One lamp.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Lamp {
-    /// Off.
-    #[default]
-    Dark,
-    /// On.
-    Lit,
+    /// Why, in words.
+    pub why: String,
 }
 
 /// The watcher.
@@ -87,6 +71,10 @@ pub struct WatcherPicture {
     pub url: String,
     /// What it is about, in a few words.
     pub state: String,
+    /// How far its last write is.
+    pub write: String,
+    /// What the rules for coming back allow now.
+    pub returns: String,
 }
 
 /// A published record.
@@ -143,13 +131,18 @@ impl Picture {
             pi,
             process: State::Dead,
             line: Line::Up,
-            lamps: Lamps::default(),
-            led: "dark".to_owned(),
+            shown: None,
             address: None,
-            health: "not seen yet".to_owned(),
+            health: UNSEEN.to_owned(),
+            why: String::new(),
         };
-        let watcher =
-            WatcherPicture { process: State::Dead, url: status_page, state: "not started".to_owned() };
+        let watcher = WatcherPicture {
+            process: State::Dead,
+            url: status_page,
+            state: "not started".to_owned(),
+            write: String::new(),
+            returns: String::new(),
+        };
         let record = RecordPicture { addresses: BTreeSet::new(), why: String::new(), since: None };
         Self {
             at: Duration::ZERO,
@@ -175,6 +168,14 @@ impl Picture {
     /// One Pi.
     pub fn pi_mut(&mut self, pi: Pi) -> &mut PiPicture {
         &mut self.pis[pi as usize]
+    }
+}
+
+impl PiPicture {
+    /// Its lamps, so long after the demo began: the same as on a Pi's pins, in the rhythm of what they say.
+    #[must_use]
+    pub fn lamps(&self, at: Duration) -> Lamps {
+        self.shown.map_or(Lamps::DARK, |(shown, since)| lamps(shown, at.saturating_sub(since)))
     }
 }
 

@@ -1,14 +1,16 @@
 //! A role as a real process of its own: started, killed, hung, continued.
 //!
-//! Signals nobody but its own child, and never leaves one behind: dropping it kills the child and waits for it.
+//! Signals nobody but its own child, and never leaves one behind: dropping it kills the child and waits for it. When
+//! the owner cannot do that, being killed itself, the kernel does it for a child that began with [`tied_to_parent`].
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
 
 /// How a process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +121,38 @@ impl Drop for Process {
     fn drop(&mut self) {
         // Nothing can be done about a failure here; the child of a program that ends is adopted by init.
         let _ = self.kill();
+    }
+}
+
+/// The first argument of a process that begins with [`tied_to_parent`].
+pub const TIED: &str = "demo-child";
+
+/// The arguments that make this program run `command` and die with the process that calls this.
+#[must_use]
+pub fn tied(command: &[&str]) -> Vec<String> {
+    let own = [TIED.to_owned(), std::process::id().to_string()];
+    own.into_iter().chain(command.iter().map(|&word| word.to_owned())).collect()
+}
+
+/// Asks the kernel to kill this process when the thread that started it ends, and becomes `hearth` with the rest of
+/// `arguments`; the first is the process id of the parent. The wish outlives an exec, but not the reverse order: set by
+/// the parent between fork and exec it would need unsafe code (PR_SET_PDEATHSIG(2const)).
+///
+/// # Errors
+/// Always, when it returns: the parent is gone already, or the program cannot be run.
+pub fn tied_to_parent(arguments: impl IntoIterator<Item = OsString>) -> io::Error {
+    let mut arguments = arguments.into_iter();
+    let parent = arguments.next().and_then(|id| id.to_str()?.parse::<i32>().ok());
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
+        return error.into();
+    }
+    // A parent that ended before the wish was heard is not noticed any more.
+    if parent.is_none() || getppid().map(|pid| pid.as_raw_nonzero().get()) != parent {
+        return io::Error::other("the demo that wanted this is gone");
+    }
+    match std::env::current_exe() {
+        Ok(program) => Command::new(program).args(arguments).exec(),
+        Err(error) => error,
     }
 }
 

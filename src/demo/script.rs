@@ -48,10 +48,41 @@ pub trait Stage {
 pub struct Step {
     /// What is done.
     pub acts: Vec<Act>,
-    /// What a visitor must see: these addresses, and the site from the right server at each.
-    pub wanted: Sight,
+    /// What a visitor must see.
+    pub wanted: Wanted,
     /// How long it may take.
     pub within: Duration,
+}
+
+/// What a visitor must see.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wanted {
+    /// These addresses, and the site from the right server at each.
+    Just(Sight),
+    /// One Pi or both, and the site at each: which of them is the first to come back is open.
+    AnyPi,
+}
+
+impl Wanted {
+    fn is_met_by(&self, sight: &Sight) -> bool {
+        match self {
+            Wanted::Just(wanted) => sight == wanted,
+            Wanted::AnyPi => [&Pi::BOTH[..], &[Pi::One], &[Pi::Two]].iter().any(|pis| *sight == home(pis)),
+        }
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wanted::Just(sight) => f.write_str(&whom(&addresses(sight))),
+            Wanted::AnyPi => f.write_str("a Pi again"),
+        }
+    }
+}
+
+fn addresses(sight: &Sight) -> BTreeSet<IpAddr> {
+    sight.keys().copied().collect()
 }
 
 /// What is told on the way.
@@ -62,7 +93,7 @@ pub enum News {
     /// This is waited for now.
     Waiting {
         /// Where visitors should be led.
-        to: BTreeSet<IpAddr>,
+        to: Wanted,
         /// How long it may take.
         within: Duration,
     },
@@ -84,7 +115,7 @@ pub enum Failure {
     #[error("{0} could not be done: {1}")]
     Act(Act, io::Error),
     /// A step took too long.
-    #[error("visitors should have been led to {wanted} within {within:?}; instead: {instead}")]
+    #[error("visitors should have been led to {wanted} within {:.1} s; instead: {instead}", within.as_secs_f64())]
     TooLate {
         /// Where they should have been led.
         wanted: String,
@@ -95,18 +126,22 @@ pub enum Failure {
     },
 }
 
-/// The outage: both Pis serve, one is killed, the other is killed, both come back.
+/// The outage: both Pis serve, one is killed, the other is killed, both come back one after the other.
 #[must_use]
 pub fn outage(policy: &Policy) -> Vec<Step> {
-    let both = home(&Pi::BOTH);
-    let away = Sight::from([(PAGES_ADDRESS.into(), Page::FromFallback)]);
-    let step =
-        |acts: &[Act], wanted: &Sight, within| Step { acts: acts.to_vec(), wanted: wanted.clone(), within };
+    let both = Wanted::Just(home(&Pi::BOTH));
+    let away = Wanted::Just(Sight::from([(PAGES_ADDRESS.into(), Page::FromFallback)]));
+    let step = |acts: &[Act], wanted: &Wanted, within| Step {
+        acts: acts.to_vec(),
+        wanted: wanted.clone(),
+        within: within + MACHINE,
+    };
     vec![
         step(&[], &both, first_write(policy)),
-        step(&[Act::Kill(Pi::Two)], &home(&[Pi::One]), leave(policy, policy.hard_with_sibling)),
+        step(&[Act::Kill(Pi::Two)], &Wanted::Just(home(&[Pi::One])), leave(policy, policy.hard_with_sibling)),
         step(&[Act::Kill(Pi::One)], &away, leave(policy, policy.hard)),
-        step(&[Act::Heal(Pi::One), Act::Heal(Pi::Two)], &both, come_back(policy)),
+        step(&[Act::Heal(Pi::One), Act::Heal(Pi::Two)], &Wanted::AnyPi, first_return(policy)),
+        step(&[], &both, second_return(policy)),
     ]
 }
 
@@ -114,26 +149,36 @@ fn home(pis: &[Pi]) -> Sight {
     pis.iter().map(|pi| (pi.public().into(), Page::FromPi)).collect()
 }
 
-/// After a start nothing is decided for the warm-up, and every Pi must have answered well for a while.
+/// After a start nothing is decided for the warm-up; what has answered by then is taken.
 fn first_write(policy: &Policy) -> Duration {
-    policy.warm_up + policy.rise_span.max(policy.hold) + policy.probe_every * policy.rise + MACHINE
+    policy.warm_up + policy.probe_every + policy.probe_total
 }
 
-/// The time-out counts from the last success or beat; the probe that finds out may be one interval away. Before the
-/// fallback is taken it is looked at once more.
+/// The time-out counts from the last success or beat; the probe that finds out may be one interval away, and several
+/// have to fail. Before the fallback is taken it is looked at once more.
 fn leave(policy: &Policy, hard: Duration) -> Duration {
     hard.max(policy.beat_stale)
         + policy.probe_every
         + policy.probe_total
         + policy.probe_suspect_every * policy.hard_failures
         + policy.fallback_suspect_every
-        + MACHINE
 }
 
-/// Returns are held down, and the second return within the hour twice as long as the first.
-fn come_back(policy: &Policy) -> Duration {
-    let hold = (policy.hold * 4).min(policy.hold_cap);
-    policy.rise_span.max(hold) + policy.probe_every * policy.rise + MACHINE
+/// The first Pi is back when it has been steady for the hold-down. A second look may be needed: the first of them
+/// tells who answers there.
+fn first_return(policy: &Policy) -> Duration {
+    held(policy, 0) + policy.probe_every * 2
+}
+
+/// A return within the hour doubles the hold-down. Part of it is over when the first Pi is back, as both were healed
+/// at once.
+fn second_return(policy: &Policy) -> Duration {
+    held(policy, 1).saturating_sub(held(policy, 0)) + policy.probe_every * 2
+}
+
+/// How long a Pi must have been steady after so many returns.
+fn held(policy: &Policy, returns: u32) -> Duration {
+    policy.rise_span.max((policy.hold * (1 << returns)).min(policy.hold_cap))
 }
 
 /// Plays every step in turn.
@@ -152,19 +197,20 @@ pub async fn play(stage: &mut impl Stage, steps: &[Step]) -> Result<(), Failure>
 }
 
 async fn wait(stage: &mut impl Stage, step: &Step) -> Result<(), Failure> {
-    let (to, within) = (step.wanted.keys().copied().collect::<BTreeSet<_>>(), step.within);
-    stage.tell(&News::Waiting { to: to.clone(), within });
+    let within = step.within;
+    stage.tell(&News::Waiting { to: step.wanted.clone(), within });
     let start = stage.now();
     loop {
         let sight = stage.look().await;
         let after = stage.now() - start;
         match sight {
-            Ok(sight) if sight == step.wanted && after <= within => {
-                stage.tell(&News::Seen { to, after, within });
+            Ok(sight) if step.wanted.is_met_by(&sight) && after <= within => {
+                stage.tell(&News::Seen { to: addresses(&sight), after, within });
                 return Ok(());
             }
             seen if after > within => {
-                return Err(Failure::TooLate { wanted: whom(&to), within, instead: describe(&seen) });
+                let wanted = step.wanted.to_string();
+                return Err(Failure::TooLate { wanted, within, instead: describe(&seen) });
             }
             _ => tokio::time::sleep(LOOK_EVERY).await,
         }
@@ -195,12 +241,7 @@ impl fmt::Display for News {
         match self {
             News::Done(act) => act.fmt(f),
             News::Waiting { to, within } => {
-                write!(
-                    f,
-                    "waiting, {:.1} s at most, until visitors are led to {}",
-                    within.as_secs_f64(),
-                    whom(to)
-                )
+                write!(f, "waiting, {:.1} s at most, until visitors are led to {to}", within.as_secs_f64())
             }
             News::Seen { to, after, within } => {
                 let (after, within) = (after.as_secs_f64(), within.as_secs_f64());

@@ -17,12 +17,14 @@ use super::config::{self, Keys, Places, Speed};
 use super::observe::{Observers, Tally};
 use super::outside::{AskError, Sight, Visitor};
 use super::picture::{Event, Fallback, Picture, Source, whom};
-use super::process::{Process, Recipe, State};
+use super::process::{Process, Recipe, State, tied};
 use super::script::{News, Stage};
+use super::told::{self, Teller};
 use super::world::World;
 use super::zone::serve::Landed;
 use super::{Pi, SITE};
 use crate::host::time::Timeline;
+use crate::leds::shown;
 use crate::moment::Moment;
 
 /// Is told every event as it is noted.
@@ -34,6 +36,7 @@ pub struct System {
     pis: [Process; 2],
     watcher: Process,
     observers: Observers,
+    teller: Teller,
     landed: broadcast::Receiver<Landed>,
     visitor: Visitor,
     world: World,
@@ -73,6 +76,7 @@ impl System {
             pis,
             watcher,
             observers,
+            teller: Teller::default(),
             landed,
             visitor,
             world,
@@ -199,23 +203,35 @@ impl System {
 
     fn refresh_watcher(&mut self) {
         let process = self.watcher.state();
-        let answers = self.observers.watcher.borrow().is_some();
-        let changed = std::mem::replace(&mut self.picture.watcher.process, process) != process;
-        let state = if answers { "answers" } else { "does not answer" };
-        state.clone_into(&mut self.picture.watcher.state);
-        if changed {
+        if std::mem::replace(&mut self.picture.watcher.process, process) != process {
             self.note(Source::Watcher, format!("its process is {}", process.describe()));
+        }
+        let said = self.observers.watcher.borrow_and_update().clone();
+        let happened = said.as_ref().map(|status| self.teller.news(&status.timeline)).unwrap_or_default();
+        told::fill(&mut self.picture, said.as_ref());
+        for what in happened {
+            self.note(Source::Watcher, what);
         }
     }
 
     fn refresh_pi(&mut self, pi: Pi) {
         let process = self.pis[pi as usize].state();
         let line = self.world.router(pi).line();
+        let at = self.picture.at;
+        let said = self.observers.agents[pi as usize].borrow_and_update().clone();
         let picture = self.picture.pi_mut(pi);
         let before = std::mem::replace(&mut picture.process, process);
         picture.line = line;
+        picture.address = said.as_ref().and_then(told::address);
+        let (shown, shown_before) = (said.as_ref().map(shown), picture.shown.map(|(shown, _)| shown));
+        if shown != shown_before {
+            picture.shown = shown.map(|shown| (shown, at));
+        }
         if before != process {
             self.note(Source::Pi(pi), format!("its process is {}", process.describe()));
+        }
+        if shown != shown_before {
+            self.note(Source::Pi(pi), told::lamps(shown));
         }
     }
 
@@ -235,7 +251,7 @@ fn recipe(program: &Path, command: &str, role: &str, places: &Places) -> Recipe 
     let config = places.config(role).display().to_string();
     Recipe {
         program: program.to_owned(),
-        arguments: vec![command.to_owned(), "--config".to_owned(), config],
+        arguments: tied(&[command, "--config", &config]),
         log: places.log(role),
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Draws a [`Picture`] and nothing else. Colour never stands alone: every lamp and state has its word beside it.
 
+use std::time::Duration;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -9,16 +11,19 @@ use ratatui::text::{Line as Words, Span};
 use ratatui::widgets::{Block, Paragraph, Wrap};
 
 use super::act::HELP;
-use super::picture::{Event, Fallback, Lamp, PiPicture, Picture, Source, whom};
+use super::picture::{Event, Fallback, PiPicture, Picture, Source, whom};
 use super::process::State;
 use super::router::Line;
 use super::{Pi, SITE};
+use crate::leds::rhythm::{Lamps, Level};
 
 /// Draws the picture; `chosen` is the Pi that the keys are about.
 pub fn draw(frame: &mut Frame<'_>, picture: &Picture, chosen: Pi) {
+    // Where there is room, what the watcher met is told in full.
+    let machines = if frame.area().height < 30 { 8 } else { 10 };
     let rows = [
         Constraint::Length(1),
-        Constraint::Length(8),
+        Constraint::Length(machines),
         Constraint::Length(6),
         Constraint::Min(4),
         Constraint::Length(2),
@@ -27,7 +32,7 @@ pub fn draw(frame: &mut Frame<'_>, picture: &Picture, chosen: Pi) {
     frame.render_widget(heading(picture), title);
     let [one, two, elsewhere] = Layout::horizontal([Constraint::Fill(1); 3]).areas(machines);
     for (area, pi) in [one, two].into_iter().zip(&picture.pis) {
-        frame.render_widget(pi_panel(pi, chosen), area);
+        frame.render_widget(pi_panel(pi, chosen, picture.at), area);
     }
     frame.render_widget(watcher_panel(picture), elsewhere);
     frame.render_widget(record_panel(picture), record);
@@ -48,14 +53,18 @@ fn heading(picture: &Picture) -> Paragraph<'static> {
     Paragraph::new(Words::from(vec![bold("hearth demo"), Span::raw(pace)]))
 }
 
-fn pi_panel(pi: &PiPicture, chosen: Pi) -> Paragraph<'static> {
+fn pi_panel(pi: &PiPicture, chosen: Pi, at: Duration) -> Paragraph<'static> {
     let mark = if pi.pi == chosen { "> " } else { "" };
     let title = format!(" {mark}{} {} ", pi.pi.name(), pi.pi.public());
     let style = if pi.pi == chosen { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
     let found = pi.address.map_or_else(|| "none yet".to_owned(), |address| address.to_string());
     Paragraph::new(vec![
-        lamps(pi),
-        Words::raw(pi.led.clone()),
+        lamps(pi.lamps(at)),
+        said(
+            "lamps",
+            &pi.shown.map_or_else(|| "dark".to_owned(), |(shown, _)| shown.to_string()),
+            Color::Reset,
+        ),
         said("process", pi.process.describe(), tone(pi.process)),
         match pi.line {
             Line::Up => said("line", "carries", Color::Green),
@@ -63,20 +72,22 @@ fn pi_panel(pi: &PiPicture, chosen: Pi) -> Paragraph<'static> {
         },
         said("address", &found, Color::Reset),
         said("seen", &pi.health, Color::Reset),
+        Words::styled(pi.why.clone(), quiet()),
     ])
+    .wrap(Wrap { trim: true })
     .block(Block::bordered().title(title).border_style(style))
 }
 
 /// The lamps with their names: a lit one is filled, so that the picture is the same without colour.
-fn lamps(pi: &PiPicture) -> Words<'static> {
+fn lamps(lamps: Lamps) -> Words<'static> {
     let all = [
-        (pi.lamps.red, Color::Red, "red"),
-        (pi.lamps.amber, Color::Yellow, "amber"),
-        (pi.lamps.green, Color::Green, "green"),
+        (lamps.red, Color::Red, "red"),
+        (lamps.amber, Color::Yellow, "amber"),
+        (lamps.green, Color::Green, "green"),
     ];
-    let lamp = |(lamp, colour, name): (Lamp, Color, &str)| match lamp {
-        Lamp::Lit => [Span::styled("●", Style::new().fg(colour)), bold(format!(" {name} "))],
-        Lamp::Dark => [Span::styled("○", quiet()), Span::styled(format!(" {name} "), quiet())],
+    let lamp = |(lamp, colour, name): (Level, Color, &str)| match lamp {
+        Level::On => [Span::styled("●", Style::new().fg(colour)), bold(format!(" {name} "))],
+        Level::Off => [Span::styled("○", quiet()), Span::styled(format!(" {name} "), quiet())],
     };
     Words::from(all.map(lamp).concat())
 }
@@ -100,9 +111,13 @@ fn watcher_panel(picture: &Picture) -> Paragraph<'static> {
         Fallback::Serving => said("fallback", "serves", Color::Green),
         Fallback::Broken => said("fallback", "broken (500)", Color::Red),
     };
-    let mut words = vec![said("process", watcher.process.describe(), tone(watcher.process)), fallback];
-    words.extend(picture.pis.iter().map(|pi| said(pi.pi.name(), &pi.health, Color::Reset)));
-    words.push(Words::raw(watcher.state.clone()));
+    let words = vec![
+        said("process", watcher.process.describe(), tone(watcher.process)),
+        fallback,
+        said("write", &watcher.write, Color::Reset),
+        said("returns", &watcher.returns, Color::Reset),
+        Words::raw(watcher.state.clone()),
+    ];
     Paragraph::new(words).wrap(Wrap { trim: true }).block(Block::bordered().title(" watcher "))
 }
 

@@ -15,16 +15,23 @@ pub(super) fn failure(error: &reqwest::Error) -> Failure {
         (true, false) => Failure::Timeout,
         (false, connecting) => match (tls_cause(error), connecting) {
             (Some(text), _) => Failure::Tls(text),
-            (None, true) => connecting_failed(io_cause(error)),
+            (None, true) => connecting_failed(io_cause(error), scheme(error)),
             (None, false) => Failure::Garbled,
         },
     }
 }
 
-/// Without a connection: refused, a handshake that broke off, or no way there.
-fn connecting_failed(kind: Option<ErrorKind>) -> Failure {
+/// Of what was asked for. Nothing is asked for without one.
+fn scheme(error: &reqwest::Error) -> &str {
+    error.url().map_or("", reqwest::Url::scheme)
+}
+
+/// Without a connection: refused, a handshake that broke off, or no way there. Without TLS there is no handshake, and a
+/// reset that comes while connecting is a refusal.
+fn connecting_failed(kind: Option<ErrorKind>, scheme: &str) -> Failure {
     match kind {
         Some(ErrorKind::ConnectionRefused) => Failure::Refused,
+        Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) if scheme == "http" => Failure::Refused,
         Some(ErrorKind::TimedOut) => Failure::ConnectTimeout,
         Some(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
             Failure::Tls("the handshake broke off".to_owned())
@@ -59,4 +66,16 @@ fn find<T>(error: &(dyn Error + 'static), hit: impl Fn(&(dyn Error + 'static)) -
         };
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_is_a_failed_handshake_only_where_there_is_one() {
+        let failed = |scheme| connecting_failed(Some(ErrorKind::ConnectionReset), scheme);
+        assert_eq!(failed("http"), Failure::Refused);
+        assert_eq!(failed("https"), Failure::Tls("the handshake broke off".to_owned()));
+    }
 }

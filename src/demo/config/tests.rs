@@ -3,6 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::net::Ipv4Addr;
 
 use super::*;
+use crate::failover::policy::{Policy, Profile};
 
 /// Places where nothing is.
 fn nowhere(directory: &Path) -> Places {
@@ -42,6 +43,26 @@ fn the_files_are_toml_and_say_where_everything_is() {
     assert_eq!(watcher["peer"].as_array().map(Vec::len), Some(2));
     let public = pi2["heartbeat"]["watchers"][0]["public-key"].as_str().unwrap();
     assert_eq!(public.parse(), Ok(keys.watcher.seal.verifying()));
+}
+
+#[test]
+fn the_files_are_what_the_roles_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let (places, keys) = (nowhere(directory.path()), Keys::fresh().unwrap());
+    write(&places, &keys, Speed(5.0)).unwrap();
+    for role in ["pi1", "pi2", "watcher"] {
+        let config = crate::config::load(&places.config(role)).unwrap_or_else(|errors| panic!("{errors}"));
+        let roles = (config.agent.is_some(), config.watcher.is_some());
+        assert_eq!(roles, (role != "watcher", role == "watcher"));
+        assert!(config.warnings.is_empty(), "{role}: {:?}", config.warnings);
+        if let Some(watcher) = config.watcher {
+            assert_eq!(
+                watcher.watches[0].policy,
+                Policy::of(Profile::Fast).faster(5.0),
+                "as the script has it"
+            );
+        }
+    }
 }
 
 #[test]

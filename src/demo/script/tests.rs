@@ -1,10 +1,11 @@
 use super::*;
 use crate::failover::policy::Profile;
 
-/// A demo without parts: what a visitor sees follows what was done, some time later.
+/// A demo without parts: what a visitor sees follows what was done, some time later. Pis come back one at a time.
 struct Fake {
     now: Moment,
     up: BTreeSet<Pi>,
+    published: BTreeSet<Pi>,
     /// The watcher never notices, from this many acts on.
     blind_after: usize,
     changed: Moment,
@@ -22,6 +23,7 @@ impl Fake {
         Self {
             now,
             up,
+            published: BTreeSet::new(),
             blind_after: usize::MAX,
             changed: now,
             sight: Sight::new(),
@@ -60,7 +62,12 @@ impl Stage for Fake {
         self.now = self.now + Duration::from_millis(200);
         self.looks += 1;
         if self.now - self.changed >= DELAY && self.acts() < self.blind_after {
-            let pis: Vec<Pi> = self.up.iter().copied().collect();
+            self.published.retain(|pi| self.up.contains(pi));
+            if let Some(pi) = self.up.difference(&self.published).next().copied() {
+                self.published.insert(pi);
+                self.changed = self.now;
+            }
+            let pis: Vec<Pi> = self.published.iter().copied().collect();
             let away = Sight::from([(PAGES_ADDRESS.into(), Page::FromFallback)]);
             self.sight = if pis.is_empty() { away } else { home(&pis) };
         }
@@ -86,7 +93,8 @@ async fn an_outage_is_seen_step_by_step() {
         .filter_map(|news| if let News::Seen { to, .. } = news { Some(whom(to)) } else { None })
         .collect();
     let both = "pi1 (127.0.0.11) and pi2 (127.0.0.12)";
-    assert_eq!(seen, [both, "pi1 (127.0.0.11)", "the fallback (127.0.0.21)", both]);
+    let one = "pi1 (127.0.0.11)";
+    assert_eq!(seen, [both, one, "the fallback (127.0.0.21)", one, both]);
     assert!(fake.news.iter().all(|news| !matches!(news, News::Seen { after, .. } if *after < DELAY)));
 }
 
@@ -111,16 +119,31 @@ async fn the_right_address_with_the_wrong_server_behind_it_does_not_count() {
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_done_is_named() {
-    let step = Step { acts: vec![Act::BreakPages], wanted: Sight::new(), within: Duration::ZERO };
+    let step = Step { acts: vec![Act::BreakPages], wanted: Wanted::AnyPi, within: Duration::ZERO };
     let failure = play(&mut Fake::new(), &[step]).await.unwrap_err();
     assert!(matches!(failure, Failure::Act(Act::BreakPages, _)), "{failure}");
 }
 
 #[test]
-fn leaving_is_allowed_less_time_than_coming_back() {
-    for profile in [Profile::Fast, Profile::Steady, Profile::Calm] {
-        let steps = outage(&Policy::of(profile));
-        let [_, sibling, fallback, back] = &steps[..] else { panic!("four steps: {steps:?}") };
-        assert!(sibling.within <= fallback.within && fallback.within < back.within, "{profile:?}");
+fn any_pi_is_one_or_both_and_neither_the_fallback_nor_nobody() {
+    let away = Sight::from([(PAGES_ADDRESS.into(), Page::FromFallback)]);
+    for pis in [&Pi::BOTH[..], &[Pi::One], &[Pi::Two]] {
+        assert!(Wanted::AnyPi.is_met_by(&home(pis)), "{pis:?}");
     }
+    let mixed = home(&[Pi::One]).into_iter().chain(away.clone()).collect();
+    for sight in [away, mixed, Sight::new()] {
+        assert!(!Wanted::AnyPi.is_met_by(&sight), "{sight:?}");
+    }
+}
+
+#[test]
+fn the_bounds_follow_the_policy() {
+    let policy = Policy::of(Profile::Fast);
+    let within: Vec<u64> = outage(&policy).iter().map(|step| (step.within - MACHINE).as_secs()).collect();
+    // 60 + 10 + 6; 25 + 10 + 6 + 4 x 3 + 10, twice; 60 + 2 x 10; 120 - 60 + 2 x 10.
+    assert_eq!(within, [76, 63, 63, 80, 80]);
+    let calm = outage(&Policy::of(Profile::Calm));
+    let [_, sibling, fallback, first, second] = &calm[..] else { panic!("five steps: {calm:?}") };
+    assert!(sibling.within <= fallback.within && fallback.within < first.within, "{calm:?}");
+    assert_eq!(first.within, second.within);
 }

@@ -4,23 +4,26 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::*;
-use crate::demo::picture::Lamps;
+use crate::leds::Shown;
 
 /// A demo in the middle of an outage.
 fn picture() -> Picture {
     let mut picture = Picture::first(5.0, "http://127.0.0.31:8443/".to_owned(), "dig here".to_owned());
     picture.at = Duration::from_secs(90);
     picture.watcher.process = State::Running;
-    picture.watcher.state = "in force".to_owned();
+    picture.watcher.state = "decides".to_owned();
+    picture.watcher.write = "epoch 2 in force".to_owned();
+    picture.watcher.returns = "1 left, after 24 s".to_owned();
     picture.record.addresses.insert(Pi::One.public().into());
     picture.record.why = "pi2 is down: no answer for 5 s and no beat for 5 s".to_owned();
     picture.record.since = Some(Duration::from_secs(78));
     let one = picture.pi_mut(Pi::One);
-    (one.process, one.health, one.led) = (State::Running, "up".to_owned(), "healthy".to_owned());
-    one.lamps = Lamps { green: Lamp::Lit, ..Lamps::default() };
+    (one.process, one.health) = (State::Running, "up".to_owned());
+    one.shown = Some((Shown::Healthy, Duration::from_secs(90)));
     one.address = Some(Pi::One.public().into());
     let two = picture.pi_mut(Pi::Two);
-    (two.health, two.line) = ("down".to_owned(), Line::Cut);
+    (two.health, two.line) = ("down-hard".to_owned(), Line::Cut);
+    two.why = "down: neither answers nor beats: connection refused".to_owned();
     for n in 0..40 {
         let what = format!("event number {n}");
         picture.note(Event { at: Duration::from_secs(n), source: Source::Watcher, what });
@@ -49,13 +52,36 @@ fn everything_has_a_word_on_a_small_screen() {
     let screen = screen(80, 24, &picture());
     shows(
         &screen,
-        &["● green", "○ red", "healthy", "> pi2", "dead", "cut", "carries", "serves", "up", "down"],
+        &[
+            "● green",
+            "○ red",
+            "healthy",
+            "> pi2",
+            "dead",
+            "cut",
+            "carries",
+            "serves",
+            "up",
+            "down-hard",
+            "dark",
+        ],
     );
     shows(
         &screen,
         &["pi1 (127.0.0.11), for 12 s", "because  pi2 is down: no answer for 5 s and no beat for 5 s"],
     );
+    shows(&screen, &["decides", "epoch 2 in force", "1 left, after"]);
     shows(&screen, &["empty answers 0", "http://127.0.0.31:8443/", "q quit", "k kill", "dig here"]);
+}
+
+#[test]
+fn lamps_follow_their_rhythm_and_a_large_screen_says_why() {
+    let mut picture = picture();
+    shows(&screen(120, 40, &picture), &["neither answers nor beats", "connection refused"]);
+    // Healthy is dark for the last tenth of five seconds.
+    picture.at = Duration::from_millis(94_950);
+    let dark = screen(80, 24, &picture);
+    assert!(dark.contains("healthy") && !dark.contains('●'), "{dark}");
 }
 
 #[test]
