@@ -14,13 +14,14 @@ use hyper::header::{
     ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
     CONTENT_TYPE, ETAG, EXPIRES, HeaderValue, LAST_MODIFIED, VARY,
 };
+use serde::{Deserialize, Serialize};
 
 use super::Rules;
 use super::media;
 use super::negotiate::{Accepted, Coding};
 
 /// What tells one state of a file from another without reading it. GlusterFS gives the same four on every node.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stamp {
     /// The inode: a rename over a file brings another one.
     pub inode: u64,
@@ -32,9 +33,29 @@ pub struct Stamp {
     pub ctime: i64,
 }
 
-/// A SHA-256 digest.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// A SHA-256 digest. Written in lower-case hex.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Digest([u8; 32]);
+
+/// A text that is no digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a digest is 64 lower-case hex digits")]
+pub struct NoDigest;
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.to_string()
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = NoDigest;
+
+    fn try_from(text: String) -> Result<Self, NoDigest> {
+        Self::from_hex(&text).ok_or(NoDigest)
+    }
+}
 
 impl Digest {
     /// The digest of some bytes.
@@ -43,6 +64,12 @@ impl Digest {
         let mut sum = Summing::new();
         sum.add(bytes);
         sum.done()
+    }
+
+    /// From what [`Display`](fmt::Display) writes.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok().map(Self)
     }
 }
 
@@ -173,7 +200,18 @@ impl Generation {
     #[must_use]
     pub fn build(files: &Files, rules: Rules, previous: Option<&Generation>) -> Self {
         let digest = digest_of(files);
-        let deployed = deployed(files, digest, previous);
+        Self::assemble(files, rules, digest, deployed(files, digest, previous))
+    }
+
+    /// Makes the generation again that was deployed at `deployed`, seconds since 1970.
+    #[must_use]
+    pub fn again(files: &Files, rules: Rules, deployed: u64) -> Self {
+        // A date that no clock shows is no reason to fail: it only names the deploy.
+        let since = Duration::from_secs(deployed.min(LAST_SECOND));
+        Self::assemble(files, rules, digest_of(files), SystemTime::UNIX_EPOCH + since)
+    }
+
+    fn assemble(files: &Files, rules: Rules, digest: Digest, deployed: SystemTime) -> Self {
         let mut writer = Writer::new(rules, deployed);
         let entries =
             files.iter().map(|(name, file)| (name.clone(), writer.entry(name, file, Answer::Page))).collect();
@@ -363,12 +401,13 @@ fn new_head(content_type: &HeaderValue, coding: Coding, answer: Answer, rules: R
     head
 }
 
+/// The end of the year 9999: an HTTP date holds none after it, and nothing before 1970.
+const LAST_SECOND: u64 = 253_402_300_799;
+
 /// An HTTP date as a header value.
 #[must_use]
 pub fn date(at: SystemTime) -> HeaderValue {
-    // The format holds no year past 9999 and nothing before 1970.
-    let within =
-        at.clamp(SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799));
+    let within = at.clamp(SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + Duration::from_secs(LAST_SECOND));
     HeaderValue::from_str(&httpdate::fmt_http_date(within)).expect("an HTTP date is visible ASCII")
 }
 
@@ -390,7 +429,9 @@ fn seconds(nanos: i64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-fn unix(at: SystemTime) -> u64 {
+/// Whole seconds since 1970.
+#[must_use]
+pub fn unix(at: SystemTime) -> u64 {
     at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 

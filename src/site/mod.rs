@@ -10,6 +10,7 @@ pub mod body;
 pub mod condition;
 pub mod generation;
 pub mod host;
+pub mod keep;
 pub mod load;
 pub mod media;
 pub mod negotiate;
@@ -139,7 +140,10 @@ pub async fn run(
         well_known: around.well_known,
         now: around.now,
     };
-    let supervisor = Supervisor::new(source, around.loader, publish);
+    let mut supervisor = Supervisor::new(source, around.loader, publish);
+    if let Some(directory) = settings.keep {
+        supervisor = supervisor.keeping(keep::Keeper::at(directory));
+    }
     let mut load =
         tokio::spawn(supervisor.run(move |report| show(&status, report, &current), shutdown.clone()));
     let mut serve = tokio::spawn(serve::run(around.listeners, site, around.limits, shutdown.clone()));

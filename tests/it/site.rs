@@ -2,5 +2,6 @@
 
 mod faults;
 mod guards;
+mod keep;
 mod parity;
 mod rig;
