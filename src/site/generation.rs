@@ -178,7 +178,7 @@ pub struct Entry {
     modified_text: HeaderValue,
     /// The content's digest.
     pub digest: Digest,
-    /// Identity first, then the compressed ones. Empty when the content is not held.
+    /// Identity first, then the compressed ones.
     representations: Vec<Representation>,
 }
 
@@ -188,11 +188,40 @@ pub struct Representation {
     /// How it is encoded.
     pub coding: Coding,
     /// What is sent.
-    pub body: Bytes,
+    pub stored: Stored,
     /// Strong for identity; weak for what was compressed, as GitHub Pages has it.
     pub etag: HeaderValue,
     length: HeaderValue,
     head: Arc<HeaderMap>,
+}
+
+/// Where what is sent is to be had.
+#[derive(Clone, Debug)]
+pub enum Stored {
+    /// Here.
+    Held(Bytes),
+    /// Where it was found: it does not fit into the memory that the site may take.
+    Left(Arc<LeftFile>),
+}
+
+/// A file that is not held.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LeftFile {
+    /// Its name under the root.
+    pub name: Box<str>,
+    /// Its state: with another one it is another file.
+    pub stamp: Stamp,
+}
+
+impl Stored {
+    /// Bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Held(bytes) => bytes.len() as u64,
+            Self::Left(file) => file.stamp.size,
+        }
+    }
 }
 
 impl Generation {
@@ -280,7 +309,7 @@ impl Generation {
 }
 
 impl Entry {
-    /// The file as it is. None: the content is not held.
+    /// The file as it is.
     #[must_use]
     pub fn identity(&self) -> Option<&Representation> {
         self.representations.first()
@@ -290,7 +319,7 @@ impl Entry {
     #[must_use]
     pub fn best(&self, accepted: &Accepted) -> Option<&Representation> {
         let acceptable = self.representations.iter().filter(|r| accepted.weight(r.coding) > 0);
-        let best = acceptable.max_by_key(|r| (accepted.weight(r.coding), std::cmp::Reverse(r.body.len())));
+        let best = acceptable.max_by_key(|r| (accepted.weight(r.coding), std::cmp::Reverse(r.stored.size())));
         best.or(self.identity())
     }
 }
@@ -340,18 +369,14 @@ impl Writer {
             Rules::Spa | Rules::Files => seconds(file.stamp.mtime),
         };
         let content_type = media::content_type(name);
-        let mut representations = Vec::new();
-        if let Content::Held { identity, encoded } = &file.content {
-            let compressed = encoded.iter().flat_map(|e| e.iter().cloned());
-            let all = std::iter::once((Coding::Identity, identity.clone())).chain(compressed);
-            representations.extend(all.map(|(coding, body)| Representation {
-                coding,
-                etag: self.etag(file, coding),
-                length: HeaderValue::from(body.len()),
-                body,
-                head: self.head(&content_type, coding, answer),
-            }));
-        }
+        let stored = stored(name, file).into_iter().map(|(coding, stored)| Representation {
+            coding,
+            etag: self.etag(file, coding),
+            length: HeaderValue::from(stored.size()),
+            stored,
+            head: self.head(&content_type, coding, answer),
+        });
+        let representations = stored.collect();
         Entry { modified, modified_text: date(modified), digest: file.digest, representations }
     }
 
@@ -373,6 +398,21 @@ impl Writer {
         Arc::clone(
             self.heads.entry(key).or_insert_with(|| Arc::new(new_head(content_type, coding, answer, rules))),
         )
+    }
+}
+
+/// Every encoding that there is of a file.
+fn stored(name: &str, file: &File) -> Vec<(Coding, Stored)> {
+    match &file.content {
+        Content::Held { identity, encoded } => {
+            let compressed = encoded.iter().flat_map(|e| e.iter().cloned());
+            let all = std::iter::once((Coding::Identity, identity.clone())).chain(compressed);
+            all.map(|(coding, bytes)| (coding, Stored::Held(bytes))).collect()
+        }
+        Content::Left => {
+            let left = LeftFile { name: name.into(), stamp: file.stamp };
+            vec![(Coding::Identity, Stored::Left(Arc::new(left)))]
+        }
     }
 }
 
@@ -505,8 +545,11 @@ mod tests {
         new.insert("b".into(), Arc::new(File::held(stamp(1, 6), Bytes::from_static(b"z"))));
         let (first, second) =
             (Generation::build(&old, Rules::Files, None), Generation::build(&new, Rules::Files, None));
-        let body = |site: &Generation| site.file("a").unwrap().identity().unwrap().body.as_ptr();
-        assert_eq!(body(&first), body(&second));
+        let held = |site: &Generation| match &site.file("a").unwrap().identity().unwrap().stored {
+            Stored::Held(bytes) => bytes.as_ptr(),
+            Stored::Left(left) => panic!("{left:?}"),
+        };
+        assert_eq!(held(&first), held(&second));
     }
 
     #[test]

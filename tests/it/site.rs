@@ -3,5 +3,8 @@
 mod faults;
 mod guards;
 mod keep;
+mod large;
+mod log;
 mod parity;
 mod rig;
+mod slow;

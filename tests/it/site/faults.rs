@@ -116,17 +116,6 @@ fn a_loader_that_hangs_is_abandoned_and_the_site_stays() {
 }
 
 #[test]
-fn a_file_too_large_for_the_memory_does_not_keep_the_others_out() {
-    let site = rig::start(Plan { memory: 1000, ..Plan::default() }, |root| {
-        std::fs::write(root.join("index.html"), "home").unwrap();
-        std::fs::write(root.join("large.bin"), vec![0; 5000]).unwrap();
-    });
-    site.wait_for("the site", |s| s.generation.is_some());
-    assert_eq!(site.get("/").text(), "home");
-    assert_eq!(site.get("/large.bin").status, 503);
-}
-
-#[test]
 fn answers_under_way_end_and_then_the_port_is_refused() {
     let mut site = rig::serve(&[("index.html", "home"), ("big.css", &"x".repeat(8 << 20))]);
     let mut reader = http::connect(site.address).unwrap();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hearth::heartbeat::SourceState;
+use hearth::site::log::LogSettings;
 use hearth::site::reply::Reply;
 use hearth::site::serve::Limits;
 use hearth::site::{Rules, SiteSettings, Surroundings};
@@ -26,12 +27,20 @@ pub(super) struct Plan {
     pub(super) limits: Limits,
     pub(super) loader: PathBuf,
     pub(super) keep: Option<PathBuf>,
+    pub(super) log: LogSettings,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let loader = PathBuf::from(env!("CARGO_BIN_EXE_hearth"));
-        Self { rules: Rules::GithubPages, memory: 64 << 20, limits: Limits::default(), loader, keep: None }
+        Self {
+            rules: Rules::GithubPages,
+            memory: 64 << 20,
+            limits: Limits::default(),
+            loader,
+            keep: None,
+            log: LogSettings::default(),
+        }
     }
 }
 
@@ -107,6 +116,7 @@ pub(super) fn start(plan: Plan, prepare: impl FnOnce(&Path)) -> Site {
         memory: plan.memory,
         keep: plan.keep,
         poll: POLL,
+        log: plan.log,
     };
     let around = Surroundings {
         listeners: vec![listener],
