@@ -135,6 +135,11 @@ impl Page<'_> {
             self.text("keep", keep.display());
         }
         self.text("poll", time(site.poll));
+        self.table("[site.log]");
+        self.bare("format", word(&site.log.format));
+        if let Some(file) = &site.log.file {
+            self.text("file", file.display());
+        }
     }
 
     fn address(&mut self, address: &AddressSettings) {

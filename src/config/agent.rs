@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::echoes::default_sources;
 use super::endpoint::WebUrl;
-use super::file::{Address, AddressSource, Heartbeat, Leds, Node, Record, Site, SourceKind};
+use super::file::{Address, AddressSource, Heartbeat, Leds, Node, Record, Site, SiteLog, SourceKind};
 use super::provider::{Providers, check_reference};
 use super::reading::Reading;
 use super::value::At;
@@ -17,6 +17,7 @@ use crate::address::{AddressSettings, Family, SourceSettings};
 use crate::dns::Ttl;
 use crate::heartbeat::{BeatSettings, WatcherPin};
 use crate::site::SiteSettings;
+use crate::site::log::{LogFormat, LogSettings};
 
 /// The tables of an agent but `[node]`, as they are written.
 pub(super) struct AgentTables {
@@ -92,15 +93,30 @@ pub(super) fn listen(
 fn site(reading: &mut Reading<'_>, written: Site) -> SiteSettings {
     reading.not_empty(&written.hosts, "`hosts`", "[\"www.example.com\"]");
     reading.unique("the host", written.hosts.get_ref().iter().map(|at| (&at.value.0, at.span.clone())));
+    let root = reading.path(&written.root);
     SiteSettings {
         hosts: written.hosts.into_inner().into_iter().map(|at| at.value.0).collect(),
-        root: reading.path(&written.root),
         rules: written.rules.unwrap_or_default(),
         listen: listen(reading, written.listen, 80),
         memory: written.memory.map_or(64 << 20, |at| at.value.0),
         keep: written.keep.map(|keep| reading.path(&keep)),
         poll: written.poll.map_or(Duration::from_secs(2), |at| at.value),
+        log: access_log(reading, written.log, &root),
+        root,
     }
+}
+
+/// `[site.log]`: a file below the root would be written to the mount, which nothing may wait for.
+fn access_log(reading: &mut Reading<'_>, written: Option<Spanned<SiteLog>>, root: &Path) -> LogSettings {
+    let Some(written) = written else { return LogSettings::default() };
+    let (span, written) = (written.span(), written.into_inner());
+    let file = written.file.map(|file| reading.path(&file));
+    if file.as_ref().is_some_and(|file| file.starts_with(root)) {
+        let message =
+            "the access log lies below the root of the site, where it would be served and could hang";
+        reading.error(&span, message, "choose a file on local storage, such as /var/log/hearth/access.log");
+    }
+    LogSettings { format: written.format.unwrap_or(LogFormat::Combined), file }
 }
 
 fn address(reading: &mut Reading<'_>, written: Address) -> AddressSettings {

@@ -29,6 +29,7 @@ use crate::heartbeat::seal::VerifyingKey;
 use crate::leds::LedPreset;
 use crate::probe::Scheme;
 use crate::site::Rules;
+use crate::site::log::LogFormat;
 
 /// The whole file. `[node]` makes it an agent's, `[watcher]` a watcher's; it can be both.
 #[derive(Deserialize)]
@@ -92,6 +93,18 @@ pub(super) struct Site {
     pub(super) keep: Option<PathBuf>,
     /// Between two looks at the root. Default: `2s`.
     pub(super) poll: Option<At<Duration>>,
+    /// `[site.log]`: the access log. Without it: none.
+    pub(super) log: Option<Spanned<SiteLog>>,
+}
+
+/// `[site.log]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "the table [site.log]")]
+pub(super) struct SiteLog {
+    /// `combined` (default), `json` or `none`.
+    pub(super) format: Option<LogFormat>,
+    /// The file, on local storage. Default: the log of the process, which is the journal under systemd.
+    pub(super) file: Option<PathBuf>,
 }
 
 /// `[address]`

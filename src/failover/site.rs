@@ -200,9 +200,14 @@ impl Site {
     }
 
     pub(super) fn record_fallback(&mut self, now: Moment, address: IpAddr, failure: Option<Failure>) {
-        if self.setup.fallback_addresses.contains(&address) {
-            self.fallback.record(now, address, failure);
+        if !self.setup.fallback_addresses.contains(&address) {
+            return;
         }
+        if failure.is_some() {
+            // It may be needed any moment: find out soon that it is back, without hammering what is broken for good.
+            self.fallback.hasten(now + self.setup.policy.fallback_suspect_every * 6);
+        }
+        self.fallback.record(now, address, failure);
     }
 
     pub(super) fn note(&self, out: &mut Vec<Effect>, weight: Weight, text: String) {

@@ -14,13 +14,14 @@ use hyper::header::{
     ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
     CONTENT_TYPE, ETAG, EXPIRES, HeaderValue, LAST_MODIFIED, VARY,
 };
+use serde::{Deserialize, Serialize};
 
 use super::Rules;
 use super::media;
 use super::negotiate::{Accepted, Coding};
 
 /// What tells one state of a file from another without reading it. GlusterFS gives the same four on every node.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stamp {
     /// The inode: a rename over a file brings another one.
     pub inode: u64,
@@ -32,9 +33,29 @@ pub struct Stamp {
     pub ctime: i64,
 }
 
-/// A SHA-256 digest.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// A SHA-256 digest. Written in lower-case hex.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Digest([u8; 32]);
+
+/// A text that is no digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a digest is 64 lower-case hex digits")]
+pub struct NoDigest;
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.to_string()
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = NoDigest;
+
+    fn try_from(text: String) -> Result<Self, NoDigest> {
+        Self::from_hex(&text).ok_or(NoDigest)
+    }
+}
 
 impl Digest {
     /// The digest of some bytes.
@@ -43,6 +64,12 @@ impl Digest {
         let mut sum = Summing::new();
         sum.add(bytes);
         sum.done()
+    }
+
+    /// From what [`Display`](fmt::Display) writes.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok().map(Self)
     }
 }
 
@@ -151,7 +178,7 @@ pub struct Entry {
     modified_text: HeaderValue,
     /// The content's digest.
     pub digest: Digest,
-    /// Identity first, then the compressed ones. Empty when the content is not held.
+    /// Identity first, then the compressed ones.
     representations: Vec<Representation>,
 }
 
@@ -161,11 +188,40 @@ pub struct Representation {
     /// How it is encoded.
     pub coding: Coding,
     /// What is sent.
-    pub body: Bytes,
+    pub stored: Stored,
     /// Strong for identity; weak for what was compressed, as GitHub Pages has it.
     pub etag: HeaderValue,
     length: HeaderValue,
     head: Arc<HeaderMap>,
+}
+
+/// Where what is sent is to be had.
+#[derive(Clone, Debug)]
+pub enum Stored {
+    /// Here.
+    Held(Bytes),
+    /// Where it was found: it does not fit into the memory that the site may take.
+    Left(Arc<LeftFile>),
+}
+
+/// A file that is not held.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LeftFile {
+    /// Its name under the root.
+    pub name: Box<str>,
+    /// Its state: with another one it is another file.
+    pub stamp: Stamp,
+}
+
+impl Stored {
+    /// Bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Held(bytes) => bytes.len() as u64,
+            Self::Left(file) => file.stamp.size,
+        }
+    }
 }
 
 impl Generation {
@@ -173,7 +229,18 @@ impl Generation {
     #[must_use]
     pub fn build(files: &Files, rules: Rules, previous: Option<&Generation>) -> Self {
         let digest = digest_of(files);
-        let deployed = deployed(files, digest, previous);
+        Self::assemble(files, rules, digest, deployed(files, digest, previous))
+    }
+
+    /// Makes the generation again that was deployed at `deployed`, seconds since 1970.
+    #[must_use]
+    pub fn again(files: &Files, rules: Rules, deployed: u64) -> Self {
+        // A date that no clock shows is no reason to fail: it only names the deploy.
+        let since = Duration::from_secs(deployed.min(LAST_SECOND));
+        Self::assemble(files, rules, digest_of(files), SystemTime::UNIX_EPOCH + since)
+    }
+
+    fn assemble(files: &Files, rules: Rules, digest: Digest, deployed: SystemTime) -> Self {
         let mut writer = Writer::new(rules, deployed);
         let entries =
             files.iter().map(|(name, file)| (name.clone(), writer.entry(name, file, Answer::Page))).collect();
@@ -242,7 +309,7 @@ impl Generation {
 }
 
 impl Entry {
-    /// The file as it is. None: the content is not held.
+    /// The file as it is.
     #[must_use]
     pub fn identity(&self) -> Option<&Representation> {
         self.representations.first()
@@ -252,7 +319,7 @@ impl Entry {
     #[must_use]
     pub fn best(&self, accepted: &Accepted) -> Option<&Representation> {
         let acceptable = self.representations.iter().filter(|r| accepted.weight(r.coding) > 0);
-        let best = acceptable.max_by_key(|r| (accepted.weight(r.coding), std::cmp::Reverse(r.body.len())));
+        let best = acceptable.max_by_key(|r| (accepted.weight(r.coding), std::cmp::Reverse(r.stored.size())));
         best.or(self.identity())
     }
 }
@@ -302,18 +369,14 @@ impl Writer {
             Rules::Spa | Rules::Files => seconds(file.stamp.mtime),
         };
         let content_type = media::content_type(name);
-        let mut representations = Vec::new();
-        if let Content::Held { identity, encoded } = &file.content {
-            let compressed = encoded.iter().flat_map(|e| e.iter().cloned());
-            let all = std::iter::once((Coding::Identity, identity.clone())).chain(compressed);
-            representations.extend(all.map(|(coding, body)| Representation {
-                coding,
-                etag: self.etag(file, coding),
-                length: HeaderValue::from(body.len()),
-                body,
-                head: self.head(&content_type, coding, answer),
-            }));
-        }
+        let stored = stored(name, file).into_iter().map(|(coding, stored)| Representation {
+            coding,
+            etag: self.etag(file, coding),
+            length: HeaderValue::from(stored.size()),
+            stored,
+            head: self.head(&content_type, coding, answer),
+        });
+        let representations = stored.collect();
         Entry { modified, modified_text: date(modified), digest: file.digest, representations }
     }
 
@@ -335,6 +398,21 @@ impl Writer {
         Arc::clone(
             self.heads.entry(key).or_insert_with(|| Arc::new(new_head(content_type, coding, answer, rules))),
         )
+    }
+}
+
+/// Every encoding that there is of a file.
+fn stored(name: &str, file: &File) -> Vec<(Coding, Stored)> {
+    match &file.content {
+        Content::Held { identity, encoded } => {
+            let compressed = encoded.iter().flat_map(|e| e.iter().cloned());
+            let all = std::iter::once((Coding::Identity, identity.clone())).chain(compressed);
+            all.map(|(coding, bytes)| (coding, Stored::Held(bytes))).collect()
+        }
+        Content::Left => {
+            let left = LeftFile { name: name.into(), stamp: file.stamp };
+            vec![(Coding::Identity, Stored::Left(Arc::new(left)))]
+        }
     }
 }
 
@@ -363,12 +441,13 @@ fn new_head(content_type: &HeaderValue, coding: Coding, answer: Answer, rules: R
     head
 }
 
+/// The end of the year 9999: an HTTP date holds none after it, and nothing before 1970.
+const LAST_SECOND: u64 = 253_402_300_799;
+
 /// An HTTP date as a header value.
 #[must_use]
 pub fn date(at: SystemTime) -> HeaderValue {
-    // The format holds no year past 9999 and nothing before 1970.
-    let within =
-        at.clamp(SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799));
+    let within = at.clamp(SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + Duration::from_secs(LAST_SECOND));
     HeaderValue::from_str(&httpdate::fmt_http_date(within)).expect("an HTTP date is visible ASCII")
 }
 
@@ -390,7 +469,9 @@ fn seconds(nanos: i64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-fn unix(at: SystemTime) -> u64 {
+/// Whole seconds since 1970.
+#[must_use]
+pub fn unix(at: SystemTime) -> u64 {
     at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
@@ -464,8 +545,11 @@ mod tests {
         new.insert("b".into(), Arc::new(File::held(stamp(1, 6), Bytes::from_static(b"z"))));
         let (first, second) =
             (Generation::build(&old, Rules::Files, None), Generation::build(&new, Rules::Files, None));
-        let body = |site: &Generation| site.file("a").unwrap().identity().unwrap().body.as_ptr();
-        assert_eq!(body(&first), body(&second));
+        let held = |site: &Generation| match &site.file("a").unwrap().identity().unwrap().stored {
+            Stored::Held(bytes) => bytes.as_ptr(),
+            Stored::Left(left) => panic!("{left:?}"),
+        };
+        assert_eq!(held(&first), held(&second));
     }
 
     #[test]

@@ -10,11 +10,15 @@ pub mod body;
 pub mod condition;
 pub mod generation;
 pub mod host;
+pub mod keep;
+pub mod large;
 pub mod load;
+pub mod log;
 pub mod media;
 pub mod negotiate;
 pub mod page;
 pub mod path;
+pub mod patience;
 pub mod range;
 pub mod reply;
 pub mod serve;
@@ -49,6 +53,8 @@ pub struct SiteSettings {
     pub keep: Option<PathBuf>,
     /// Between two looks at the root.
     pub poll: Duration,
+    /// The access log.
+    pub log: log::LogSettings,
 }
 
 /// How a path becomes an answer.
@@ -84,6 +90,12 @@ pub enum SiteError {
     /// A listener does not say where it listens.
     #[error("a listener of the site cannot be used: {0}")]
     Listener(std::io::Error),
+    /// The access log has no thread to be written by.
+    #[error("the access log cannot be started: {0}")]
+    Log(std::io::Error),
+    /// A thread, a runtime or a listener of the server could not be had.
+    #[error("the site cannot be served: {0}")]
+    Server(std::io::Error),
     /// One of the two halves ended; this is a defect.
     #[error("the site's {0} ended unexpectedly; restart hearth and report this")]
     Ended(&'static str),
@@ -130,30 +142,45 @@ pub async fn run(
     let listening: Result<Vec<_>, _> = around.listeners.iter().map(TcpListener::local_addr).collect();
     status.send_replace(not_looked_at(listening.map_err(SiteError::Listener)?));
     let (publish, current) = watch::channel::<Current>(None);
+    let large = large::Large::below(&settings.root, around.loader.clone());
     let source =
         Source { root: settings.root, rules: settings.rules, memory: settings.memory, poll: settings.poll };
     let site = SharedSite {
         hosts: settings.hosts.into(),
         rules: settings.rules,
         current: current.clone(),
+        large,
+        log: log::AccessLog::start(settings.log).map_err(SiteError::Log)?,
         well_known: around.well_known,
         now: around.now,
     };
-    let supervisor = Supervisor::new(source, around.loader, publish);
+    let mut supervisor = Supervisor::new(source, around.loader, publish);
+    if let Some(directory) = settings.keep {
+        supervisor = supervisor.keeping(keep::Keeper::at(directory));
+    }
     let mut load =
         tokio::spawn(supervisor.run(move |report| show(&status, report, &current), shutdown.clone()));
     let mut serve = tokio::spawn(serve::run(around.listeners, site, around.limits, shutdown.clone()));
-    let ended = tokio::select! {
-        _ = &mut load => "loader",
-        _ = &mut serve => "server",
-    };
-    if !*shutdown.borrow() && shutdown.has_changed().is_ok() {
-        load.abort();
-        serve.abort();
-        return Err(SiteError::Ended(ended));
+    let told_to_stop = || *shutdown.borrow() || shutdown.has_changed().is_err();
+    tokio::select! {
+        _ = &mut load => {
+            if !told_to_stop() {
+                serve.abort();
+                return Err(SiteError::Ended("loader"));
+            }
+            // The server ends by itself, within its time for draining.
+            let _ = serve.await;
+        }
+        served = &mut serve => {
+            load.abort();
+            if let Ok(Err(error)) = served {
+                return Err(SiteError::Server(error));
+            }
+            if !told_to_stop() {
+                return Err(SiteError::Ended("server"));
+            }
+        }
     }
-    // Told to stop: the other half ends by itself, the server within its time for draining.
-    let _ = if ended == "loader" { serve.await } else { load.await };
     Ok(())
 }
 

@@ -2,6 +2,9 @@
 //!
 //! PURE. Never waits, never looks anywhere but into the generation it is given.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, EXPIRES,
@@ -11,7 +14,7 @@ use hyper::{HeaderMap, Method, StatusCode, Uri};
 
 use super::Rules;
 use super::condition::{self, Validators};
-use super::generation::{Entry, Generation, Representation};
+use super::generation::{Entry, Generation, LeftFile, Representation, Stored};
 use super::host::{self, Admission, Scheme};
 use super::negotiate::Accepted;
 use super::page;
@@ -42,7 +45,7 @@ pub struct Reply {
     pub body: Body,
 }
 
-/// What follows a head. More kinds come with content that is not held in memory.
+/// What follows a head.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Body {
     /// Nothing.
@@ -52,6 +55,43 @@ pub enum Body {
     Held(Bytes),
     /// These pieces, one after the other.
     Pieces(Vec<Bytes>),
+    /// What is in this part of a file that is not held in memory.
+    Left(Part),
+}
+
+/// A part of a file that is not held in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The file.
+    pub file: Arc<LeftFile>,
+    /// Which bytes of it.
+    pub range: Range<u64>,
+}
+
+impl Body {
+    /// Bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Empty => 0,
+            Self::Held(bytes) => bytes.len() as u64,
+            Self::Pieces(pieces) => pieces.iter().map(|piece| piece.len() as u64).sum(),
+            Self::Left(part) => part.range.end - part.range.start,
+        }
+    }
+
+    /// All of a representation.
+    fn whole(of: &Representation) -> Self {
+        Self::part(of, &(0..of.stored.size()))
+    }
+
+    /// A part of a representation, so that its ends fit.
+    fn part(of: &Representation, part: &Range<u64>) -> Self {
+        match &of.stored {
+            Stored::Held(bytes) => Self::Held(slice(bytes, part)),
+            Stored::Left(file) => Self::Left(Part { file: Arc::clone(file), range: part.clone() }),
+        }
+    }
 }
 
 impl Reply {
@@ -68,13 +108,10 @@ impl Reply {
     /// The same head without what follows it, which HEAD asks for (RFC 9110 section 9.3.2).
     #[must_use]
     pub fn without_body(mut self) -> Self {
-        let length = match &self.body {
-            Body::Empty => return self,
-            Body::Held(bytes) => bytes.len(),
-            Body::Pieces(pieces) => pieces.iter().map(Bytes::len).sum(),
-        };
-        self.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-        self.body = Body::Empty;
+        if self.body != Body::Empty {
+            self.headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.size()));
+            self.body = Body::Empty;
+        }
         self
     }
 }
@@ -187,7 +224,7 @@ fn file(question: Question<'_>, entry: &Entry, expires: &HeaderValue) -> Reply {
         {
             parts(range, entry, whole, headers)
         }
-        _ => Reply { status: StatusCode::OK, headers, body: Body::Held(whole.body.clone()) },
+        _ => Reply { status: StatusCode::OK, headers, body: Body::whole(whole) },
     }
 }
 
@@ -201,36 +238,35 @@ fn not_modified(mut headers: HeaderMap) -> Reply {
 
 /// 206, 416, or the whole after all.
 fn parts(range: &HeaderValue, entry: &Entry, whole: &Representation, mut headers: HeaderMap) -> Reply {
-    let size = whole.body.len() as u64;
+    let size = whole.stored.size();
     match range::wanted(range.as_bytes(), size) {
-        Wanted::Whole => Reply { status: StatusCode::OK, headers, body: Body::Held(whole.body.clone()) },
+        Wanted::Whole => Reply { status: StatusCode::OK, headers, body: Body::whole(whole) },
         Wanted::Unsatisfiable => page::range_not_satisfiable(size),
         Wanted::Parts(parts) => {
-            let body = match parts.as_slice() {
-                [part] => {
+            let body = match (parts.as_slice(), &whole.stored) {
+                ([part], _) => {
                     headers.insert(CONTENT_RANGE, content_range(part, size));
-                    Body::Held(slice(&whole.body, part))
+                    Body::part(whole, part)
                 }
-                several => multipart(entry, whole, several, &mut headers),
+                (several, Stored::Held(bytes)) => multipart(entry, bytes, several, &mut headers),
+                // Ranges may be ignored (RFC 9110 section 14.2).
+                (_, Stored::Left(_)) => {
+                    return Reply { status: StatusCode::OK, headers, body: Body::whole(whole) };
+                }
             };
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(length(&body)));
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(body.size()));
             Reply { status: StatusCode::PARTIAL_CONTENT, headers, body }
         }
     }
 }
 
 /// Several parts as `multipart/byteranges` (RFC 9110 section 14.6). The boundary is of the digest: no file holds its own.
-fn multipart(
-    entry: &Entry,
-    whole: &Representation,
-    parts: &[std::ops::Range<u64>],
-    headers: &mut HeaderMap,
-) -> Body {
+fn multipart(entry: &Entry, whole: &Bytes, parts: &[Range<u64>], headers: &mut HeaderMap) -> Body {
     let boundary = entry.digest.to_string();
     let multipart = HeaderValue::try_from(format!("multipart/byteranges; boundary={boundary}"));
     let inner = headers.insert(CONTENT_TYPE, multipart.expect("a hex boundary is visible ASCII"));
     let inner = inner.as_ref().and_then(|t| t.to_str().ok()).unwrap_or("application/octet-stream").to_owned();
-    let size = whole.body.len() as u64;
+    let size = whole.len();
     let mut pieces = Vec::with_capacity(parts.len() * 2 + 1);
     for part in parts {
         let (first, last) = (part.start, part.end - 1);
@@ -238,27 +274,19 @@ fn multipart(
             "\r\n--{boundary}\r\nContent-Type: {inner}\r\nContent-Range: bytes {first}-{last}/{size}\r\n\r\n"
         );
         pieces.push(Bytes::from(head));
-        pieces.push(slice(&whole.body, part));
+        pieces.push(slice(whole, part));
     }
     pieces.push(Bytes::from(format!("\r\n--{boundary}--\r\n")));
     Body::Pieces(pieces)
 }
 
-fn length(body: &Body) -> usize {
-    match body {
-        Body::Empty => 0,
-        Body::Held(bytes) => bytes.len(),
-        Body::Pieces(pieces) => pieces.iter().map(Bytes::len).sum(),
-    }
-}
-
 /// A part of a body that is in memory, so that its ends fit.
-fn slice(body: &Bytes, part: &std::ops::Range<u64>) -> Bytes {
+fn slice(body: &Bytes, part: &Range<u64>) -> Bytes {
     let at = |place: u64| usize::try_from(place).unwrap_or(usize::MAX).min(body.len());
     body.slice(at(part.start)..at(part.end))
 }
 
-fn content_range(part: &std::ops::Range<u64>, size: u64) -> HeaderValue {
+fn content_range(part: &Range<u64>, size: u64) -> HeaderValue {
     let text = format!("bytes {}-{}/{size}", part.start, part.end - 1);
     HeaderValue::try_from(text).expect("digits are visible ASCII")
 }
@@ -270,7 +298,7 @@ fn missing(question: Question<'_>, site: &Generation) -> Reply {
         return page::not_found(site.rules());
     };
     let headers = whole.head(entry, &HeaderValue::from_static(""));
-    Reply { status: StatusCode::NOT_FOUND, headers, body: Body::Held(whole.body.clone()) }
+    Reply { status: StatusCode::NOT_FOUND, headers, body: Body::whole(whole) }
 }
 
 /// 301 to the same path with a slash: a path alone, never with scheme or host.

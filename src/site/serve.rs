@@ -8,9 +8,12 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Ready;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::Either;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
 use hyper::service::Service;
@@ -18,15 +21,18 @@ use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::body::Outgoing;
 use super::generation::date;
 use super::host::Scheme;
+use super::large::Large;
 use super::load::Current;
+use super::log::{AccessLog, Answered};
 use super::path;
-use super::reply::{self, Question, Reply};
+use super::patience::Patient;
+use super::reply::{self, Body, Question, Reply};
 use super::{Rules, page};
 
 /// What `/.well-known/hearth/` is asked.
@@ -56,8 +62,14 @@ pub struct Limits {
     pub per_address: u32,
     /// For the head of a request, the wait for it included.
     pub head: Duration,
+    /// Without a request, over HTTP/2 too; the wait for the first one is that of `head`.
+    pub idle: Duration,
+    /// In which a client must take some of an answer that waits for it.
+    pub stall: Duration,
     /// For the answers under way when the server stops.
     pub drain: Duration,
+    /// Threads that answer.
+    pub workers: usize,
 }
 
 impl Default for Limits {
@@ -66,7 +78,10 @@ impl Default for Limits {
             connections: 2048,
             per_address: 256,
             head: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
+            stall: Duration::from_secs(30),
             drain: Duration::from_secs(5),
+            workers: std::thread::available_parallelism().map_or(2, usize::from),
         }
     }
 }
@@ -80,40 +95,72 @@ pub struct SharedSite {
     pub rules: Rules,
     /// The current generation.
     pub current: watch::Receiver<Current>,
+    /// Reads what the generation does not hold.
+    pub large: Large,
+    /// One line for each answer.
+    pub log: AccessLog,
     /// What is answered before the site.
     pub well_known: WellKnown,
-    /// For `Expires`.
+    /// For `Expires` and the log.
     pub now: WallClock,
 }
 
 /// Serves on `listeners` until `stop` says true: then the ports are closed at once, and answers under way are given
 /// time to end.
+///
+/// Each worker is a thread with a runtime of its own: a connection stays on its core, and nothing else that the process
+/// does delays an answer.
 pub async fn run(
     listeners: Vec<TcpListener>,
     site: SharedSite,
     limits: Limits,
+    stop: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let listeners = listeners.into_iter().map(TcpListener::into_std).collect::<Result<Vec<_>, _>>()?;
+    let (site, house) = (Arc::new(site), Arc::new(House::new(limits)));
+    let mut ends = Vec::new();
+    for number in 0..limits.workers.max(1) {
+        let listeners =
+            listeners.iter().map(std::net::TcpListener::try_clone).collect::<Result<Vec<_>, _>>()?;
+        let work = work(listeners, Arc::clone(&site), Arc::clone(&house), stop.clone());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (end, ended) = oneshot::channel();
+        std::thread::Builder::new().name(format!("site-{number}")).spawn(move || {
+            let outcome = runtime.block_on(work);
+            // An error: nobody waits for it any more.
+            let _ = end.send(outcome);
+        })?;
+        ends.push(ended);
+    }
+    drop(listeners);
+    for ended in ends {
+        // An error: the thread panicked, which is on standard error.
+        ended.await.unwrap_or_else(|_| Err(std::io::Error::other("a worker panicked")))?;
+    }
+    Ok(())
+}
+
+/// One worker, from the first connection until it is stopped and everybody has left.
+async fn work(
+    listeners: Vec<std::net::TcpListener>,
+    site: Arc<SharedSite>,
+    house: Arc<House>,
     mut stop: watch::Receiver<bool>,
-) {
-    let (closing, closed) = watch::channel(Closing::Open);
-    let house = Arc::new(House {
-        room: Arc::new(Semaphore::new(limits.connections as usize)),
-        by_address: Mutex::default(),
-        limits,
-        server: server(limits),
-        closed,
-    });
+) -> std::io::Result<()> {
     let mut doors = JoinSet::new();
     for listener in listeners {
-        doors.spawn(accept(listener, site.clone(), Arc::clone(&house)));
+        let listener = TcpListener::from_std(listener)?;
+        doors.spawn(accept(listener, Arc::clone(&site), Arc::clone(&house)));
     }
     // An error: whoever could stop us is gone, and so should we be.
     let _ = stop.wait_for(|stopped| *stopped).await;
     doors.shutdown().await;
-    closing.send_replace(Closing::Drain);
-    let everybody_left = house.room.acquire_many(limits.connections);
-    if tokio::time::timeout(limits.drain, everybody_left).await.is_err() {
-        closing.send_replace(Closing::Now);
+    house.closing.send_replace(Closing::Drain);
+    let everybody_left = house.room.acquire_many(house.limits.connections);
+    if tokio::time::timeout(house.limits.drain, everybody_left).await.is_err() {
+        house.closing.send_replace(Closing::Now);
     }
+    Ok(())
 }
 
 /// Whether connections are to end.
@@ -130,7 +177,19 @@ struct House {
     by_address: Mutex<HashMap<IpAddr, u32>>,
     limits: Limits,
     server: auto::Builder<TokioExecutor>,
-    closed: watch::Receiver<Closing>,
+    closing: watch::Sender<Closing>,
+}
+
+impl House {
+    fn new(limits: Limits) -> Self {
+        Self {
+            room: Arc::new(Semaphore::new(limits.connections as usize)),
+            by_address: Mutex::default(),
+            limits,
+            server: server(limits),
+            closing: watch::Sender::new(Closing::Open),
+        }
+    }
 }
 
 /// hyper with its limits pinned. `pipeline_flush` stays off: it swallows the answer to a malformed request.
@@ -154,12 +213,12 @@ fn server(limits: Limits) -> auto::Builder<TokioExecutor> {
 }
 
 /// Takes connections. An error of accept(2) is of one connection, or of a table that is full: warn, wait, go on.
-async fn accept(listener: TcpListener, site: SharedSite, house: Arc<House>) {
+async fn accept(listener: TcpListener, site: Arc<SharedSite>, house: Arc<House>) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 if let Some(seat) = Seat::take(&house, peer) {
-                    tokio::spawn(converse(stream, site.clone(), seat));
+                    tokio::spawn(converse(stream, peer.ip(), Arc::clone(&site), seat));
                 }
             }
             Err(error) => {
@@ -171,22 +230,41 @@ async fn accept(listener: TcpListener, site: SharedSite, house: Arc<House>) {
 }
 
 /// One connection, from the first byte to the last.
-async fn converse(stream: TcpStream, site: SharedSite, seat: Seat) {
+async fn converse(stream: TcpStream, peer: IpAddr, site: Arc<SharedSite>, seat: Seat) {
     // Without it a small answer may wait for the acknowledgement of the one before; an error only means that it does.
     let _ = stream.set_nodelay(true);
-    let mut closed = seat.house.closed.clone();
-    let connection = seat.house.server.serve_connection(TokioIo::new(stream), Visit::new(site));
+    let (house, asked) = (&seat.house, Arc::new(AtomicU32::new(0)));
+    let io = TokioIo::new(Patient::new(stream, house.limits.stall));
+    let connection = house.server.serve_connection(io, Visit::new(site, peer, Arc::clone(&asked)));
     tokio::pin!(connection);
-    let asked_to_leave = closed.wait_for(|closing| *closing != Closing::Open);
+    let mut closed = house.closing.subscribe();
     tokio::select! {
         // Errors are of the client or the network, and there is nobody left to tell.
         _ = &mut connection => return,
-        _ = asked_to_leave => connection.as_mut().graceful_shutdown(),
+        _ = closed.wait_for(|closing| *closing != Closing::Open) => {}
+        () = silence(&asked, house.limits) => {}
     }
-    let mut closed = seat.house.closed.clone();
+    // Answers under way go on; nothing else does.
+    connection.as_mut().graceful_shutdown();
+    let mut closed = house.closing.subscribe();
     tokio::select! {
         _ = &mut connection => {}
         _ = closed.wait_for(|closing| *closing == Closing::Now) => {}
+    }
+}
+
+/// Ends when a connection has not asked for anything for too long. One that has not said which HTTP it speaks has no
+/// other limit: hyper's begins with the head.
+async fn silence(asked: &AtomicU32, limits: Limits) {
+    let mut span = limits.head;
+    let mut before = 0;
+    loop {
+        tokio::time::sleep(span).await;
+        let now = asked.load(Ordering::Relaxed);
+        if now == before {
+            return;
+        }
+        (span, before) = (limits.idle, now);
     }
 }
 
@@ -234,7 +312,9 @@ fn network(address: IpAddr) -> IpAddr {
 
 /// What one connection remembers between requests.
 struct Visit {
-    site: SharedSite,
+    site: Arc<SharedSite>,
+    asked: Arc<AtomicU32>,
+    peer: IpAddr,
     current: RefCell<Seen>,
 }
 
@@ -247,11 +327,11 @@ struct Seen {
 }
 
 impl Visit {
-    fn new(site: SharedSite) -> Self {
+    fn new(site: Arc<SharedSite>, peer: IpAddr, asked: Arc<AtomicU32>) -> Self {
         let mut receiver = site.current.clone();
         let generation = receiver.borrow_and_update().clone();
         let seen = Seen { receiver, generation, second: 0, expires: HeaderValue::from_static("") };
-        Self { site, current: RefCell::new(seen) }
+        Self { site, peer, asked, current: RefCell::new(seen) }
     }
 
     fn answer(&self, request: &Request<Incoming>) -> Reply {
@@ -281,7 +361,12 @@ impl Visit {
         if !matches!(question.method.as_str(), "GET" | "HEAD") {
             return None;
         }
-        let path = path::resolve(question.uri.path().as_bytes()).ok()?;
+        // A look at the bytes spares almost every request the second resolving; ours may come escaped.
+        let target = question.uri.path();
+        if !target.contains('%') && !target.contains("/.") {
+            return None;
+        }
+        let path = path::resolve(target.as_bytes()).ok()?;
         let request = WellKnownRequest { path: path.name.strip_prefix(OURS)?, host };
         let reply = (self.site.well_known)(&request).unwrap_or_else(|| page::not_found(self.site.rules));
         Some(if question.method == hyper::Method::HEAD { reply.without_body() } else { reply })
@@ -316,17 +401,81 @@ fn refuse_body(request: &Request<Incoming>) -> Option<Reply> {
 impl Service<Request<Incoming>> for Visit {
     type Response = Response<Outgoing>;
     type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
+    type Future = Either<
+        Ready<Result<Self::Response, Infallible>>,
+        Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>,
+    >;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let mut reply = self.answer(&request);
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let reply = self.answer(&request);
+        let scribe = Scribe { site: &self.site, peer: self.peer };
+        match reply.body {
+            Body::Left(_) => Either::Right(Box::pin(read(Arc::clone(&self.site), self.peer, request, reply))),
+            Body::Empty | Body::Held(_) | Body::Pieces(_) => {
+                Either::Left(std::future::ready(Ok(scribe.respond(&request, reply))))
+            }
+        }
+    }
+}
+
+/// An answer with what is not held in memory, or 503 when it cannot be read now.
+async fn read(
+    site: Arc<SharedSite>,
+    peer: IpAddr,
+    request: Request<Incoming>,
+    mut reply: Reply,
+) -> Result<Response<Outgoing>, Infallible> {
+    let scribe = Scribe { site: &site, peer };
+    let Body::Left(part) = std::mem::take(&mut reply.body) else {
+        return Ok(scribe.respond(&request, reply));
+    };
+    Ok(match Outgoing::read(site.large.clone(), part).await {
+        Ok(body) => scribe.respond_with(&request, reply, body),
+        Err(error) => {
+            tracing::debug!("a large file cannot be read: {error}");
+            scribe.respond(&request, page::unavailable())
+        }
+    })
+}
+
+/// Makes responses of replies, and a line in the log of each.
+struct Scribe<'a> {
+    site: &'a SharedSite,
+    peer: IpAddr,
+}
+
+impl Scribe<'_> {
+    fn respond(&self, request: &Request<Incoming>, mut reply: Reply) -> Response<Outgoing> {
+        let body = Outgoing::of(std::mem::take(&mut reply.body));
+        self.respond_with(request, reply, body)
+    }
+
+    fn respond_with(
+        &self,
+        request: &Request<Incoming>,
+        mut reply: Reply,
+        body: Outgoing,
+    ) -> Response<Outgoing> {
+        if self.site.log.is_on() {
+            self.site.log.add(&Answered {
+                at: (self.site.now)(),
+                peer: self.peer,
+                method: request.method(),
+                uri: request.uri(),
+                version: request.version(),
+                headers: request.headers(),
+                status: reply.status.as_u16(),
+                bytes: body.size_hint().lower(),
+            });
+        }
         if request.version() == Version::HTTP_2 {
             // Connections of HTTP/2 end by other means (RFC 9113 section 8.2.2).
             reply.headers.remove(CONNECTION);
         }
-        let mut response = Response::new(Outgoing::of(reply.body));
+        let mut response = Response::new(body);
         *response.status_mut() = reply.status;
         *response.headers_mut() = reply.headers;
-        std::future::ready(Ok(response))
+        response
     }
 }

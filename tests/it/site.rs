@@ -2,5 +2,9 @@
 
 mod faults;
 mod guards;
+mod keep;
+mod large;
+mod log;
 mod parity;
 mod rig;
+mod slow;

@@ -3,6 +3,7 @@
 //! The supervisor looks at the root through the loader, judges what it found ([`settle`]), reads what changed, and
 //! publishes generations. Never touches the mount itself, and never lets go of a generation because its source is gone.
 
+mod keeping;
 mod press;
 pub mod process;
 pub mod reader;
@@ -19,10 +20,12 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use self::keeping::Keeping;
 use self::process::{Loaders, Silence};
 use self::settle::{Extent, Judgement, Listing, Settle};
 use self::wire::{Ask, Failure, Tell};
-use super::generation::{Content, File, Files, Generation, Stamp};
+use super::generation::{Content, File, Files, Generation, Stamp, unix};
+use super::keep::{Copy, Keeper, Origin};
 use super::{Rules, media};
 use crate::heartbeat::SourceState;
 
@@ -67,6 +70,7 @@ pub struct Supervisor {
     /// Of the listing that is held, while all of it is.
     fingerprint: Option<[u8; 32]>,
     pressing: Option<press::Pressing>,
+    keeping: Option<Keeping>,
     current: watch::Sender<Current>,
 }
 
@@ -81,16 +85,26 @@ impl Supervisor {
             spare: Files::new(),
             fingerprint: None,
             pressing: None,
+            keeping: None,
             source,
             current,
         }
     }
 
+    /// Serves the kept copy from the start, and keeps what it publishes.
+    #[must_use]
+    pub fn keeping(mut self, keeper: Keeper) -> Self {
+        self.keeping = Some(Keeping::with(keeper));
+        self
+    }
+
     /// Looks every `poll`, tells `report` how each look went, and ends when `stop` says true.
     pub async fn run(mut self, mut report: impl FnMut(LoadReport), mut stop: watch::Receiver<bool>) {
         let work = async {
+            self.restore().await;
             loop {
                 self.look(&mut report).await;
+                self.keep().await;
                 self.press().await;
             }
         };
@@ -99,6 +113,39 @@ impl Supervisor {
             // An error: whoever could stop us is gone, and so should we be.
             _ = stop.wait_for(|stopped| *stopped) => {}
         }
+    }
+
+    /// Publishes the kept copy, so that there is something to serve before the mount has answered.
+    async fn restore(&mut self) {
+        let Some(keeping) = &mut self.keeping else { return };
+        let Some(copy) = keeping.restore().await else { return };
+        if copy.origin.root == self.source.root {
+            self.settle.resume(copy.origin.file_system, copy.origin.sentinel);
+        }
+        self.held = within(copy.files, self.source.memory);
+        let generation = Generation::again(&self.held, self.source.rules, copy.deployed);
+        tracing::info!(generation = %generation.digest(), files = generation.files(), "serving the kept copy");
+        self.current.send_replace(Some(Arc::new(generation)));
+    }
+
+    /// Sees to it that what is served is kept.
+    async fn keep(&mut self) {
+        let (Some(keeping), Some(generation)) = (&mut self.keeping, self.current.borrow().clone()) else {
+            return;
+        };
+        let copy = || {
+            Some(Copy {
+                generation: generation.digest(),
+                deployed: unix(generation.deployed()),
+                origin: Origin {
+                    root: self.source.root.clone(),
+                    file_system: self.settle.file_system()?,
+                    sentinel: self.settle.sentinel(),
+                },
+                files: self.held.clone(),
+            })
+        };
+        keeping.see_to(generation.digest(), copy).await;
     }
 
     /// One look; a slow one is reported before it has ended.
@@ -114,11 +161,19 @@ impl Supervisor {
                 }
             }
         };
-        report(match outcome {
+        report(self.with_trouble_of_keeping(match outcome {
             Ok(()) if slow => LoadReport { state: SourceState::Slow, why: slow_words() },
             Ok(()) => LoadReport { state: SourceState::Ok, why: String::new() },
             Err(trouble) => trouble.report(&self.source),
-        });
+        }));
+    }
+
+    fn with_trouble_of_keeping(&self, mut report: LoadReport) -> LoadReport {
+        if let Some(trouble) = self.keeping.as_ref().and_then(Keeping::trouble) {
+            let separator = if report.why.is_empty() { "" } else { "; " };
+            report.why = format!("{}{separator}{trouble}", report.why);
+        }
+        report
     }
 
     async fn look_once(&mut self) -> Result<(), Trouble> {
@@ -330,6 +385,17 @@ fn beyond(files: &BTreeMap<Box<str>, Stamp>, memory: u64) -> HashSet<&str> {
         sum <= memory
     };
     by_size.into_iter().skip_while(fits).map(|(_, name)| name).collect()
+}
+
+/// The files of a copy, without the contents that do not fit into `memory` any more.
+fn within(files: Files, memory: u64) -> Files {
+    let stamps: BTreeMap<_, _> = files.iter().map(|(name, file)| (name.clone(), file.stamp)).collect();
+    let beyond = beyond(&stamps, memory);
+    let fit = |(name, file): (Box<str>, Arc<File>)| {
+        let file = if beyond.contains(name.as_ref()) { Arc::new(File::left(file.stamp)) } else { file };
+        (name, file)
+    };
+    files.into_iter().map(fit).collect()
 }
 
 /// Why a look brought nothing.

@@ -26,9 +26,7 @@ pub enum Silence {
     #[error("the file system has not answered for {} s", DEADLINE.as_secs())]
     Hung,
     /// So many hang already that no other is started.
-    #[error(
-        "{MOST_ABANDONED} loaders hang in the file system; the next one is started when one of them ends"
-    )]
+    #[error("loaders hang in the file system; the next one is started when one of them ends")]
     Full,
     /// It could not be started, or ended.
     #[error("the loader process failed: {0}; it is started again")]
@@ -41,6 +39,7 @@ pub struct Loaders {
     program: PathBuf,
     current: Option<Running>,
     abandoned: Vec<Child>,
+    most_abandoned: usize,
 }
 
 #[derive(Debug)]
@@ -54,7 +53,20 @@ impl Loaders {
     /// Loaders are started from this program, when they are needed, as `PROGRAM loader`.
     #[must_use]
     pub fn of(program: PathBuf) -> Self {
-        Self { program, current: None, abandoned: Vec::new() }
+        Self { program, current: None, abandoned: Vec::new(), most_abandoned: MOST_ABANDONED }
+    }
+
+    /// The same, with another bound on those that are stuck.
+    #[must_use]
+    pub fn abandoning_at_most(mut self, most: usize) -> Self {
+        self.most_abandoned = most;
+        self
+    }
+
+    /// Whether there is one that waits for a question.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.current.is_some()
     }
 
     /// Asks; the answers are read by [`next`](Self::next).
@@ -109,7 +121,7 @@ impl Loaders {
     fn running(&mut self) -> Result<&mut Running, Silence> {
         if self.current.is_none() {
             self.abandoned.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
-            if self.abandoned.len() >= MOST_ABANDONED {
+            if self.abandoned.len() >= self.most_abandoned {
                 return Err(Silence::Full);
             }
             self.current = Some(self.start().map_err(Silence::Ended)?);

@@ -5,6 +5,7 @@
 //! follows a link out of the root, never opens what is not a regular file, and never writes.
 
 use std::io::{self, Write};
+use std::ops::Range;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -41,6 +42,9 @@ pub fn run(input: impl io::Read, output: impl Write) -> io::Result<()> {
         match ask {
             Ask::Look { root, sentinel, known } => session.look(&root, sentinel, known)?,
             Ask::Read { name } => session.read(&name)?,
+            Ask::Piece { root, name, stamp, start, length } => {
+                session.piece(&root, &name, stamp, start..start.saturating_add(length))?;
+            }
         }
         session.output.flush()?;
     }
@@ -133,11 +137,44 @@ impl<W: Write> Session<W> {
         };
         match outcome {
             Ok((before, after)) => self.tell(&Tell::Done { before, after }),
-            Err((errno, _)) => {
-                let Refused(kind, text) = Refused::new(errno, name);
-                self.tell(&Tell::Failed { kind, text })
+            Err((errno, _)) => self.tell_failed(errno, name),
+        }
+    }
+
+    /// Sends a part of a file, if it is in the state that is known.
+    fn piece(&mut self, root: &[u8], name: &[u8], known: Stamp, part: Range<u64>) -> io::Result<()> {
+        let opened = open_directory(root).and_then(|root| open_regular(&root, name));
+        let (file, before) = match opened {
+            Ok(opened) => opened,
+            Err(errno) => return self.tell_failed(errno, name),
+        };
+        if before != known {
+            let text = format!("{}: it has changed", String::from_utf8_lossy(name));
+            return self.tell(&Tell::Failed { kind: Failure::Missing, text });
+        }
+        let mut buffer = vec![0; CHUNK];
+        let mut at = part.start;
+        while at < part.end {
+            let room = usize::try_from(part.end - at).unwrap_or(CHUNK).min(CHUNK);
+            match rustix::io::pread(&file, &mut buffer[..room], at) {
+                Ok(0) => break,
+                Ok(count) => {
+                    self.tell(&Tell::Chunk(buffer[..count].to_vec()))?;
+                    at += count as u64;
+                }
+                Err(Errno::INTR) => {}
+                Err(errno) => return self.tell_failed(errno, name),
             }
         }
+        match rustix::fs::fstat(&file) {
+            Ok(stat) => self.tell(&Tell::Done { before, after: stamp(&stat) }),
+            Err(errno) => self.tell_failed(errno, name),
+        }
+    }
+
+    fn tell_failed(&mut self, errno: Errno, name: &[u8]) -> io::Result<()> {
+        let Refused(kind, text) = Refused::new(errno, name);
+        self.tell(&Tell::Failed { kind, text })
     }
 
     /// Sends a file's content. The error comes with how much was sent before it.
@@ -173,9 +210,7 @@ impl<W: Write> Session<W> {
 /// Opens the root, and says on what file system it is and how its generation file stands.
 fn open_root(path: &[u8]) -> Result<(OwnedFd, u64, Option<Stamp>), Refused> {
     let fail = |errno| Refused::new(errno, path);
-    let path_text = std::ffi::OsStr::from_bytes(path);
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let fd = rustix::fs::open(path_text, flags, Mode::empty()).map_err(fail)?;
+    let fd = open_directory(path).map_err(fail)?;
     let file_system = rustix::fs::fstatfs(&fd).map_err(fail)?.f_type;
     #[allow(
         clippy::cast_sign_loss,
@@ -188,6 +223,11 @@ fn open_root(path: &[u8]) -> Result<(OwnedFd, u64, Option<Stamp>), Refused> {
         Err(errno) => return Err(fail(errno)),
     };
     Ok((fd, file_system, sentinel))
+}
+
+fn open_directory(path: &[u8]) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(std::ffi::OsStr::from_bytes(path), flags, Mode::empty())
 }
 
 /// Opens a file beneath the root, and only then looks at what it is: there is no moment between check and use. The

@@ -84,6 +84,17 @@ impl Settle {
         Self { taken: None, last: None, still: 0, restless: 0, enough }
     }
 
+    /// Goes on from files that were taken from a place like this before a restart.
+    pub fn resume(&mut self, file_system: u64, sentinel: Option<Stamp>) {
+        self.taken = Some(Taken { file_system, sentinel });
+    }
+
+    /// The type of the file system that the held files were taken from.
+    #[must_use]
+    pub fn file_system(&self) -> Option<u64> {
+        self.taken.as_ref().map(|taken| taken.file_system)
+    }
+
     /// The generation file as it was when the held files were taken.
     #[must_use]
     pub fn sentinel(&self) -> Option<Stamp> {
@@ -149,10 +160,13 @@ impl Settle {
             Some("the directory is empty where a site was: check the mount")
         } else if listing.file_system != taken.file_system {
             Some(
-                "the directory is on another file system than the site that is served: check the mount, or restart",
+                "the directory is on another file system than the site that is served: check the mount; if the site \
+                 has moved for good, remove the kept copy and restart",
             )
         } else if taken.sentinel.is_some() && listing.sentinel.is_none() {
-            Some("the generation file is gone: publish again, or restart to do without it")
+            Some(
+                "the generation file is gone: publish again; to do without it, remove the kept copy and restart",
+            )
         } else {
             None
         }

@@ -27,6 +27,19 @@ pub enum Ask {
         /// Its name under the root of the last look.
         name: Vec<u8>,
     },
+    /// What is in this part of a file? Answered by `Chunk`s and `Done`.
+    Piece {
+        /// The directory; no look comes before.
+        root: Vec<u8>,
+        /// The file's name under it.
+        name: Vec<u8>,
+        /// The state that it must have.
+        stamp: Stamp,
+        /// Where the part begins.
+        start: u64,
+        /// How long it is.
+        length: u64,
+    },
 }
 
 /// What the loader tells.
@@ -117,6 +130,14 @@ impl Ask {
                 Frame::new(1).stamp_or_none(*sentinel).digest_or_none(*known).rest(root).done()
             }
             Self::Read { name } => Frame::new(2).rest(name).done(),
+            Self::Piece { root, name, stamp, start, length } => Frame::new(3)
+                .stamp(*stamp)
+                .number(*start)
+                .number(*length)
+                .number(root.len() as u64)
+                .rest(root)
+                .rest(name)
+                .done(),
         }
     }
 
@@ -133,6 +154,7 @@ impl Ask {
                 known,
             }),
             2 => Some(Self::Read { name: fields.rest() }),
+            3 => fields.piece(),
             _ => None,
         };
         ask.ok_or(Garbled { kind, length: payload.len() })
@@ -277,6 +299,13 @@ impl Fields<'_> {
         }
     }
 
+    fn piece(&mut self) -> Option<Ask> {
+        let (stamp, start, length) = (self.stamp()?, self.number()?, self.number()?);
+        let end_of_root = usize::try_from(self.number()?).ok()?;
+        let (root, name) = self.0.split_at_checked(end_of_root)?;
+        Some(Ask::Piece { root: root.to_vec(), name: name.to_vec(), stamp, start, length })
+    }
+
     fn rest(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.0).to_vec()
     }
@@ -325,8 +354,19 @@ mod tests {
         }
 
         #[test]
-        fn what_is_asked_is_what_is_heard(root: Vec<u8>, sentinel in proptest::option::of(stamp()), known: Option<[u8; 32]>) {
-            for ask in [Ask::Look { root: root.clone(), sentinel, known }, Ask::Read { name: root }] {
+        fn what_is_asked_is_what_is_heard(
+            root: Vec<u8>,
+            name: Vec<u8>,
+            sentinel in proptest::option::of(stamp()),
+            known: Option<[u8; 32]>,
+            (start, length) in any::<(u64, u64)>(),
+        ) {
+            let stamp = sentinel.unwrap_or_default();
+            for ask in [
+                Ask::Look { root: root.clone(), sentinel, known },
+                Ask::Read { name: name.clone() },
+                Ask::Piece { root, name, stamp, start, length },
+            ] {
                 let frame = ask.encode();
                 let (kind, payload) = split(&frame);
                 prop_assert_eq!(Ask::decode(kind, payload).unwrap(), ask);

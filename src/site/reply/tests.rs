@@ -44,6 +44,7 @@ fn text(reply: &Reply) -> String {
     match &reply.body {
         Body::Empty => String::new(),
         Body::Held(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Body::Left(part) => format!("{} {:?}", part.file.name, part.range),
         Body::Pieces(pieces) => pieces.iter().map(|p| String::from_utf8_lossy(p)).collect(),
     }
 }

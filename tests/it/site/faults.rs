@@ -103,37 +103,16 @@ fn with_a_generation_file_nothing_changes_until_it_is_touched() {
 
 #[test]
 fn a_loader_that_hangs_is_abandoned_and_the_site_stays() {
-    let directory = tempfile::tempdir().unwrap();
-    // A loader that works until there is a file `hang` beside it; from then on it reads and never answers.
-    let (program, hang) = (directory.path().join("loader"), directory.path().join("hang"));
-    let script = format!(
-        "#!/bin/sh\nif [ -e {hang} ]; then exec sleep 60; fi\nexec {hearth} loader\n",
-        hang = hang.display(),
-        hearth = env!("CARGO_BIN_EXE_hearth"),
-    );
-    std::fs::write(&program, script).unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&program, mode).unwrap();
-    std::fs::write(&hang, "").unwrap();
-    let site = rig::start(Plan { loader: program, ..Plan::default() }, |root| {
+    let moody = rig::Moody::new();
+    moody.hang();
+    let site = rig::start(Plan { loader: moody.program.clone(), ..Plan::default() }, |root| {
         std::fs::write(root.join("index.html"), "home").unwrap();
     });
     let status = site.wait_for_source(SourceState::Hung);
     assert!(status.why.contains("3 s"), "{}", status.why);
     assert_eq!(site.get("/").status, 503);
-    std::fs::remove_file(&hang).unwrap();
+    moody.work();
     site.wait_for_text("/", "home");
-}
-
-#[test]
-fn a_file_too_large_for_the_memory_does_not_keep_the_others_out() {
-    let site = rig::start(Plan { memory: 1000, ..Plan::default() }, |root| {
-        std::fs::write(root.join("index.html"), "home").unwrap();
-        std::fs::write(root.join("large.bin"), vec![0; 5000]).unwrap();
-    });
-    site.wait_for("the site", |s| s.generation.is_some());
-    assert_eq!(site.get("/").text(), "home");
-    assert_eq!(site.get("/large.bin").status, 503);
 }
 
 #[test]

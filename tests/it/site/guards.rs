@@ -244,3 +244,107 @@ fn one_address_does_not_take_every_connection() {
         matches!(stream.read(&mut [0; 512]), Ok(1..)).then_some(())
     });
 }
+
+fn limited(limits: Limits, prepare: impl FnOnce(&std::path::Path)) -> rig::Site {
+    let site = rig::start(Plan { limits, ..Plan::default() }, |root| {
+        std::fs::write(root.join("index.html"), "home").unwrap();
+        prepare(root);
+    });
+    site.wait_for("the site", |s| s.generation.is_some());
+    site
+}
+
+/// How long a connection stays open when nothing more is sent on it; what comes is thrown away.
+fn until_it_ends(stream: &mut std::net::TcpStream) -> Duration {
+    let start = std::time::Instant::now();
+    let mut buffer = vec![0; 1 << 16];
+    while matches!(stream.read(&mut buffer), Ok(1..)) {}
+    start.elapsed()
+}
+
+#[test]
+fn a_connection_that_says_nothing_ends() {
+    let limits = Limits { head: Duration::from_millis(400), ..Limits::default() };
+    let site = limited(limits, |_| ());
+    for beginning in ["", "P", "GET", "PRI * HTTP/2.0\r\n\r\nSM"] {
+        let mut stream = http::connect(site.address).unwrap();
+        stream.write_all(beginning.as_bytes()).unwrap();
+        let open = until_it_ends(&mut stream);
+        assert!(open < Duration::from_secs(2), "{beginning:?}: {open:?}");
+    }
+}
+
+#[test]
+fn a_connection_that_asks_nothing_more_ends() {
+    let limits = Limits { head: Duration::from_millis(400), ..Limits::default() };
+    let site = limited(limits, |_| ());
+    let mut stream = http::connect(site.address).unwrap();
+    stream.write_all(format!("GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n").as_bytes()).unwrap();
+    assert!(stream.read(&mut [0; 512]).unwrap() > 0);
+    let open = until_it_ends(&mut stream);
+    assert!((300..2000).contains(&open.as_millis()), "{open:?}");
+}
+
+#[test]
+fn a_connection_over_http_2_that_asks_nothing_more_ends() {
+    let limits =
+        Limits { head: Duration::from_millis(300), idle: Duration::from_millis(300), ..Limits::default() };
+    let site = limited(limits, |_| ());
+    let mut stream = http::connect(site.address).unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
+    // A client that answers every PING (RFC 9113 section 6.7) and asks nothing.
+    let (mut frames, mut buffer, mut pings) = (Vec::new(), [0; 512], 0);
+    let start = std::time::Instant::now();
+    while let Ok(count @ 1..) = stream.read(&mut buffer) {
+        frames.extend_from_slice(&buffer[..count]);
+        while frames.len() >= 9 {
+            let length = 9 + usize::from(frames[2]);
+            let Some(frame) = frames.get(..length) else { break };
+            if (frame[3], frame[4]) == (6, 0) {
+                let ack = [&[0, 0, 8, 6, 1, 0, 0, 0, 0], &frame[9..]].concat();
+                let _ = stream.write_all(&ack);
+                pings += 1;
+            }
+            frames.drain(..length);
+        }
+    }
+    assert!(start.elapsed() < Duration::from_secs(3) && pings > 0, "{:?}, {pings} pings", start.elapsed());
+}
+
+#[test]
+fn a_client_that_does_not_take_its_answer_loses_its_connection() {
+    let limits = Limits { stall: Duration::from_millis(500), ..Limits::default() };
+    // More than the buffers of both sides hold.
+    let site = limited(limits, |root| std::fs::write(root.join("big.bin"), vec![0; 48 << 20]).unwrap());
+    let mut stream = http::connect(site.address).unwrap();
+    stream.write_all(format!("GET /big.bin HTTP/1.1\r\nHost: {HOST}\r\n\r\n").as_bytes()).unwrap();
+    let ours = stream.local_addr().unwrap().port();
+    wait_until("the server to let go of it", rig::PATIENCE, || {
+        assert_eq!(site.get("/").status, 200);
+        (!is_established(site.address.port(), ours)).then_some(())
+    });
+    // Somebody who takes it slowly and steadily gets all of it.
+    let mut steady = http::connect(site.address).unwrap();
+    steady
+        .write_all(format!("GET /big.bin HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n").as_bytes())
+        .unwrap();
+    let (mut taken, mut buffer) = (0, vec![0; 1 << 20]);
+    loop {
+        match steady.read(&mut buffer).unwrap() {
+            0 => break,
+            count => taken += count,
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(taken > 48 << 20, "{taken}");
+}
+
+/// Whether the server's side of a connection on loopback is established (proc(5), /proc/net/tcp; state 01).
+fn is_established(server: u16, client: u16) -> bool {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let (local, remote) = (format!("0100007F:{server:04X}"), format!("0100007F:{client:04X}"));
+    table.lines().any(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        fields.next() == Some(&local) && fields.next() == Some(&remote) && fields.next() == Some("01")
+    })
+}

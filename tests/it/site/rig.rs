@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hearth::heartbeat::SourceState;
+use hearth::site::log::LogSettings;
 use hearth::site::reply::Reply;
 use hearth::site::serve::Limits;
 use hearth::site::{Rules, SiteSettings, Surroundings};
@@ -25,12 +26,21 @@ pub(super) struct Plan {
     pub(super) memory: u64,
     pub(super) limits: Limits,
     pub(super) loader: PathBuf,
+    pub(super) keep: Option<PathBuf>,
+    pub(super) log: LogSettings,
 }
 
 impl Default for Plan {
     fn default() -> Self {
         let loader = PathBuf::from(env!("CARGO_BIN_EXE_hearth"));
-        Self { rules: Rules::GithubPages, memory: 64 << 20, limits: Limits::default(), loader }
+        Self {
+            rules: Rules::GithubPages,
+            memory: 64 << 20,
+            limits: Limits::default(),
+            loader,
+            keep: None,
+            log: LogSettings::default(),
+        }
     }
 }
 
@@ -57,6 +67,38 @@ pub(super) fn serve_as(rules: Rules, files: &[(&str, &str)]) -> Site {
     site
 }
 
+/// A loader that works like the real one until the file `hang` is there; from then on it reads and never answers, as
+/// on a mount that hangs.
+pub(super) struct Moody {
+    pub(super) program: PathBuf,
+    pub(super) hang: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+impl Moody {
+    pub(super) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (program, hang) = (directory.path().join("loader"), directory.path().join("hang"));
+        let script = format!(
+            "#!/bin/sh\nif [ -e {hang} ]; then exec sleep 60; fi\nexec {hearth} loader\n",
+            hang = hang.display(),
+            hearth = env!("CARGO_BIN_EXE_hearth"),
+        );
+        std::fs::write(&program, script).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&program, mode).unwrap();
+        Self { program, hang, _directory: directory }
+    }
+
+    pub(super) fn hang(&self) {
+        std::fs::write(&self.hang, "").unwrap();
+    }
+
+    pub(super) fn work(&self) {
+        std::fs::remove_file(&self.hang).unwrap();
+    }
+}
+
 /// Starts a server; `prepare` gets the root, which exists.
 pub(super) fn start(plan: Plan, prepare: impl FnOnce(&Path)) -> Site {
     let directory = tempfile::tempdir().unwrap();
@@ -72,8 +114,9 @@ pub(super) fn start(plan: Plan, prepare: impl FnOnce(&Path)) -> Site {
         rules: plan.rules,
         listen: vec![address],
         memory: plan.memory,
-        keep: None,
+        keep: plan.keep,
         poll: POLL,
+        log: plan.log,
     };
     let around = Surroundings {
         listeners: vec![listener],

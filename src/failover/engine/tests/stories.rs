@@ -121,6 +121,31 @@ fn a_fallback_that_is_not_known_to_be_good_is_never_switched_to() {
 }
 
 #[test]
+fn a_fallback_that_was_dead_at_the_first_look_is_found_within_a_minute_of_its_return() {
+    let mut world = World::new(Shape::Address, Profile::Steady);
+    world.fallback_good = false;
+    world.run(seconds(30));
+    world.fallback_good = true;
+    world.run(seconds(61));
+    assert_eq!(world.engine.may_pin(&site(), Side::Fallback, world.now), Ok(()));
+}
+
+#[test]
+fn a_single_reference_that_is_silent_isolates_until_it_answers() {
+    let mut world = home();
+    world.setup.references = 1;
+    world.start();
+    world.run(seconds(120));
+    for _ in 0..5 {
+        world.step(Event::References { answered: 0, asked: 1 });
+        world.step(Event::Tick);
+        assert!(world.engine.isolation.since().is_some());
+    }
+    world.step(Event::References { answered: 1, asked: 1 });
+    assert!(world.engine.isolation.since().is_none());
+}
+
+#[test]
 fn a_watcher_that_is_cut_off_decides_nothing_and_forgets_what_it_saw() {
     let mut world = home();
     world.connected = false;

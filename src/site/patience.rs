@@ -1,0 +1,110 @@
+//! A connection that does not wait for ever for a client that does not take what it asked for.
+//!
+//! While an answer waits to be taken, at least [`LEAST`] bytes must go out in every span of the limit. A client that
+//! takes less keeps memory for nothing; its connection ends.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+/// A modem of 1990 takes more in half a minute.
+const LEAST: usize = 16 * 1024;
+
+/// A stream with a limit on waiting to write.
+#[derive(Debug)]
+pub struct Patient {
+    stream: TcpStream,
+    span: Duration,
+    waiting: Option<Waiting>,
+}
+
+/// Since something could not be written at once.
+#[derive(Debug)]
+struct Waiting {
+    until: Pin<Box<Sleep>>,
+    written: usize,
+}
+
+impl Patient {
+    /// At least [`LEAST`] bytes in `span`, while any wait.
+    #[must_use]
+    pub const fn new(stream: TcpStream, span: Duration) -> Self {
+        Self { stream, span, waiting: None }
+    }
+
+    /// Counts what was written, or ends the wait.
+    fn judge(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Ready(Ok(count)) => {
+                if let Some(waiting) = &mut self.waiting {
+                    waiting.written += count;
+                    if waiting.written >= LEAST {
+                        self.waiting = None;
+                    }
+                }
+            }
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => {
+                let begin = || Waiting { until: Box::pin(tokio::time::sleep(self.span)), written: 0 };
+                let waiting = self.waiting.get_or_insert_with(begin);
+                if waiting.until.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+            }
+        }
+        written
+    }
+}
+
+impl AsyncRead for Patient {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Patient {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.judge(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
+        self.judge(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    /// Everything that waited has gone out.
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.waiting = None;
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
