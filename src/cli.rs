@@ -60,8 +60,8 @@ pub enum Command {
 #[command(after_help = "\
 Examples:
   hearth demo                               keys kill, hang and heal parts
-  hearth demo --script outage --speed 10    the story of an outage, ten times faster
-  hearth demo --script outage --plain       the same as lines of text, for a log")]
+  hearth demo --script outage --speed 10    the story of an outage, as lines of text; exit code 0: all was seen
+  hearth demo --plain --seconds 60          a minute of it as lines of text, for a log")]
 pub struct DemoArgs {
     /// Plays a story instead of waiting for keys
     #[arg(long, value_enum)]

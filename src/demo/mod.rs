@@ -6,6 +6,9 @@
 //! the way a visitor does; [`script`] plays an outage and checks every step with it; [`view`] draws a [`picture`] of
 //! it all.
 //!
+//! The demo's processes end with it, also when it is killed: each asks the kernel for that before it becomes a role
+//! ([`process`]). What a killed demo leaves behind is its directory below the temporary one.
+//!
 //! Never leaves loopback, and ends only the processes that it started.
 
 pub mod act;
