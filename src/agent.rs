@@ -30,7 +30,7 @@ mod serving;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -295,12 +295,6 @@ trait Named: Future<Output = ()> + Sized {
 }
 
 impl<F: Future<Output = ()>> Named for F {}
-
-/// The wall clock, for signatures and `Expires`.
-#[must_use]
-pub fn wall() -> SystemTime {
-    Timeline::start(None).wall()
-}
 
 #[cfg(test)]
 mod tests;

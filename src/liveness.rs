@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::failover::policy::Policy;
 use crate::heartbeat::BootId;
 use crate::moment::Moment;
+use crate::policy::Policy;
 use crate::probe::outcome::{Failure, Outcome};
 
 /// How a target looks.

@@ -23,7 +23,7 @@ use crate::dns::{Owner, Rdata, RdataSet};
 use crate::heartbeat::NodeName;
 use crate::host::random;
 use crate::host::shutdown::stopped;
-use crate::host::time::Timeline;
+use crate::host::time::{Timeline, wall_clock};
 use crate::moment::Moment;
 use crate::status::{RecordState, RecordStatus};
 
@@ -121,7 +121,7 @@ impl Keeper {
         events: mpsc::Sender<Event>,
     ) -> Self {
         Self {
-            provider: Provider::new(provider, super::wall),
+            provider: Provider::new(provider, wall_clock),
             guard: memory.guard(&record.name),
             status: unread(record.name.clone()),
             node: node.clone(),

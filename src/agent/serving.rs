@@ -14,6 +14,7 @@ use super::board::Event;
 use crate::heartbeat::proof::{self, Nonce};
 use crate::heartbeat::seal::SigningKey;
 use crate::heartbeat::{NodeName, SEAL_HEADER};
+use crate::host::time::wall_clock;
 use crate::site::reply::Reply;
 use crate::site::serve::{Limits, WellKnown};
 use crate::site::{self, SiteSettings, Surroundings};
@@ -33,7 +34,7 @@ pub(super) async fn serve(parts: Parts, events: mpsc::Sender<Event>, close: watc
     let around = Surroundings {
         listeners: parts.listeners,
         well_known: proofs(parts.key, parts.node, status.clone()),
-        now: super::wall,
+        now: wall_clock,
         loader: site::this_program(),
         limits: Limits::default(),
     };

@@ -15,9 +15,9 @@ use crate::config::{
 };
 use crate::dns::Ttl;
 use crate::dns::provider::{ProviderSettings, Rfc2136Settings};
-use crate::failover::policy::Policy;
 use crate::heartbeat::BeatSettings;
 use crate::heartbeat::seal::SigningKey;
+use crate::policy::Policy;
 use crate::probe::PageCheck;
 use crate::site::SiteSettings;
 

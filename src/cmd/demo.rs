@@ -18,8 +18,8 @@ use crate::demo::picture::Event;
 use crate::demo::script::{Step, outage, play};
 use crate::demo::system::System;
 use crate::demo::{Pi, SITE, view};
-use crate::failover::policy::{Policy, Profile};
 use crate::host::time::Timeline;
+use crate::policy::{Policy, Profile};
 
 /// Between two drawings of the view.
 const DRAW_EVERY: Duration = Duration::from_millis(100);

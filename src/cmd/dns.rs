@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::print;
 use crate::agent::memory::Memory;
-use crate::agent::{self, Agreed, address, keeper};
+use crate::agent::{Agreed, address, keeper};
 use crate::cli::DnsCommand;
 use crate::config::{self, AgentConfig, Config, RecordSettings};
 use crate::dns::Name;
@@ -21,6 +21,7 @@ use crate::dns::provider::{Provider, ProviderSettings};
 use crate::dns::snapshot::{Record, Snapshot};
 use crate::host::control::{self, ControlError};
 use crate::host::time::Timeline;
+use crate::host::time::wall_clock;
 use crate::status::AgentStatus;
 
 /// `plan` found something to do.
@@ -62,7 +63,7 @@ fn names(config: &Config) -> BTreeMap<Name, &ProviderSettings> {
 }
 
 async fn observe(settings: &ProviderSettings, name: &Name) -> anyhow::Result<Snapshot> {
-    Ok(Provider::new(settings, agent::wall)?.observe(name).await?)
+    Ok(Provider::new(settings, wall_clock)?.observe(name).await?)
 }
 
 fn listed(seen: &Snapshot) -> String {
@@ -126,7 +127,7 @@ impl<'a> Own<'a> {
     }
 
     fn desired(&self, record: &RecordSettings) -> anyhow::Result<(Provider, Desired)> {
-        let provider = Provider::new(&self.config.providers[&record.provider], agent::wall)?;
+        let provider = Provider::new(&self.config.providers[&record.provider], wall_clock)?;
         let mine: BTreeSet<_> = self.memory.mine(&record.name);
         Ok((provider, keeper::desired(record, &self.config.node, &self.agreed, mine)))
     }

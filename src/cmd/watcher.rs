@@ -15,13 +15,13 @@ use crate::{cmd, config};
 /// When the configuration has no watcher, a port or the journal cannot be had, or an essential part ends by itself.
 pub fn run(path: &Path) -> anyhow::Result<()> {
     let config = config::load(path)?;
-    for warning in &config.warnings {
-        tracing::warn!("{warning}");
-    }
     let settings = config.watcher.with_context(|| {
         format!("{} has no [watcher]: this machine is not set up to be one", path.display())
     })?;
     log::start(tracing::level_filters::LevelFilter::INFO)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     cmd::on_one_thread(async {
         let shutdown = Shutdown::install().context("signals cannot be handled")?;
         let listeners = listen::all(&settings.listen)?;

@@ -23,10 +23,10 @@ use crate::address::{Family, Network};
 use crate::dns::provider::{Marks, TsigAlgorithm};
 use crate::dns::{Name, Ttl};
 use crate::failover::Shape;
-use crate::failover::policy::Profile;
 use crate::heartbeat::NodeName;
 use crate::heartbeat::seal::VerifyingKey;
 use crate::leds::LedPreset;
+use crate::policy::Profile;
 use crate::probe::Scheme;
 use crate::site::Rules;
 use crate::site::log::LogFormat;
@@ -352,7 +352,7 @@ impl<'de> Visitor<'de> for PolicyVisitor {
     }
 }
 
-/// Single values of a policy; each default is the profile's. What they mean: [`crate::failover::policy::Policy`].
+/// Single values of a policy; each default is the profile's. What they mean: [`crate::policy::Policy`].
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct PolicyTable {

@@ -38,10 +38,10 @@ use crate::address::{AddressSettings, Family};
 use crate::dns::provider::ProviderSettings;
 use crate::dns::{Name, Owner, Ttl};
 use crate::failover::Shape;
-use crate::failover::policy::Policy;
 use crate::heartbeat::seal::{SigningKey, VerifyingKey};
 use crate::heartbeat::{BeatSettings, NodeName};
 use crate::leds::LedPreset;
+use crate::policy::Policy;
 use crate::probe::PageCheck;
 use crate::site::SiteSettings;
 

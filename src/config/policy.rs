@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::file::{PolicyChoice, PolicyTable};
 use super::reading::Reading;
 use super::value::At;
-use crate::failover::policy::Policy;
+use crate::policy::Policy;
 
 /// What they mean; None when that was reported.
 pub(super) fn policy(

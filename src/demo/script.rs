@@ -13,8 +13,8 @@ use super::act::Act;
 use super::outside::{AskError, Page, Sight};
 use super::picture::whom;
 use super::{PAGES_ADDRESS, Pi};
-use crate::failover::policy::Policy;
 use crate::moment::Moment;
+use crate::policy::Policy;
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);

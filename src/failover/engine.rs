@@ -12,11 +12,11 @@ use crate::dns::{Name, Owner};
 use crate::failover::event::{Command, Effect, Event, Note, Setup, Weight};
 use crate::failover::isolation::{AllFail, Isolation, Turn};
 use crate::failover::lane::{Readiness, Side, Situation, words};
-use crate::failover::policy::Policy;
 use crate::failover::site::{Pin, Site};
 use crate::heartbeat::window::{Replayed, Window};
 use crate::heartbeat::{BootId, NodeName};
 use crate::moment::Moment;
+use crate::policy::Policy;
 
 /// What is known of a node beside its liveness.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Family;
 use crate::dns::{Name, Owner, RdataSet};
+use crate::failover::Shape;
 use crate::failover::lane::Side;
-use crate::failover::{Shape, policy::Policy};
 use crate::heartbeat::{BootId, NodeName};
 use crate::moment::Moment;
+use crate::policy::Policy;
 use crate::probe::outcome::{Failure, Outcome};
 
 /// What is watched. Part of the journal, so that a replay needs nothing else.

@@ -11,8 +11,8 @@ use crate::address::Family;
 use crate::dns::{Rdata, RdataSet, RecordType};
 use crate::failover::event::SiteSetup;
 use crate::failover::lane::Readiness;
-use crate::failover::policy::Policy;
 use crate::moment::Moment;
+use crate::policy::Policy;
 use crate::probe::outcome::Failure;
 
 /// What is known of the fallback of one site.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::failover::policy::Policy;
 use crate::moment::Moment;
+use crate::policy::Policy;
 
 /// The most that thresholds are stretched while the watcher doubts itself.
 const MOST_PATIENCE: u32 = 8;

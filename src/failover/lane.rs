@@ -10,10 +10,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::dns::{Rdata, RdataSet, RecordType};
-use crate::failover::policy::Policy;
 use crate::heartbeat::NodeName;
 use crate::liveness::Health;
 use crate::moment::Moment;
+use crate::policy::Policy;
 
 /// Where visitors are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

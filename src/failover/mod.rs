@@ -9,7 +9,6 @@ pub mod event;
 pub mod fallback;
 pub mod isolation;
 pub mod lane;
-pub mod policy;
 pub mod site;
 pub mod view;
 

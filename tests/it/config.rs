@@ -10,8 +10,8 @@ use hearth::address::SourceSettings;
 use hearth::config::{self, Checked, Config, ConfigErrors, Secrets};
 use hearth::dns::Ttl;
 use hearth::failover::Shape;
-use hearth::failover::policy::{Policy, Profile};
 use hearth::heartbeat::seal::SigningKey;
+use hearth::policy::{Policy, Profile};
 use hearth::probe::Scheme;
 use hearth::site::Rules;
 

@@ -25,6 +25,7 @@ const PURE: &[&str] = &[
     "leds/rhythm.rs",
     "liveness.rs",
     "moment.rs",
+    "policy.rs",
     "probe/outcome.rs",
     "secret.rs",
     "site/condition.rs",
@@ -70,7 +71,7 @@ const FLOORS: &[&[&str]] = &[
     &["config"],
     &["site", "leds", "probe", "address", "dns", "heartbeat", "failover", "liveness", "status"],
     &["host"],
-    &["moment", "secret"],
+    &["moment", "policy", "secret"],
 ];
 
 fn source() -> PathBuf {

@@ -3,7 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::net::Ipv4Addr;
 
 use super::*;
-use crate::failover::policy::{Policy, Profile};
+use crate::policy::{Policy, Profile};
 
 /// Places where nothing is.
 fn nowhere(directory: &Path) -> Places {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::failover::policy::Profile;
+use crate::policy::Profile;
 
 /// A demo without parts: what a visitor sees follows what was done, some time later. Pis come back one at a time.
 struct Fake {

@@ -12,10 +12,10 @@ use crate::failover::Shape;
 use crate::failover::event::{Effect, SiteSetup, Weight};
 use crate::failover::fallback;
 use crate::failover::lane::{Candidate, Decided, Lane, Readiness, Side, Situation};
-use crate::failover::policy::Policy;
 use crate::heartbeat::NodeName;
 use crate::liveness::{Beats, Health, Stakes};
 use crate::moment::Moment;
+use crate::policy::Policy;
 
 impl Site {
     /// Judges every target, and tells of those that look different now.

@@ -9,8 +9,8 @@ use hearth::demo::act::Act;
 use hearth::demo::config::Speed;
 use hearth::demo::script::{Failure, outage, play};
 use hearth::demo::system::System;
-use hearth::failover::policy::{Policy, Profile};
 use hearth::host::time::Timeline;
+use hearth::policy::{Policy, Profile};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::wait_until;

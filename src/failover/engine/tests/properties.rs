@@ -9,8 +9,8 @@ use super::world::{PAGES, World, node, seconds};
 use crate::dns::Rdata;
 use crate::failover::Shape;
 use crate::failover::engine::Engine;
-use crate::failover::policy::Profile;
 use crate::moment::Moment;
+use crate::policy::Profile;
 
 /// One thing that happens to the world.
 #[derive(Clone, Debug)]

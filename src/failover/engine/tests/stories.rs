@@ -8,7 +8,7 @@ use crate::failover::Shape;
 use crate::failover::engine::Engine;
 use crate::failover::event::{Command, Event, Target};
 use crate::failover::lane::Side;
-use crate::failover::policy::Profile;
+use crate::policy::Profile;
 use crate::probe::outcome::Outcome;
 
 const BOTH: &str = "203.0.113.1 203.0.113.2";

@@ -10,9 +10,9 @@ use crate::failover::Shape;
 use crate::failover::engine::Engine;
 use crate::failover::event::{BeatSeen, Command, Effect, Event, Note, Setup, SiteSetup, Weight};
 use crate::failover::lane::Side;
-use crate::failover::policy::{Policy, Profile};
 use crate::heartbeat::{BootId, NodeName};
 use crate::moment::Moment;
+use crate::policy::{Policy, Profile};
 use crate::probe::outcome::{Failure, Outcome};
 
 pub(super) const SITE: &str = "www.example.com";
