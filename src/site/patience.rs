@@ -15,6 +15,9 @@ use tokio::time::Sleep;
 /// A modem of 1990 takes more in half a minute.
 const LEAST: usize = 16 * 1024;
 
+/// Up to here head and body are copied into one piece: cheaper for the kernel than two.
+const SMALL: usize = 4096;
+
 /// A stream with a limit on waiting to write.
 #[derive(Debug)]
 pub struct Patient {
@@ -90,7 +93,19 @@ impl AsyncWrite for Patient {
         context: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
+        let size: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let stream = Pin::new(&mut self.stream);
+        let written = if size <= SMALL {
+            let mut small = [0; SMALL];
+            let mut end = 0;
+            for piece in pieces {
+                small[end..end + piece.len()].copy_from_slice(piece);
+                end += piece.len();
+            }
+            stream.poll_write(context, &small[..end])
+        } else {
+            stream.poll_write_vectored(context, pieces)
+        };
         self.judge(context, written)
     }
 

@@ -38,8 +38,8 @@ pub fn wanted(value: &[u8], size: u64) -> Wanted {
     if parts.is_empty() {
         return Wanted::Unsatisfiable;
     }
-    let sum = parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.end - part.start));
-    if sum > size { Wanted::Whole } else { Wanted::Parts(parts) }
+    let sum = parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.end - part.start));
+    if sum.is_some_and(|sum| sum <= size) { Wanted::Parts(parts) } else { Wanted::Whole }
 }
 
 /// What follows `bytes=`.

@@ -239,6 +239,7 @@ async fn converse(stream: TcpStream, peer: IpAddr, site: Arc<SharedSite>, seat: 
     tokio::pin!(connection);
     let mut closed = house.closing.subscribe();
     tokio::select! {
+        biased;
         // Errors are of the client or the network, and there is nobody left to tell.
         _ = &mut connection => return,
         _ = closed.wait_for(|closing| *closing != Closing::Open) => {}

@@ -14,6 +14,7 @@ use hearth::heartbeat::seal::SigningKey;
 use hearth::policy::{Policy, Profile};
 use hearth::probe::Scheme;
 use hearth::site::Rules;
+use hearth::site::log::LogFormat;
 
 const NODE: &str = "[node]\nname = \"pi1\"\nkey = { file = \"k\" }\n";
 const WATCHER: &str = "[watcher]\nkey = { file = \"k\" }\nreferences = [\"192.0.2.1:443\"]\n";
@@ -577,4 +578,19 @@ fn the_examples_fit_together() {
     let (pi1, pi2, watcher) = (check("pi1.toml"), check("pi2.toml"), check("watcher.toml"));
     let nodes: Vec<_> = [&pi1, &pi2].map(|c| c.config().agent.as_ref().unwrap().node.clone()).into();
     assert_eq!(watcher.config().watcher.as_ref().unwrap().watches[0].nodes, nodes);
+}
+
+#[test]
+fn the_access_log_is_combined_unless_told_otherwise_and_never_on_the_mount() {
+    let site = "[site]\nhosts = [\"www.example.com\"]\nroot = \"/srv\"\n";
+    let log = |more: &str| {
+        let checked = check(&format!("{NODE}{site}{more}")).unwrap();
+        checked.config().agent.as_ref().unwrap().site.as_ref().unwrap().log.clone()
+    };
+    assert_eq!(log("").format, LogFormat::None);
+    let written = log("[site.log]\nfile = \"/var/log/a.log\"\n");
+    assert_eq!((written.format, written.file), (LogFormat::Combined, Some("/var/log/a.log".into())));
+    assert_eq!(log("[site.log]\nformat = \"json\"\n").file, None);
+    let errors = check(&format!("{NODE}{site}[site.log]\nfile = \"/srv/a.log\"\n")).unwrap_err().to_string();
+    assert!(errors.contains("hearth.toml:7") && errors.contains("local storage"), "{errors}");
 }

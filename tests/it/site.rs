@@ -1,6 +1,7 @@
 //! The site server over real sockets, with the real loader process and real files.
 
 mod faults;
+mod fuzz;
 mod guards;
 mod keep;
 mod large;
