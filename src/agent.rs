@@ -1,1 +1,322 @@
-//! Placeholder.
+//! The agent: owns the time and the tasks of a node, feeds the rooms and publishes one [`AgentStatus`].
+//!
+//! Never decides what a room decides, and never lets one part's trouble be another's: the site is served whatever
+//! becomes of DNS, the watchers or the public address.
+//!
+//! ```text
+//! site, address, keepers, beats -- Event --> Board -- AgentStatus --> beats, LEDs, control socket
+//! address -- Agreed --> keepers
+//! ```
+//!
+//! # How it stops
+//!
+//! DNS leads visitors here until a watcher has written something else, so the door stays open while that is asked for:
+//!
+//! 1. The phase is `leaving`, and each watcher is told so, within [`FAREWELL`] in all.
+//! 2. When a watcher has heard it, visitors are served for [`LINGER`] more, while the record changes.
+//! 3. The ports are closed, and answers under way end within the site's time for draining.
+//! 4. The LEDs go dark and the control socket is gone.
+
+pub mod address;
+pub mod keeper;
+pub mod memory;
+
+mod beating;
+mod board;
+mod faults;
+mod journal;
+mod serving;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
+
+use self::beating::{Farewell, Line};
+use self::board::{Board, Event};
+use self::keeper::Keeper;
+use self::memory::Memory;
+use crate::address::{AddressSettings, Family};
+use crate::config::{AgentConfig, RecordSettings};
+use crate::dns::provider::ProviderSettings;
+use crate::heartbeat::seal::SigningKey;
+use crate::heartbeat::send::SenderError;
+use crate::heartbeat::{NodeName, WatcherPin};
+use crate::host::control;
+use crate::host::notify;
+use crate::host::shutdown::{Shutdown, stopped};
+use crate::host::time::Timeline;
+use crate::leds::{self, LedPreset};
+use crate::site::SiteError;
+use crate::status::AgentStatus;
+
+/// The addresses that were agreed on, by family.
+pub type Agreed = BTreeMap<Family, IpAddr>;
+
+/// How long telling the watchers of a stop may take, in all.
+pub const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long visitors are still served after a watcher heard of the stop: it needs about this long to write the record.
+/// Caches go on leading here for up to the record's TTL; nobody waits for those.
+pub const LINGER: Duration = Duration::from_secs(3);
+
+/// How long the tasks may take to end after the ports were closed: the site's time for draining, and a little.
+const CLOSING: Duration = Duration::from_secs(6);
+
+/// The same after a defect, when the service manager is about to start another agent.
+const AFTER_DEFECT: Duration = Duration::from_secs(1);
+
+/// Reports that wait for the board; it takes each within microseconds.
+const BACKLOG: usize = 64;
+
+/// Why an agent ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// A beat can be sent to none of these.
+    #[error(transparent)]
+    Sender(#[from] SenderError),
+    /// The site is not served any more.
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    /// A task ended; this is a defect.
+    #[error("the agent's {0} ended unexpectedly; restart hearth and report this")]
+    Ended(&'static str),
+    /// A task panicked; this is a defect.
+    #[error("a task of the agent failed ({0}); restart hearth and report this")]
+    Panicked(String),
+}
+
+/// What an agent answers on. Whoever calls has bound them.
+#[derive(Debug)]
+pub struct Doors {
+    /// For visitors; empty without a `[site]`.
+    pub site: Vec<TcpListener>,
+    /// For `hearth status`.
+    pub control: control::Server,
+}
+
+/// Runs the agent until `shutdown`. Must be called within a tokio runtime with more than one thread.
+///
+/// # Errors
+/// [`AgentError`] when it ended before it was told to.
+pub async fn run(config: AgentConfig, doors: Doors, shutdown: &Shutdown) -> Result<(), AgentError> {
+    let (memory, line) = Memory::open(&config.state).await;
+    let agent = Agent::start(config, doors, memory, line, shutdown)?;
+    notify::ready();
+    agent.until_stopped(shutdown).await
+}
+
+/// What a task was, and how it ended.
+type Ended = (&'static str, Result<(), AgentError>);
+
+/// A running agent.
+struct Agent {
+    /// Everything but the beats.
+    tasks: JoinSet<Ended>,
+    beats: JoinSet<Farewell>,
+    events: mpsc::Sender<Event>,
+    memory: Memory,
+    line: Timeline,
+    /// The end of what goes on while visitors are still served.
+    close: Shutdown,
+}
+
+impl Agent {
+    fn start(
+        config: AgentConfig,
+        doors: Doors,
+        memory: Memory,
+        line: Timeline,
+        shutdown: &Shutdown,
+    ) -> Result<Self, AgentError> {
+        let (events, reports) = mpsc::channel(BACKLOG);
+        let key = Arc::new(config.key);
+        let watchers = config.beats.as_ref().map_or(&[][..], |beats| &beats.watchers);
+        let lines = lines(watchers, &key, line, &events)?;
+        let board = Board::new(
+            config.node.clone(),
+            address::remembered(&config.address, &memory.agreed()),
+            config.site.as_ref().map(|_| listening(&doors.site)),
+            &config.records,
+            lines.iter().map(Line::url).collect(),
+        );
+        let status = watch::Sender::new(board.snapshot(line.now(), line.uptime()));
+        let (tasks, beats, close) = (JoinSet::new(), JoinSet::new(), Shutdown::manual());
+        let mut agent = Self { tasks, beats, events, memory, line, close };
+
+        agent.show(config.leds, doors.control, &status);
+        if let Some(site) = config.site {
+            let parts = serving::Parts { site, listeners: doors.site, key, node: config.node.clone() };
+            agent.tasks.spawn(serving::serve(parts, agent.events.clone(), agent.close.receiver()));
+        }
+        agent.keep(config.address, config.records, &config.providers, &config.node, shutdown);
+        let every = config.beats.map_or(Duration::MAX, |beats| beats.every);
+        for line in lines {
+            agent.beats.spawn(line.run(every, status.subscribe(), shutdown.receiver()));
+        }
+        agent.tasks.spawn(board.run(reports, status, line, agent.close.receiver()).named("loop"));
+        Ok(agent)
+    }
+
+    /// Starts what shows the status, up to the very end.
+    fn show(&mut self, leds: LedPreset, control: control::Server, status: &watch::Sender<AgentStatus>) {
+        let lamps = leds::drive::drive(leds, status.subscribe(), self.close.receiver());
+        self.tasks.spawn(lamps.named("LED task"));
+        let answers = control_task(control, status.subscribe(), self.close.receiver());
+        self.tasks.spawn(answers.named("control socket"));
+    }
+
+    /// Starts to look for the public address, and to keep the names pointed at it.
+    fn keep(
+        &mut self,
+        address: AddressSettings,
+        records: Vec<RecordSettings>,
+        providers: &BTreeMap<String, ProviderSettings>,
+        node: &NodeName,
+        shutdown: &Shutdown,
+    ) {
+        let (publish, agreed) = watch::channel(None);
+        for (index, record) in records.into_iter().enumerate() {
+            let provider = &providers[&record.provider];
+            let (memory, events) = (self.memory.clone(), self.events.clone());
+            let keeper = Keeper::new(index, record, node, provider, memory, self.line, events);
+            self.tasks.spawn(keeper.keep(agreed.clone(), shutdown.receiver()).named("keeper of a record"));
+        }
+        let looking = address::Looking { settings: address, memory: self.memory.clone(), line: self.line };
+        self.tasks
+            .spawn(looking.run(self.events.clone(), publish, shutdown.receiver()).named("address task"));
+    }
+
+    async fn until_stopped(mut self, shutdown: &Shutdown) -> Result<(), AgentError> {
+        let mut stop = shutdown.receiver();
+        let defect = tokio::select! {
+            biased;
+            () = stopped(&mut stop) => None,
+            Some(ended) = self.tasks.join_next() => Some(cause(ended)),
+            Some(Err(error)) = self.beats.join_next() => Some(AgentError::Panicked(error.to_string())),
+        };
+        notify::stopping();
+        match defect {
+            None => self.leave().await,
+            Some(_) => {
+                // Not announced: another agent is about to be started.
+                self.beats.abort_all();
+                shutdown.begin();
+                self.close_the_doors(AFTER_DEFECT).await;
+            }
+        }
+        defect.map_or(Ok(()), Err)
+    }
+
+    /// The way out, in the order that the module says.
+    async fn leave(&mut self) {
+        // The board may be gone only when the process is on its way out already.
+        let _ = self.events.send(Event::Leaving).await;
+        if self.take_leave().await {
+            tracing::info!("a watcher knows; serving visitors for {LINGER:?} more while the record changes");
+            tokio::time::sleep(LINGER).await;
+        }
+        self.close_the_doors(CLOSING).await;
+        self.memory.stopped_on_purpose().await;
+    }
+
+    /// Lets every task end within `patience`; the LEDs go dark by it.
+    async fn close_the_doors(&mut self, patience: Duration) {
+        self.close.begin();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(patience, ended).await.is_err() {
+            tracing::warn!("{} tasks did not end in time and are cut off", self.tasks.len());
+            self.tasks.abort_all();
+        }
+    }
+
+    /// Whether a watcher has heard that we leave.
+    async fn take_leave(&mut self) -> bool {
+        let mut heard = false;
+        let telling = async {
+            while let Some(farewell) = self.beats.join_next().await {
+                heard |= matches!(farewell, Ok(Farewell::Heard));
+            }
+        };
+        if tokio::time::timeout(FAREWELL, telling).await.is_err() {
+            tracing::warn!("not every watcher could be told of the stop within {FAREWELL:?}");
+        }
+        self.beats.abort_all();
+        heard
+    }
+}
+
+/// Why a task that must not end did.
+fn cause(ended: Result<Ended, JoinError>) -> AgentError {
+    match ended {
+        Ok((_, Err(error))) => error,
+        Ok((what, Ok(()))) => AgentError::Ended(what),
+        Err(error) => AgentError::Panicked(error.to_string()),
+    }
+}
+
+/// Where visitors are served.
+fn listening(listeners: &[TcpListener]) -> Vec<SocketAddr> {
+    listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+}
+
+/// One line to each watcher, all of the same run.
+fn lines(
+    watchers: &[WatcherPin],
+    key: &Arc<SigningKey>,
+    clock: Timeline,
+    events: &mpsc::Sender<Event>,
+) -> Result<Vec<Line>, AgentError> {
+    let boot = beating::fresh_boot();
+    let line = |(index, pin): (usize, &WatcherPin)| {
+        Line::new(index, pin.clone(), boot, Arc::clone(key), clock, events.clone()).map_err(AgentError::from)
+    };
+    watchers.iter().enumerate().map(line).collect()
+}
+
+async fn control_task(
+    server: control::Server,
+    status: watch::Receiver<AgentStatus>,
+    close: watch::Receiver<bool>,
+) {
+    let handler = move |question: Value| {
+        let answer = answer(&question, &status.borrow());
+        async move { answer }
+    };
+    server.serve(handler, close).await;
+}
+
+/// What the control socket answers.
+fn answer(question: &Value, status: &AgentStatus) -> Value {
+    match question.get("ask").and_then(Value::as_str) {
+        Some("status") => serde_json::to_value(status).expect("a status is JSON"),
+        Some(other) => json!({ "error": format!("an agent cannot be asked `{other}`; ask `status`") }),
+        None => json!({ "error": "ask like this: {\"ask\":\"status\"}" }),
+    }
+}
+
+/// A task with its name, for the message when it ends too early.
+trait Named: Future<Output = ()> + Sized {
+    fn named(self, name: &'static str) -> impl Future<Output = Ended> {
+        async move {
+            self.await;
+            (name, Ok(()))
+        }
+    }
+}
+
+impl<F: Future<Output = ()>> Named for F {}
+
+/// The wall clock, for signatures and `Expires`.
+#[must_use]
+pub fn wall() -> SystemTime {
+    Timeline::start(None).wall()
+}
+
+#[cfg(test)]
+mod tests;

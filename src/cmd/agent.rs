@@ -1,11 +1,54 @@
 //! `hearth agent`: runs the agent.
 
 use std::path::Path;
+use std::time::Duration;
 
-/// Runs the agent of the configuration at `_config`.
+use anyhow::{Context, anyhow};
+use tracing::level_filters::LevelFilter;
+
+use crate::agent::{self, Doors};
+use crate::config::{self, AgentConfig};
+use crate::host::shutdown::Shutdown;
+use crate::host::{control, listen, log};
+
+/// Threads of the event loop. The site is served from memory, so one would do; the second keeps beats, probes and the
+/// watchdog on time while the first is busy with a burst of requests. A Pi's other cores are left to the mount.
+const WORKERS: usize = 2;
+
+/// How long threads that hang on a disk are waited for at the end.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// Runs the agent of the configuration at `path` until it is told to stop.
 ///
 /// # Errors
-/// Always: this command is not built in yet.
-pub fn run(_config: &Path) -> anyhow::Result<()> {
-    anyhow::bail!("`hearth agent` is not built in yet")
+/// When the configuration is wrong, a port or the control socket cannot be had, or the agent ends by itself.
+pub fn run(path: &Path) -> anyhow::Result<()> {
+    let config = config::load(path)?;
+    log::start(LevelFilter::INFO)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let mut agent = config.agent.ok_or_else(|| {
+        anyhow!(
+            "{} has no [node], so there is no agent to run; `hearth watcher` runs its watcher",
+            path.display()
+        )
+    })?;
+    if let Some(site) = &mut agent.site {
+        // The loader works in a directory of its own.
+        site.root = std::path::absolute(&site.root).context("the current directory is gone")?;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+    let runtime = runtime.context("no event loop could be started")?;
+    let ended = runtime.block_on(serve(agent));
+    runtime.shutdown_timeout(LAST_WAIT);
+    ended
+}
+
+async fn serve(config: AgentConfig) -> anyhow::Result<()> {
+    let shutdown = Shutdown::install().context("the signals cannot be taken over")?;
+    let addresses = config.site.as_ref().map_or(&[][..], |site| &site.listen);
+    let site = listen::all(addresses)?;
+    let control = control::Server::bind(&config.control)?;
+    Ok(agent::run(config, Doors { site, control }, &shutdown).await?)
 }

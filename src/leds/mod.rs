@@ -70,7 +70,9 @@ pub fn shown(status: &AgentStatus) -> Shown {
 
 /// What a person must look after: the faults that were reported, then what is refused for good.
 fn fault(status: &AgentStatus) -> Option<FaultCode> {
-    let nothing_to_serve = status.phase == Phase::Running && status.site.generation.is_none();
+    // A node without a site listens nowhere, and nothing is missing there.
+    let has_site = !status.site.listening.is_empty();
+    let nothing_to_serve = has_site && status.phase == Phase::Running && status.site.generation.is_none();
     let reported = status.faults.first().map(|fault| fault.code);
     let records =
         status.records.iter().any(|r| r.state == RecordState::Refused).then_some(FaultCode::DnsRefused);

@@ -26,7 +26,7 @@ pub(super) fn healthy() -> AgentStatus {
             bytes: 1,
             source: SourceState::Ok,
             why: String::new(),
-            listening: Vec::new(),
+            listening: vec!["192.0.2.1:80".parse().unwrap()],
         },
         records: vec![record(RecordState::InForce)],
         watchers: vec![watcher(LinkState::Answered, false)],
@@ -91,6 +91,11 @@ fn each_status_is_shown_as_the_gravest_thing_it_says() {
             needs(FaultCode::DnsRefused),
         ),
         ("watcher refused", with(|s| s.watchers[0].state = LinkState::Refused), needs(FaultCode::Watcher)),
+        (
+            "no site to serve",
+            with(|s| (s.site.generation, s.site.listening) = (None, Vec::new())),
+            Shown::Healthy,
+        ),
         ("nothing to serve", with(|s| s.site.generation = None), needs(FaultCode::SiteSource)),
         ("leaving", with(|s| s.phase = Phase::Leaving), Shown::Leaving),
     ] {

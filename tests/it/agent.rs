@@ -1,1 +1,7 @@
-//! Placeholder.
+//! The agent as a process of its own: real Knot, real echoes, a real loader, and a watcher's listener that takes its
+//! beats.
+
+mod lines;
+mod names;
+mod rig;
+mod serving;

@@ -1,0 +1,94 @@
+//! The address task: round after round of questions, what was agreed on to the keepers, the evidence to the board.
+//!
+//! Never judges, and never takes an address back that a round could not confirm.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::{mpsc, watch};
+
+use super::Agreed;
+use super::board::Event;
+use super::memory::Memory;
+use crate::address::admissible::admissible;
+use crate::address::agreement::Judgement;
+use crate::address::source::Watch;
+use crate::address::{AddressSettings, Family, Verdict};
+use crate::host::shutdown::stopped;
+use crate::host::time::Timeline;
+use crate::status::AddressStatus;
+
+/// What the task looks with.
+pub(super) struct Looking {
+    pub(super) settings: AddressSettings,
+    pub(super) memory: Memory,
+    pub(super) line: Timeline,
+}
+
+impl Looking {
+    /// Looks until the stop is wanted.
+    pub(super) async fn run(
+        self,
+        events: mpsc::Sender<Event>,
+        agreed: watch::Sender<Option<Agreed>>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        tokio::select! {
+            biased;
+            () = stopped(&mut stop) => {}
+            () = self.look(events, agreed) => {}
+        }
+    }
+
+    async fn look(self, events: mpsc::Sender<Event>, agreed: watch::Sender<Option<Agreed>>) {
+        let mut watch = Watch::new(self.settings);
+        self.memory.agreed().into_values().for_each(|address| watch.stand_on(address));
+        loop {
+            watch.due().await;
+            let judged = watch.round(self.line.now()).await;
+            let next = agreed_in(&judged);
+            if let Err(error) = self.memory.agree(next.clone()).await {
+                tracing::warn!("{error}");
+            }
+            agreed.send_if_modified(|last| last.replace(next.clone()).as_ref() != Some(&next));
+            if events.send(Event::Addresses(statuses(judged))).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn agreed_in(judged: &BTreeMap<Family, Judgement>) -> Agreed {
+    judged.iter().filter_map(|(family, judgement)| Some((*family, judgement.agreed?))).collect()
+}
+
+fn statuses(judged: BTreeMap<Family, Judgement>) -> BTreeMap<Family, AddressStatus> {
+    let status =
+        |(family, Judgement { agreed, verdict, why, .. })| (family, AddressStatus { agreed, verdict, why });
+    judged.into_iter().map(status).collect()
+}
+
+/// How the address stands before the first round: what was agreed on before the restart is still claimed, since a node
+/// that says it is nowhere would be taken away from visitors.
+pub(super) fn remembered(settings: &AddressSettings, agreed: &Agreed) -> BTreeMap<Family, AddressStatus> {
+    let status = |family: &Family| {
+        let publishable = |address: &std::net::IpAddr| admissible(*address, &settings.admit).is_ok();
+        let agreed = agreed.get(family).copied().filter(publishable);
+        let why = match agreed {
+            Some(_) => "agreed on before the start; not asked yet",
+            None => "not asked yet",
+        };
+        (*family, AddressStatus { agreed, verdict: Verdict::Unknown, why: why.to_owned() })
+    };
+    settings.families.iter().map(status).collect()
+}
+
+/// Asks once, outside of a running agent; what was agreed on before counts as it does there.
+pub async fn ask_once(
+    settings: AddressSettings,
+    memory: &Memory,
+    line: Timeline,
+) -> BTreeMap<Family, Judgement> {
+    let mut watch = Watch::new(settings);
+    memory.agreed().into_values().for_each(|address| watch.stand_on(address));
+    watch.round(line.now()).await
+}

@@ -1,0 +1,190 @@
+//! Beats to one watcher: one every so often, and at once at the start, for a new address and for the stop.
+//!
+//! Every attempt has a sequence of its own, whatever became of the one before. Never waits for another watcher.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
+
+use super::board::{Event, LinkReport};
+use crate::heartbeat::receive::FORM;
+use crate::heartbeat::seal::SigningKey;
+use crate::heartbeat::send::{SendError, Sender, SenderError, SenderSettings};
+use crate::heartbeat::{Answer, Beat, BootId, Claim, Leaving, WatcherPin};
+use crate::host::random;
+use crate::host::shutdown::stopped;
+use crate::host::time::Timeline;
+use crate::leds::shown;
+use crate::moment::Moment;
+use crate::status::{AgentStatus, LinkState, Phase};
+
+/// A watcher that calls our run over is believed, and given a new one, at most this often. More often would mean that
+/// two machines beat with one key, each ending the other's run: a person must hear of that.
+const RENEWAL: Duration = Duration::from_secs(60 * 60);
+
+/// The HTTP status of a beat that was refused as replayed ([`crate::heartbeat::receive::Refusal::status`]).
+const REPLAYED: u16 = 409;
+
+/// The id of a run.
+pub(super) fn fresh_boot() -> BootId {
+    BootId::new(random::bytes())
+}
+
+/// Whether the watcher heard that we leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Farewell {
+    /// It answered.
+    Heard,
+    /// It did not.
+    Unheard,
+}
+
+/// The line to one watcher.
+pub(super) struct Line {
+    index: usize,
+    sender: Sender,
+    key: Arc<SigningKey>,
+    boot: BootId,
+    /// The last sequence that was used.
+    sequence: u64,
+    renewed: Option<Moment>,
+    clock: Timeline,
+    events: mpsc::Sender<Event>,
+}
+
+impl Line {
+    pub(super) fn new(
+        index: usize,
+        pin: WatcherPin,
+        boot: BootId,
+        key: Arc<SigningKey>,
+        clock: Timeline,
+        events: mpsc::Sender<Event>,
+    ) -> Result<Self, SenderError> {
+        let sender = Sender::new(pin, &SenderSettings::default())?;
+        Ok(Self { index, sender, key, boot, sequence: 0, renewed: None, clock, events })
+    }
+
+    /// Where the watcher is.
+    pub(super) fn url(&self) -> String {
+        self.sender.pin().url.clone()
+    }
+
+    /// Beats until the stop is wanted, and takes leave. A beat that is under way then is given up: the watcher refuses
+    /// it as replayed should it arrive after the farewell.
+    pub(super) async fn run(
+        mut self,
+        every: Duration,
+        mut status: watch::Receiver<AgentStatus>,
+        mut stop: watch::Receiver<bool>,
+    ) -> Farewell {
+        let mut due = tokio::time::interval(every);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        due.reset();
+        loop {
+            let now = status.borrow_and_update().clone();
+            let said = claims(&now);
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop) => break,
+                () = self.beat(&now) => {}
+            }
+            tokio::select! {
+                biased;
+                () = stopped(&mut stop) => break,
+                () = moved(&mut status, &said) => due.reset(),
+                _ = due.tick() => {}
+            }
+        }
+        let last = status.borrow().clone();
+        self.take_leave(last).await
+    }
+
+    async fn beat(&mut self, status: &AgentStatus) {
+        let mut answered = self.send(status, None).await;
+        if matches!(&answered, Err(SendError::Refused { status: REPLAYED, .. })) && self.renew() {
+            answered = self.send(status, None).await;
+        }
+        self.report(answered).await;
+    }
+
+    async fn take_leave(&mut self, mut status: AgentStatus) -> Farewell {
+        status.phase = Phase::Leaving;
+        let reason = Leaving { reason: "stopped on purpose".to_owned() };
+        let answered = self.send(&status, Some(reason)).await;
+        let heard = if answered.is_ok() { Farewell::Heard } else { Farewell::Unheard };
+        self.report(answered).await;
+        heard
+    }
+
+    async fn send(&mut self, status: &AgentStatus, leaving: Option<Leaving>) -> Result<Answer, SendError> {
+        self.sequence += 1;
+        let beat = Beat {
+            form: FORM,
+            node: status.node.clone(),
+            boot: self.boot,
+            sequence: self.sequence,
+            uptime_ms: u64::try_from(self.clock.uptime().as_millis()).unwrap_or(u64::MAX),
+            wall_ms: self.clock.wall_ms(),
+            version: status.version.clone(),
+            addresses: claims(status),
+            site: status.site_report(),
+            records: status.records_report(),
+            led: shown(status).to_string(),
+            leaving,
+        };
+        self.sender.beat(&beat, &self.key).await
+    }
+
+    /// Begins a new run, unless that was done lately.
+    fn renew(&mut self) -> bool {
+        let now = self.clock.now();
+        if self.renewed.is_some_and(|at| now - at < RENEWAL) {
+            return false;
+        }
+        (self.boot, self.sequence, self.renewed) = (fresh_boot(), 0, Some(now));
+        true
+    }
+
+    async fn report(&self, answered: Result<Answer, SendError>) {
+        let report = match answered {
+            Ok(answer) => LinkReport {
+                state: LinkState::Answered,
+                why: "answers under its key".to_owned(),
+                view: Some(answer.view),
+            },
+            Err(error) => LinkReport { state: meaning(&error), why: error.to_string(), view: None },
+        };
+        // Without a board the process is on its way out.
+        let _ = self.events.send(Event::Link(self.index, report)).await;
+    }
+}
+
+/// What a beat without an answer says of the link. A proxy in front that has trouble of its own (RFC 9110 section 15.6,
+/// RFC 6585 section 4) passes; everything else that is refused stays so until a person acts.
+fn meaning(error: &SendError) -> LinkState {
+    match error {
+        SendError::Unreachable(_) | SendError::Refused { status: 408 | 429 | 500.., .. } => {
+            LinkState::Unreachable
+        }
+        SendError::Refused { .. } | SendError::WrongKey | SendError::Garbled(_) => LinkState::Refused,
+    }
+}
+
+/// Where the node says that it is.
+fn claims(status: &AgentStatus) -> Vec<Claim> {
+    let claim = |address: &crate::status::AddressStatus| {
+        address.agreed.map(|agreed| Claim { address: agreed, verdict: address.verdict })
+    };
+    status.addresses.values().filter_map(claim).collect()
+}
+
+/// Waits until the node is somewhere else than `said`.
+async fn moved(status: &mut watch::Receiver<AgentStatus>, said: &[Claim]) {
+    if status.wait_for(|now| claims(now) != said).await.is_err() {
+        // The board is gone, and the stop is about to be seen.
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,195 @@
+//! The board: takes what every task reports, and publishes one snapshot of it.
+//!
+//! The one place where an [`AgentStatus`] is made. Publishes on every report and, so that nobody takes an old snapshot
+//! for a live one, at least every [`PUBLISH`]. Never asks anybody anything.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use super::{faults, journal};
+use crate::address::Family;
+use crate::config::RecordSettings;
+use crate::heartbeat::{NodeName, SiteView, SourceState};
+use crate::host::notify;
+use crate::host::shutdown::stopped;
+use crate::host::time::Timeline;
+use crate::moment::Moment;
+use crate::site;
+use crate::status::{
+    AddressStatus, AgentStatus, LinkState, Phase, RecordState, RecordStatus, SiteStatus, WatcherLink,
+};
+
+/// Between two snapshots at most: well below a third of the LEDs' lease (30 s), and often enough to tick a watchdog.
+pub(super) const PUBLISH: Duration = Duration::from_secs(2);
+
+/// What a task reports.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A round of questions about the public address was judged.
+    Addresses(BTreeMap<Family, AddressStatus>),
+    /// The site stands otherwise than before.
+    Site(SiteStatus),
+    /// The name with this number stands so.
+    Record(usize, RecordStatus),
+    /// A beat to the watcher with this number was tried.
+    Link(usize, LinkReport),
+    /// The stop has begun.
+    Leaving,
+}
+
+/// How a beat went.
+#[derive(Debug)]
+pub(super) struct LinkReport {
+    /// What that means.
+    pub(super) state: LinkState,
+    /// In words.
+    pub(super) why: String,
+    /// What the watcher said it sees; None: it gave no answer that counts.
+    pub(super) view: Option<Vec<SiteView>>,
+}
+
+/// Everything that was reported.
+pub(super) struct Board {
+    status: AgentStatus,
+    address_asked: bool,
+    /// When each watcher answered last.
+    answered: Vec<Option<Moment>>,
+}
+
+impl Board {
+    /// Nothing has been reported yet. `listening` is None for a node without a site.
+    pub(super) fn new(
+        node: NodeName,
+        addresses: BTreeMap<Family, AddressStatus>,
+        listening: Option<Vec<SocketAddr>>,
+        records: &[RecordSettings],
+        watchers: Vec<String>,
+    ) -> Self {
+        let answered = vec![None; watchers.len()];
+        let status = AgentStatus {
+            node,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_ms: 0,
+            phase: Phase::Starting,
+            addresses,
+            site: listening.map_or_else(no_site, site::not_looked_at),
+            records: records.iter().map(|record| unread(record.name.clone())).collect(),
+            watchers: watchers.into_iter().map(untried).collect(),
+            faults: Vec::new(),
+        };
+        Self { status, address_asked: false, answered }
+    }
+
+    /// Takes reports and publishes until `close`.
+    pub(super) async fn run(
+        mut self,
+        mut reports: mpsc::Receiver<Event>,
+        publish: watch::Sender<AgentStatus>,
+        line: Timeline,
+        mut close: watch::Receiver<bool>,
+    ) {
+        let pulse = notify::watchdog(line);
+        let mut beat = tokio::time::interval(PUBLISH);
+        loop {
+            tokio::select! {
+                biased;
+                () = stopped(&mut close) => return,
+                Some(event) = reports.recv() => self.take(event, line.now()),
+                _ = beat.tick() => {}
+            }
+            pulse.alive();
+            let next = self.snapshot(line.now(), line.uptime());
+            let last = publish.send_replace(next);
+            journal::tell(&last, &publish.borrow());
+        }
+    }
+
+    /// Takes one report.
+    pub(super) fn take(&mut self, event: Event, now: Moment) {
+        match event {
+            Event::Addresses(addresses) => {
+                self.status.addresses = addresses;
+                self.address_asked = true;
+            }
+            Event::Site(site) => self.status.site = site,
+            Event::Record(index, record) => self.status.records[index] = record,
+            Event::Link(index, report) => self.take_link(index, report, now),
+            Event::Leaving => self.status.phase = Phase::Leaving,
+        }
+        if self.status.phase == Phase::Starting && self.everything_was_tried() {
+            self.status.phase = Phase::Running;
+        }
+    }
+
+    fn take_link(&mut self, index: usize, report: LinkReport, now: Moment) {
+        let link = &mut self.status.watchers[index];
+        (link.state, link.why) = (report.state, report.why);
+        if let Some(view) = report.view {
+            link.view = view;
+            self.answered[index] = Some(now);
+        }
+    }
+
+    /// The site has been looked at, the address asked for, and each watcher been sent a beat.
+    fn everything_was_tried(&self) -> bool {
+        let site = &self.status.site;
+        self.address_asked
+            && *site != site::not_looked_at(site.listening.clone())
+            && self.status.watchers.iter().all(|link| link.state != LinkState::Unknown)
+    }
+
+    /// The snapshot at `now`.
+    pub(super) fn snapshot(&self, now: Moment, uptime: Duration) -> AgentStatus {
+        let mut status = self.status.clone();
+        status.uptime_ms = millis(uptime);
+        for (link, answered) in status.watchers.iter_mut().zip(&self.answered) {
+            link.answered_ms_ago = answered.map(|at| millis(now - at));
+        }
+        status.faults = faults::faults(&status);
+        status
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The site of a node that serves none: nothing is missing.
+fn no_site() -> SiteStatus {
+    SiteStatus {
+        generation: None,
+        files: 0,
+        bytes: 0,
+        source: SourceState::Ok,
+        why: "no [site] in the configuration".to_owned(),
+        listening: Vec::new(),
+    }
+}
+
+/// A name before the first reading.
+pub(super) fn unread(name: crate::dns::Name) -> RecordStatus {
+    RecordStatus {
+        name,
+        wanted: Vec::new(),
+        in_force: Vec::new(),
+        foreign: Vec::new(),
+        state: RecordState::Unknown,
+        why: "not read yet".to_owned(),
+    }
+}
+
+fn untried(url: String) -> WatcherLink {
+    WatcherLink {
+        url,
+        state: LinkState::Unknown,
+        why: "no beat was sent yet".to_owned(),
+        answered_ms_ago: None,
+        view: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

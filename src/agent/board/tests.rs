@@ -1,0 +1,169 @@
+use super::*;
+use crate::address::Verdict;
+use crate::heartbeat::RecordsReport;
+use crate::host::shutdown::Shutdown;
+use crate::leds::{Shown, shown};
+use crate::status::FaultCode;
+
+const NOW: Moment = Moment::from_millis(60_000);
+
+fn board(listening: Option<Vec<SocketAddr>>) -> Board {
+    let watchers = vec!["http://a".to_owned(), "http://b".to_owned()];
+    let record = RecordSettings {
+        name: "pi1.example.com".parse().unwrap(),
+        provider: "home".to_owned(),
+        ttl: crate::dns::Ttl::from_secs(60),
+        families: vec![Family::Ipv4],
+    };
+    Board::new("pi1".parse().unwrap(), addresses(Verdict::Unknown), listening, &[record], watchers)
+}
+
+fn with_site() -> Board {
+    board(Some(vec!["192.0.2.1:80".parse().unwrap()]))
+}
+
+fn addresses(verdict: Verdict) -> BTreeMap<Family, AddressStatus> {
+    let agreed = (verdict != Verdict::Unknown).then(|| "192.0.2.1".parse().unwrap());
+    BTreeMap::from([(Family::Ipv4, AddressStatus { agreed, verdict, why: "because".to_owned() })])
+}
+
+fn site(generation: Option<&str>, source: SourceState) -> Event {
+    Event::Site(SiteStatus {
+        generation: generation.map(str::to_owned),
+        files: 1,
+        bytes: 1,
+        source,
+        why: if source == SourceState::Ok { String::new() } else { "/www: gone".to_owned() },
+        listening: vec!["192.0.2.1:80".parse().unwrap()],
+    })
+}
+
+fn link(index: usize, state: LinkState) -> Event {
+    let view = (state == LinkState::Answered).then(Vec::new);
+    Event::Link(index, LinkReport { state, why: "words".to_owned(), view })
+}
+
+fn record(state: RecordState) -> Event {
+    let status = unread("pi1.example.com".parse().unwrap());
+    Event::Record(0, RecordStatus { state, why: "the reason".to_owned(), ..status })
+}
+
+/// Everything was tried, and all is well.
+fn well() -> Board {
+    let mut board = with_site();
+    for event in [
+        Event::Addresses(addresses(Verdict::Public)),
+        site(Some("g"), SourceState::Ok),
+        link(0, LinkState::Answered),
+        link(1, LinkState::Answered),
+        record(RecordState::InForce),
+    ] {
+        board.take(event, NOW);
+    }
+    board
+}
+
+fn status(board: &Board) -> AgentStatus {
+    board.snapshot(NOW + Duration::from_secs(3), Duration::from_secs(9))
+}
+
+#[test]
+fn a_node_is_starting_until_everything_was_tried_once() {
+    let mut board = with_site();
+    for event in [
+        Event::Addresses(addresses(Verdict::Unknown)),
+        link(0, LinkState::Unreachable),
+        site(None, SourceState::Gone),
+    ] {
+        board.take(event, NOW);
+        assert_eq!(status(&board).phase, Phase::Starting);
+    }
+    board.take(link(1, LinkState::Unreachable), NOW);
+    assert_eq!(status(&board).phase, Phase::Running);
+}
+
+#[test]
+fn leaving_is_the_last_phase() {
+    let mut board = well();
+    board.take(Event::Leaving, NOW);
+    board.take(site(Some("h"), SourceState::Ok), NOW);
+    assert_eq!(status(&board).phase, Phase::Leaving);
+}
+
+#[test]
+fn a_snapshot_says_how_long_ago_a_watcher_answered() {
+    let mut board = well();
+    board.take(link(0, LinkState::Unreachable), NOW + Duration::from_secs(2));
+    let status = status(&board);
+    assert_eq!(status.uptime_ms, 9_000);
+    assert_eq!(status.watchers[0].answered_ms_ago, Some(3_000), "a beat without an answer is no answer");
+    assert_eq!((shown(&status), status.records_report()), (Shown::Degraded, RecordsReport::InForce));
+}
+
+#[test]
+fn only_what_stays_wrong_until_a_person_acts_is_a_fault() {
+    type Step = fn(&mut Board);
+    let table: [(&str, Step, Option<FaultCode>); 9] = [
+        ("all is well", |_| {}, None),
+        ("nothing to serve", |b| b.take(site(None, SourceState::Gone), NOW), Some(FaultCode::SiteSource)),
+        ("a mount that hangs behind its content", |b| b.take(site(Some("g"), SourceState::Hung), NOW), None),
+        ("a provider that is away", |b| b.take(record(RecordState::Pending), NOW), None),
+        (
+            "a provider that refuses",
+            |b| b.take(record(RecordState::Refused), NOW),
+            Some(FaultCode::DnsRefused),
+        ),
+        ("a watcher that is away", |b| b.take(link(1, LinkState::Unreachable), NOW), None),
+        ("a watcher that refuses", |b| b.take(link(1, LinkState::Refused), NOW), Some(FaultCode::Watcher)),
+        ("an address that is shared", |b| b.take(Event::Addresses(addresses(Verdict::Cgnat)), NOW), {
+            Some(FaultCode::NotReachable)
+        }),
+        (
+            "an address that is not known",
+            |b| b.take(Event::Addresses(addresses(Verdict::Unknown)), NOW),
+            None,
+        ),
+    ];
+    for (what, step, expected) in table {
+        let mut board = well();
+        step(&mut board);
+        let faults = status(&board).faults;
+        assert_eq!(faults.first().map(|fault| fault.code), expected, "{what}: {faults:?}");
+        assert!(faults.len() <= 1, "{what}: {faults:?}");
+    }
+}
+
+#[test]
+fn a_node_without_a_site_misses_none() {
+    let mut board = board(None);
+    for event in [
+        Event::Addresses(addresses(Verdict::Public)),
+        link(0, LinkState::Answered),
+        link(1, LinkState::Answered),
+        record(RecordState::InForce),
+    ] {
+        board.take(event, NOW);
+    }
+    let status = status(&board);
+    assert_eq!((status.phase, status.faults.len(), shown(&status)), (Phase::Running, 0, Shown::Healthy));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_is_published_at_every_report_and_often_enough_when_nothing_happens() {
+    let (report, reports) = mpsc::channel(4);
+    let (line, close) = (Timeline::start(None), Shutdown::manual());
+    let publish = watch::Sender::new(status(&with_site()));
+    let mut seen = publish.subscribe();
+    let running = tokio::spawn(with_site().run(reports, publish, line, close.receiver()));
+    report.send(record(RecordState::Refused)).await.unwrap();
+    let refused = |s: &AgentStatus| s.records[0].state == RecordState::Refused;
+    seen.wait_for(refused).await.unwrap();
+    for _ in 0..20 {
+        let before = line.uptime();
+        seen.changed().await.unwrap();
+        assert!(line.uptime() - before <= Duration::from_secs(5));
+    }
+    assert_eq!(seen.borrow().uptime_ms, millis(line.uptime()));
+    close.begin();
+    running.await.unwrap();
+}

@@ -1,0 +1,51 @@
+//! What of a status is a fault: something that stays wrong until a person acts. PURE.
+//!
+//! The LEDs say "a person must act" for whatever is here, so what may pass by itself (a watcher that does not answer,
+//! a provider that cannot be reached, a mount that hangs while its content is served from memory) is not.
+
+use crate::address::Verdict;
+use crate::heartbeat::SourceState;
+use crate::status::{AgentStatus, Fault, FaultCode, LinkState, RecordState};
+
+/// The faults of `status`, the worst first: nothing to serve, then unreachable, then what is only not kept up to date.
+pub(super) fn faults(status: &AgentStatus) -> Vec<Fault> {
+    let site = site(status).into_iter();
+    site.chain(address(status)).chain(records(status)).chain(watchers(status)).collect()
+}
+
+fn fault(code: FaultCode, message: String) -> Fault {
+    Fault { code, message }
+}
+
+/// Visitors get 503, and it is not for want of having looked. A source that hangs or goes while its content is served
+/// costs no visitor an answer.
+fn site(status: &AgentStatus) -> Option<Fault> {
+    let site = &status.site;
+    let looked = *site != crate::site::not_looked_at(site.listening.clone());
+    let nothing = looked && site.generation.is_none() && site.source != SourceState::Ok;
+    nothing.then(|| fault(FaultCode::SiteSource, format!("nothing to serve, visitors get 503: {}", site.why)))
+}
+
+/// No family has an address that others could reach.
+fn address(status: &AgentStatus) -> Option<Fault> {
+    let mut verdicts = status.addresses.values().map(|address| address.verdict);
+    let shared = !status.addresses.is_empty() && verdicts.all(|verdict| verdict == Verdict::Cgnat);
+    let why = || status.addresses.values().map(|address| address.why.as_str()).collect::<Vec<_>>().join("; ");
+    shared.then(|| {
+        let todo = "ask the provider for a public address, or for IPv6";
+        fault(
+            FaultCode::NotReachable,
+            format!("the provider shares its address among customers; {todo} ({})", why()),
+        )
+    })
+}
+
+fn records(status: &AgentStatus) -> impl Iterator<Item = Fault> {
+    let refused = status.records.iter().filter(|record| record.state == RecordState::Refused);
+    refused.map(|record| fault(FaultCode::DnsRefused, format!("{}: {}", record.name, record.why)))
+}
+
+fn watchers(status: &AgentStatus) -> impl Iterator<Item = Fault> {
+    let refused = status.watchers.iter().filter(|link| link.state == LinkState::Refused);
+    refused.map(|link| fault(FaultCode::Watcher, format!("{}: {}", link.url, link.why)))
+}

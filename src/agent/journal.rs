@@ -1,0 +1,71 @@
+//! What changed from one snapshot to the next, for the log and the service manager: said once, when it changes.
+//!
+//! The tasks report and do not log, so that nothing is said twice.
+
+use crate::host::notify;
+use crate::leds::shown;
+use crate::status::{AgentStatus, LinkState, RecordState};
+
+/// Says what is new in `now`.
+pub(super) fn tell(last: &AgentStatus, now: &AgentStatus) {
+    tell_addresses(last, now);
+    tell_site(last, now);
+    tell_records(last, now);
+    tell_watchers(last, now);
+    let shown_now = shown(now);
+    if shown(last) != shown_now {
+        tracing::info!("{shown_now}: {}", shown_now.describe());
+        notify::status(&format!("{shown_now}: {}", shown_now.describe()));
+    }
+}
+
+fn tell_addresses(last: &AgentStatus, now: &AgentStatus) {
+    for (family, address) in &now.addresses {
+        let before = last.addresses.get(family);
+        if before.is_some_and(|b| (b.agreed, b.verdict) == (address.agreed, address.verdict)) {
+            continue;
+        }
+        match address.agreed {
+            Some(agreed) => tracing::info!("{family}: {agreed} ({})", address.why),
+            None => tracing::warn!("{family}: no address is agreed on ({})", address.why),
+        }
+    }
+}
+
+/// A new generation is told where it is made.
+fn tell_site(last: &AgentStatus, now: &AgentStatus) {
+    if (last.site.source, &last.site.why) != (now.site.source, &now.site.why) {
+        match now.site.why.as_str() {
+            "" => tracing::info!("the source of the site is in order"),
+            why => tracing::warn!("the source of the site: {why}"),
+        }
+    }
+}
+
+fn tell_records(last: &AgentStatus, now: &AgentStatus) {
+    for (before, record) in last.records.iter().zip(&now.records) {
+        if (before.state, &before.why) == (record.state, &record.why) {
+            continue;
+        }
+        let (name, why) = (&record.name, &record.why);
+        match record.state {
+            RecordState::Unknown | RecordState::InForce => tracing::info!("{name}: {why}"),
+            RecordState::Pending => tracing::warn!("{name}: {why}"),
+            RecordState::Refused => tracing::error!("{name}: {why}"),
+        }
+    }
+}
+
+fn tell_watchers(last: &AgentStatus, now: &AgentStatus) {
+    for (before, link) in last.watchers.iter().zip(&now.watchers) {
+        if before.state == link.state {
+            continue;
+        }
+        let (url, why) = (&link.url, &link.why);
+        match link.state {
+            LinkState::Unknown | LinkState::Answered => tracing::info!("watcher {url}: {why}"),
+            LinkState::Unreachable => tracing::warn!("watcher {url}: {why}"),
+            LinkState::Refused => tracing::error!("watcher {url}: {why}"),
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Keeps one name pointed at this node: writes when the address changed, looks once an hour whether it still stands.
+//!
+//! What is unknown is left alone: without an agreed address nothing is written, and nothing is ever cleared. A write is
+//! noted in the memory before it is sent, so that a process killed at any moment goes on from what really stands.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
+
+use super::Agreed;
+use super::board::{Event, unread};
+use super::memory::Memory;
+use crate::config::RecordSettings;
+use crate::dns::change::{self, ChangeError, Outcome};
+use crate::dns::guard::{Guard, Permission, Setback};
+use crate::dns::lookup::{self, Expected, View};
+use crate::dns::plan::{Desired, Plan, Scope};
+use crate::dns::provider::{Provider, ProviderError, ProviderSettings};
+use crate::dns::snapshot::{Record, Snapshot};
+use crate::dns::{Owner, Rdata, RdataSet};
+use crate::heartbeat::NodeName;
+use crate::host::random;
+use crate::host::shutdown::stopped;
+use crate::host::time::Timeline;
+use crate::moment::Moment;
+use crate::status::{RecordState, RecordStatus};
+
+/// Between two looks at a name that stands as wanted. Give or take a tenth, so that nodes do not look together.
+const LOOK: Duration = Duration::from_secs(60 * 60);
+
+/// Between two writes that landed.
+const SPACING: Duration = Duration::from_secs(5);
+
+/// How long the authoritative servers may take to answer with what was written before they are called late.
+const AGREEMENT: Duration = Duration::from_secs(30);
+
+/// What `node` wants of a name: its member of each family that is published and known. `mine` is what it remembers
+/// having written there.
+#[must_use]
+pub fn desired(record: &RecordSettings, node: &NodeName, agreed: &Agreed, mine: BTreeSet<Rdata>) -> Desired {
+    let known = record.families.iter().filter_map(|family| agreed.get(family));
+    Desired {
+        name: record.name.clone(),
+        owner: Owner::new(node.as_str()),
+        ttl: record.ttl,
+        epoch: None,
+        scope: Scope::Member,
+        line: None,
+        sets: known.map(|address| RdataSet::of(Rdata::from(*address))).collect(),
+        retire: BTreeSet::new(),
+        mine,
+    }
+}
+
+/// Makes `desired` stand: noted in `memory` before it is written, and settled there when it was seen to stand.
+///
+/// # Errors
+/// As [`change::change`].
+pub async fn put(provider: &Provider, desired: &Desired, memory: &Memory) -> Result<Outcome, ChangeError> {
+    let wanted = wanted(desired);
+    let outcome = change_noted(provider.clone(), desired.clone(), memory.clone(), wanted.clone()).await?;
+    if let Err(error) = memory.landed(&desired.name, &wanted).await {
+        // More is remembered as ours than is: nothing is lost by it.
+        tracing::warn!("{error}");
+    }
+    Ok(outcome)
+}
+
+/// Runs on a thread that may block, because the compiler cannot see yet that the future of a change is Send (a closure
+/// that is async for every lifetime of its argument). A thread for each name that changes is little.
+async fn change_noted(
+    provider: Provider,
+    desired: Desired,
+    memory: Memory,
+    wanted: BTreeSet<Rdata>,
+) -> Result<Outcome, ChangeError> {
+    let runtime = tokio::runtime::Handle::current();
+    let change = move || {
+        let note =
+            async |_: &Plan| memory.intend(&desired.name, &wanted).await.map_err(|error| error.to_string());
+        runtime.block_on(change::change(&provider, &desired, note))
+    };
+    tokio::task::spawn_blocking(change).await.expect("a change does not panic")
+}
+
+/// The record data that is wanted.
+fn wanted(desired: &Desired) -> BTreeSet<Rdata> {
+    desired.sets.iter().flat_map(RdataSet::iter).cloned().collect()
+}
+
+/// The keeper of one name.
+pub(super) struct Keeper {
+    index: usize,
+    record: RecordSettings,
+    node: NodeName,
+    provider: Result<Provider, ProviderError>,
+    memory: Memory,
+    line: Timeline,
+    events: mpsc::Sender<Event>,
+    guard: Guard,
+    status: RecordStatus,
+}
+
+/// Whether a keeper goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Go,
+    End,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        index: usize,
+        record: RecordSettings,
+        node: &NodeName,
+        provider: &ProviderSettings,
+        memory: Memory,
+        line: Timeline,
+        events: mpsc::Sender<Event>,
+    ) -> Self {
+        Self {
+            provider: Provider::new(provider, super::wall),
+            guard: memory.guard(&record.name),
+            status: unread(record.name.clone()),
+            node: node.clone(),
+            index,
+            record,
+            memory,
+            line,
+            events,
+        }
+    }
+
+    /// Keeps the name until the stop is wanted. A write under way is finished first, within the provider's patience.
+    pub(super) async fn keep(mut self, agreed: watch::Receiver<Option<Agreed>>, stop: watch::Receiver<bool>) {
+        let mut bell = Bell { agreed, stop };
+        let provider = match &self.provider {
+            Ok(provider) => provider.clone(),
+            Err(error) => {
+                let why = error.to_string();
+                self.report(RecordState::Refused, why).await;
+                return bell.end().await;
+            }
+        };
+        while self.step(&provider, &mut bell).await == Next::Go {}
+    }
+
+    /// Waits until the provider may be asked, makes stand what is wanted, and rests.
+    async fn step(&mut self, provider: &Provider, bell: &mut Bell) -> Next {
+        match self.guard.permission(self.line.now()) {
+            Permission::Stopped => {
+                if self.status.state != RecordState::Refused {
+                    let why =
+                        "the provider refused the key before the last crash; put it right and restart hearth";
+                    self.report(RecordState::Refused, why.to_owned()).await;
+                }
+                bell.end().await;
+                return Next::End;
+            }
+            Permission::From(at) => return bell.sleep_until(self.line, at).await,
+            Permission::Granted => {}
+        }
+        let Some(agreed) = bell.known().await else { return Next::End };
+        let mine = self.memory.mine(&self.record.name);
+        let desired = desired(&self.record, &self.node, &agreed, mine);
+        self.announce(&desired).await;
+        match put(provider, &desired, &self.memory).await {
+            Ok(outcome) => self.stands(provider, &desired, outcome, bell).await,
+            Err(error) => {
+                self.failed(&error).await;
+                Next::Go
+            }
+        }
+    }
+
+    /// Shows that something else is wanted than was seen to stand.
+    async fn announce(&mut self, desired: &Desired) {
+        self.status.wanted = wanted(desired).into_iter().collect();
+        let stands = self.status.wanted.iter().all(|rdata| self.status.in_force.contains(rdata));
+        if !stands && self.status.state == RecordState::InForce {
+            self.report(RecordState::Pending, "the address changed; the record is being written".to_owned())
+                .await;
+        }
+    }
+
+    async fn stands(
+        &mut self,
+        provider: &Provider,
+        desired: &Desired,
+        outcome: Outcome,
+        bell: &mut Bell,
+    ) -> Next {
+        let now = self.line.now();
+        match outcome {
+            Outcome::Unchanged { seen } => {
+                self.guard.landed(now, Duration::ZERO);
+                self.see(desired, &seen);
+                self.report(stood(desired), stood_words(desired).to_owned()).await;
+            }
+            Outcome::Landed { written, seen, .. } => {
+                self.guard.landed(now, SPACING);
+                self.see(desired, &seen);
+                let changes: Vec<String> = written.operations().iter().map(ToString::to_string).collect();
+                let what = if changes.is_empty() { "its mark".to_owned() } else { changes.join(", ") };
+                self.report(RecordState::InForce, format!("written and read back: {what}")).await;
+                let late = tokio::select! {
+                    late = late_servers(provider, desired) => late,
+                    next = bell.ring() => return next,
+                };
+                if let Some(late) = late {
+                    self.report(RecordState::InForce, format!("written and read back; {late}")).await;
+                }
+            }
+        }
+        bell.rest(random::jitter(LOOK, 0.1)).await
+    }
+
+    async fn failed(&mut self, error: &ChangeError) {
+        let setback = error.setback();
+        self.guard.failed(setback, self.line.now(), fraction());
+        if matches!(setback, Setback::Auth | Setback::Refused | Setback::Wait(_))
+            && let Err(error) = self.memory.keep_guard(&self.record.name, &self.guard).await
+        {
+            tracing::warn!("{error}");
+        }
+        let (state, todo) = match setback {
+            Setback::Auth => (RecordState::Refused, "; nothing more is tried until hearth is restarted"),
+            Setback::Refused => (RecordState::Refused, "; tried again in a quarter of an hour"),
+            _ if matches!(error, ChangeError::Plan(_)) => (RecordState::Refused, ""),
+            Setback::ClockSkew | Setback::Conflict | Setback::Wait(_) | Setback::Passing => {
+                (RecordState::Pending, "; tried again")
+            }
+        };
+        self.report(state, format!("{error}{todo}")).await;
+    }
+
+    /// Takes in what was read.
+    fn see(&mut self, desired: &Desired, seen: &Snapshot) {
+        let (ours, others): (Vec<&Record>, Vec<&Record>) =
+            seen.records.iter().partition(|record| is_ours(desired, record));
+        let data = |records: Vec<&Record>| records.into_iter().map(|record| record.rdata.clone()).collect();
+        (self.status.in_force, self.status.foreign) = (data(ours), data(others));
+    }
+
+    async fn report(&mut self, state: RecordState, why: String) {
+        (self.status.state, self.status.why) = (state, why);
+        // Without a board the process is on its way out.
+        let _ = self.events.send(Event::Record(self.index, self.status.clone())).await;
+    }
+}
+
+/// Whether a record is this node's, or one that it shares with a node behind the same address.
+fn is_ours(desired: &Desired, record: &Record) -> bool {
+    let unmarked = || desired.mine.contains(&record.rdata) || wanted(desired).contains(&record.rdata);
+    record.owners.contains(&desired.owner) || (record.owners.is_empty() && unmarked())
+}
+
+/// Without a known address there is nothing that could be in force.
+fn stood(desired: &Desired) -> RecordState {
+    if desired.sets.is_empty() { RecordState::Unknown } else { RecordState::InForce }
+}
+
+fn stood_words(desired: &Desired) -> &'static str {
+    if desired.sets.is_empty() {
+        "no address is known, so what stands is left as it is"
+    } else {
+        "read, and as wanted"
+    }
+}
+
+/// The authoritative servers that do not answer with what was written, in words.
+async fn late_servers(provider: &Provider, desired: &Desired) -> Option<String> {
+    let servers = match provider.name_servers().await {
+        Ok(servers) => servers,
+        Err(error) => return Some(format!("the name servers could not be asked: {error}")),
+    };
+    let mut late = Vec::new();
+    for set in &desired.sets {
+        let expected = Expected::Among(set.clone());
+        let views = lookup::agreement(&servers, &desired.name, &expected, AGREEMENT).await;
+        late.extend(views.into_iter().filter(|(_, view)| *view != View::Agrees));
+    }
+    let words: Vec<String> = late.iter().map(|(server, view)| format!("{server} {view}")).collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+/// From 0 to 1.
+fn fraction() -> f64 {
+    f64::from(u32::from_ne_bytes(random::bytes())) / f64::from(u32::MAX)
+}
+
+/// What wakes a keeper: another address, or the stop.
+struct Bell {
+    agreed: watch::Receiver<Option<Agreed>>,
+    stop: watch::Receiver<bool>,
+}
+
+impl Bell {
+    /// The addresses, once the sources have been asked. None: the stop came first.
+    async fn known(&mut self) -> Option<Agreed> {
+        tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => None,
+            known = self.agreed.wait_for(Option::is_some) => known.ok()?.clone(),
+        }
+    }
+
+    /// Waits for another address or the stop.
+    async fn ring(&mut self) -> Next {
+        tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => Next::End,
+            changed = self.agreed.changed() => if changed.is_ok() { Next::Go } else { Next::End },
+        }
+    }
+
+    /// The same, at most for `span`.
+    async fn rest(&mut self, span: Duration) -> Next {
+        tokio::time::timeout(span, self.ring()).await.unwrap_or(Next::Go)
+    }
+
+    /// Waits, whatever the address does: a provider that fails is not asked more often for it.
+    async fn sleep_until(&mut self, line: Timeline, at: Moment) -> Next {
+        tokio::select! {
+            biased;
+            () = stopped(&mut self.stop) => Next::End,
+            () = sleep(at - line.now()) => Next::Go,
+        }
+    }
+
+    async fn end(&mut self) {
+        stopped(&mut self.stop).await;
+    }
+}

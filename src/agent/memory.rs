@@ -1,0 +1,240 @@
+//! What an agent remembers across restarts: the addresses that were agreed on, and what it wrote at which name.
+//!
+//! Written to `agent.json` in the state directory, whole or not at all, and only when something changed: on a Pi the
+//! disk is an SD card. A memory that cannot be read is no reason not to serve; one that cannot be written is a reason
+//! not to write a record ([`Memory::intend`]).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::Agreed;
+use crate::dns::guard::Guard;
+use crate::dns::{Name, Rdata, RecordType};
+use crate::host::state_file::{StateError, StateFile};
+use crate::host::time::{Resume, Timeline};
+
+/// The file in the state directory.
+const FILE: &str = "agent.json";
+
+/// The form of the file.
+const FORM: u32 = 1;
+
+/// The memory of an agent. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    shared: Arc<Mutex<Shared>>,
+    line: Timeline,
+}
+
+#[derive(Debug)]
+struct Shared {
+    file: StateFile,
+    state: Remembered,
+}
+
+/// What is on the disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Remembered {
+    /// Where the time line stood.
+    resume: Option<Resume>,
+    /// The addresses that were agreed on last.
+    agreed: Agreed,
+    /// The names that are kept.
+    names: BTreeMap<Name, Kept>,
+}
+
+/// What is remembered of one name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    /// What was written, or was about to be when the memory was written.
+    mine: BTreeSet<Rdata>,
+    /// When the provider may be asked again.
+    guard: Guard,
+}
+
+impl Memory {
+    /// Reads the memory in the directory `state`, and continues its time line. A memory that is not there or cannot be
+    /// read is an empty one.
+    pub async fn open(state: &Path) -> (Self, Timeline) {
+        let mut file = StateFile::new(state.join(FILE), FORM);
+        let read = move || {
+            let loaded = file.load::<Remembered>();
+            (file, loaded)
+        };
+        let (file, loaded) = tokio::task::spawn_blocking(read).await.expect("reading a file does not panic");
+        let state = loaded.unwrap_or_else(|error| {
+            tracing::warn!("{error}");
+            None
+        });
+        let state = state.unwrap_or_default();
+        let line = Timeline::start(state.resume);
+        (Self { shared: Arc::new(Mutex::new(Shared { file, state })), line }, line)
+    }
+
+    /// The addresses that were agreed on last.
+    #[must_use]
+    pub fn agreed(&self) -> Agreed {
+        self.lock().state.agreed.clone()
+    }
+
+    /// What was written at `name`, or was about to be.
+    #[must_use]
+    pub fn mine(&self, name: &Name) -> BTreeSet<Rdata> {
+        self.lock().state.names.get(name).map(|kept| kept.mine.clone()).unwrap_or_default()
+    }
+
+    /// The guard of `name`, as it was kept.
+    #[must_use]
+    pub fn guard(&self, name: &Name) -> Guard {
+        self.lock().state.names.get(name).map(|kept| kept.guard.clone()).unwrap_or_default()
+    }
+
+    /// Remembers what was agreed on.
+    ///
+    /// # Errors
+    /// When it is not on the disk.
+    pub async fn agree(&self, agreed: Agreed) -> Result<(), StateError> {
+        self.change(move |state| state.agreed = agreed).await
+    }
+
+    /// Remembers that `wanted` is about to be written at `name`: from now on it may be ours.
+    ///
+    /// # Errors
+    /// When it is not on the disk. Then it must not be written either.
+    pub async fn intend(&self, name: &Name, wanted: &BTreeSet<Rdata>) -> Result<(), StateError> {
+        let (name, wanted) = (name.clone(), wanted.clone());
+        self.change(move |state| state.names.entry(name).or_default().mine.extend(wanted)).await
+    }
+
+    /// Remembers that `wanted` was seen to stand: of its types nothing else is ours, and the provider is friendly.
+    ///
+    /// # Errors
+    /// When it is not on the disk. Then more is remembered as ours than is, which does no harm.
+    pub async fn landed(&self, name: &Name, wanted: &BTreeSet<Rdata>) -> Result<(), StateError> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let (name, wanted) = (name.clone(), wanted.clone());
+        self.change(move |state| {
+            let kept = state.names.entry(name).or_default();
+            let types: BTreeSet<RecordType> = wanted.iter().map(Rdata::record_type).collect();
+            kept.mine.retain(|rdata| !types.contains(&rdata.record_type()));
+            kept.mine.extend(wanted);
+            kept.guard = Guard::default();
+        })
+        .await
+    }
+
+    /// Remembers a guard that must outlast a crash.
+    ///
+    /// # Errors
+    /// When it is not on the disk.
+    pub async fn keep_guard(&self, name: &Name, guard: &Guard) -> Result<(), StateError> {
+        let (name, guard) = (name.clone(), guard.clone());
+        self.change(move |state| state.names.entry(name).or_default().guard = guard).await
+    }
+
+    /// Forgets what only a person could lift: a stop on purpose is a person's, a crash is not.
+    pub async fn stopped_on_purpose(&self) {
+        let forget =
+            |state: &mut Remembered| state.names.values_mut().for_each(|kept| kept.guard.person_acted());
+        if let Err(error) = self.change(forget).await {
+            tracing::warn!("{error}");
+        }
+    }
+
+    async fn change(&self, change: impl FnOnce(&mut Remembered) + Send + 'static) -> Result<(), StateError> {
+        let memory = self.clone();
+        let write = move || memory.change_and_write(change);
+        tokio::task::spawn_blocking(write).await.expect("writing a file does not panic")
+    }
+
+    /// What could not be written did not happen.
+    fn change_and_write(&self, change: impl FnOnce(&mut Remembered)) -> Result<(), StateError> {
+        let mut shared = self.lock();
+        let mut next = shared.state.clone();
+        change(&mut next);
+        if next == shared.state {
+            return Ok(());
+        }
+        next.resume = Some(self.line.resume());
+        shared.file.save(&next)?;
+        shared.state = next;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::guard::{Permission, Setback};
+    use crate::moment::Moment;
+
+    fn set(texts: &[&str]) -> BTreeSet<Rdata> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    fn name() -> Name {
+        "pi1.example.com".parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_intent_survives_a_crash_and_what_landed_takes_its_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let (memory, _) = Memory::open(directory.path()).await;
+        memory.landed(&name(), &set(&["A 192.0.2.1", "AAAA 2001:db8::1"])).await.unwrap();
+        memory.intend(&name(), &set(&["A 192.0.2.2"])).await.unwrap();
+        drop(memory);
+        let (memory, _) = Memory::open(directory.path()).await;
+        assert_eq!(memory.mine(&name()), set(&["A 192.0.2.1", "A 192.0.2.2", "AAAA 2001:db8::1"]));
+        memory.landed(&name(), &set(&["A 192.0.2.2"])).await.unwrap();
+        assert_eq!(memory.mine(&name()), set(&["A 192.0.2.2", "AAAA 2001:db8::1"]));
+    }
+
+    #[tokio::test]
+    async fn refused_credentials_outlast_a_crash_and_not_a_stop_on_purpose() {
+        let directory = tempfile::tempdir().unwrap();
+        let (memory, line) = Memory::open(directory.path()).await;
+        let mut guard = Guard::default();
+        guard.failed(Setback::Auth, line.now(), 0.0);
+        memory.keep_guard(&name(), &guard).await.unwrap();
+        let (again, line) = Memory::open(directory.path()).await;
+        assert_eq!(again.guard(&name()).permission(line.now()), Permission::Stopped);
+        again.stopped_on_purpose().await;
+        let (memory, _) = Memory::open(directory.path()).await;
+        assert_eq!(memory.guard(&name()).permission(Moment::START), Permission::Granted);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_is_not_remembered() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("in-the-way");
+        std::fs::write(&file, "").unwrap();
+        let (memory, _) = Memory::open(&file).await;
+        let refused = memory.intend(&name(), &set(&["A 192.0.2.1"])).await;
+        assert!(matches!(refused, Err(StateError::Disk { .. })), "{refused:?}");
+        assert_eq!(memory.mine(&name()), set(&[]));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_when_nothing_changed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (memory, _) = Memory::open(directory.path()).await;
+        memory.landed(&name(), &set(&["A 192.0.2.1"])).await.unwrap();
+        let path = directory.path().join(FILE);
+        std::fs::remove_file(&path).unwrap();
+        memory.landed(&name(), &set(&["A 192.0.2.1"])).await.unwrap();
+        assert!(!path.exists());
+        memory.intend(&name(), &set(&["A 192.0.2.2"])).await.unwrap();
+        assert!(path.exists());
+    }
+}

@@ -1,0 +1,108 @@
+//! The screen of an agent.
+//!
+//! Never says more than the status does.
+
+use super::{line, list, span};
+use crate::address::Verdict;
+use crate::leds::shown;
+use crate::status::{
+    AddressStatus, AgentStatus, LinkState, RecordState, RecordStatus, SiteStatus, WatcherLink,
+};
+
+/// One screen: what the agent is doing and why, and what there is to do.
+pub(super) fn screen(status: &AgentStatus) -> String {
+    let mut screen = String::new();
+    let shown = shown(status);
+    let head = format!("{}, hearth {}, up {}", status.node, status.version, span(status.uptime_ms));
+    line(&mut screen, "node", &head);
+    line(&mut screen, "state", &format!("{shown}: {}", shown.describe()));
+    site(&mut screen, &status.site);
+    for (family, address) in &status.addresses {
+        self::address(&mut screen, &family.to_string(), address);
+    }
+    status.records.iter().for_each(|record| self::record(&mut screen, record));
+    status.watchers.iter().for_each(|link| watcher(&mut screen, link));
+    if !status.faults.is_empty() {
+        screen.push_str("\nto do\n");
+    }
+    for fault in &status.faults {
+        screen.push_str(&format!("  fault {}: {}\n", fault.code.blinks(), fault.message));
+    }
+    screen
+}
+
+fn site(screen: &mut String, site: &SiteStatus) {
+    let what = match &site.generation {
+        Some(digest) => {
+            let short: String = digest.chars().take(12).collect();
+            format!(
+                "{} files, {} bytes, generation {short}, at {}",
+                site.files,
+                site.bytes,
+                list(&site.listening)
+            )
+        }
+        None if site.listening.is_empty() => "none".to_owned(),
+        None => format!("nothing to serve, visitors get 503, at {}", list(&site.listening)),
+    };
+    line(screen, "site", &what);
+    if !site.why.is_empty() {
+        line(screen, "", &site.why);
+    }
+}
+
+fn address(screen: &mut String, family: &str, address: &AddressStatus) {
+    let agreed = address.agreed.map_or("no address".to_owned(), |agreed| agreed.to_string());
+    line(screen, family, &format!("{agreed}, {}", verdict(address.verdict)));
+    line(screen, "", &address.why);
+}
+
+fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Public => "held by this machine itself",
+        Verdict::NatPublic => "held by the router: forward the ports of the site to this machine",
+        Verdict::Cgnat => "shared by the provider among its customers: nobody can connect from outside",
+        Verdict::Captive => "a portal or an error page answers in place of the sources",
+        Verdict::ProxyEgress => "the sources disagree, as behind a proxy or VPN",
+        Verdict::Unknown => "not enough evidence",
+    }
+}
+
+fn record(screen: &mut String, record: &RecordStatus) {
+    let state = match record.state {
+        RecordState::Unknown => "not known",
+        RecordState::InForce => "in force",
+        RecordState::Pending => "pending",
+        RecordState::Refused => "refused",
+    };
+    line(screen, "record", &format!("{}: {state}: {}", record.name, record.why));
+    let (wanted, in_force) = (list(&record.wanted), list(&record.in_force));
+    line(screen, "", &format!("wanted {wanted}; in force {in_force}"));
+    if !record.foreign.is_empty() {
+        line(screen, "", &format!("of others, left alone: {}", list(&record.foreign)));
+    }
+}
+
+fn watcher(screen: &mut String, link: &WatcherLink) {
+    let state = match link.state {
+        LinkState::Unknown => "not tried yet",
+        LinkState::Answered => "answers",
+        LinkState::Unreachable => "unreachable",
+        LinkState::Refused => "refused",
+    };
+    let ago = link.answered_ms_ago.map_or("never".to_owned(), |ms| format!("{} ago", span(ms)));
+    line(screen, "watcher", &format!("{}: {state}, last answer {ago}", link.url));
+    if link.state != LinkState::Answered {
+        line(screen, "", &link.why);
+    }
+    for view in &link.view {
+        let place = if view.on_fallback { "on the fallback" } else { "at home" };
+        let words = format!(
+            "{}: sees this node {}; visitors are {place}: {}",
+            view.site,
+            view.health,
+            list(&view.in_force)
+        );
+        line(screen, "", &words);
+    }
+}

@@ -1,0 +1,184 @@
+//! The beats of an agent, taken by a watcher's own listener.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hearth::dns::RdataSet;
+use hearth::heartbeat::seal::SigningKey;
+use hearth::heartbeat::window::Replayed;
+use hearth::heartbeat::{Answer, Beat, SiteView};
+use hearth::status::{FaultCode, LinkState, Phase};
+use hearth::watcher::listen::{Accepted, Handler, Limits, run};
+use tokio::sync::mpsc;
+
+use super::rig::{PATIENCE, Rig, is_open, node_key, text};
+use crate::support::{http, wait_until};
+
+/// A watcher that answers and remembers.
+struct Watcher {
+    at: SocketAddr,
+    heard: Arc<Mutex<Heard>>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+#[derive(Default)]
+struct Heard {
+    beats: Vec<Beat>,
+    /// The run that is called over.
+    over: Option<hearth::heartbeat::BootId>,
+    /// Whether the site's port was open when the leave was heard.
+    open_at_leave: Option<bool>,
+    site: Option<SocketAddr>,
+}
+
+fn watcher_key() -> SigningKey {
+    SigningKey::from_seed([2; 32])
+}
+
+impl Watcher {
+    fn start() -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let (at, heard) = (listener.local_addr().unwrap(), Arc::new(Mutex::new(Heard::default())));
+        let (beats, asked) = mpsc::channel(16);
+        let handler = Handler {
+            key: Arc::new(watcher_key()),
+            peers: BTreeMap::from([("pi1".parse().unwrap(), node_key().verifying())]),
+            beats,
+            page: Box::new(String::new),
+            json: Box::new(String::new),
+        };
+        runtime.spawn(run(vec![listener], handler, Limits::default(), std::future::pending()));
+        runtime.spawn(listen(asked, Arc::clone(&heard)));
+        Self { at, heard, _runtime: runtime }
+    }
+
+    fn link(&self, key: &SigningKey) -> String {
+        let (at, key) = (self.at, key.verifying());
+        format!(
+            "[heartbeat]\nevery = \"10s\"\nwatchers = [{{ url = \"http://{at}\", public-key = \"{key}\" }}]\n"
+        )
+    }
+
+    #[track_caller]
+    fn wait_for<T>(&self, what: &str, look: impl Fn(&Heard) -> Option<T>) -> T {
+        wait_until(what, PATIENCE, || look(&self.heard.lock().unwrap()))
+    }
+}
+
+async fn listen(mut asked: mpsc::Receiver<Accepted>, heard: Arc<Mutex<Heard>>) {
+    while let Some(Accepted { beat, reply }) = asked.recv().await {
+        let mut heard = heard.lock().unwrap();
+        if heard.over == Some(beat.boot) {
+            let _ = reply.send(Err(Replayed::Over { boot: beat.boot }));
+            continue;
+        }
+        if beat.leaving.is_some() {
+            heard.open_at_leave = heard.site.map(is_open);
+        }
+        let _ = reply.send(Ok(answer_to(&beat)));
+        heard.beats.push(beat);
+    }
+}
+
+fn answer_to(beat: &Beat) -> Answer {
+    let view = SiteView {
+        site: "www.hearth.test".to_owned(),
+        health: "up".to_owned(),
+        on_fallback: false,
+        in_force: vec![RdataSet::of("A 127.0.9.1".parse().unwrap())],
+    };
+    let (node, boot, sequence) = (beat.node.clone(), beat.boot, beat.sequence);
+    Answer { form: 1, node, boot, sequence, wall_ms: 1_800_000_000_000, view: vec![view] }
+}
+
+fn claims(beat: &Beat, address: [u8; 4]) -> bool {
+    beat.addresses.iter().any(|claim| claim.address == IpAddr::from(address))
+}
+
+#[test]
+fn a_start_and_a_new_address_are_announced_at_once_and_the_view_is_shown() {
+    let watcher = Watcher::start();
+    let mut rig = Rig::new(&watcher.link(&watcher_key()));
+    rig.start();
+    watcher
+        .wait_for("the first address", |h| h.beats.iter().any(|b| claims(b, [127, 0, 9, 1])).then_some(()));
+    rig.line.moves_to([127, 0, 9, 2]);
+    let began = std::time::Instant::now();
+    watcher.wait_for("the second", |h| h.beats.iter().any(|b| claims(b, [127, 0, 9, 2])).then_some(()));
+    assert!(began.elapsed() < Duration::from_secs(8), "not at the next beat, which is 10 s away");
+    let sequences: Vec<u64> = watcher.heard.lock().unwrap().beats.iter().map(|b| b.sequence).collect();
+    assert!(sequences.is_sorted_by(|a, b| a < b), "{sequences:?}");
+
+    let status =
+        rig.wait_for("answered", |s| s.watchers[0].state == LinkState::Answered && s.phase == Phase::Running);
+    assert_eq!(status.watchers[0].view[0].health, "up");
+    assert!(status.watchers[0].answered_ms_ago.is_some());
+    let shown = text(&rig.hearth(&["status"]));
+    assert!(shown.contains("sees this node up; visitors are at home: A 127.0.9.1"), "{shown}");
+}
+
+#[test]
+fn a_stop_is_announced_before_the_door_closes() {
+    let watcher = Watcher::start();
+    let mut rig = Rig::new(&watcher.link(&watcher_key()));
+    watcher.heard.lock().unwrap().site = Some(rig.site);
+    rig.start();
+    rig.wait_for("served", |status| status.site.generation.is_some());
+    watcher.wait_for("a beat", |heard| (!heard.beats.is_empty()).then_some(()));
+    rig.tell_to_stop();
+    watcher.wait_for("the farewell", |h| h.beats.last().is_some_and(|b| b.leaving.is_some()).then_some(()));
+    assert_eq!(watcher.heard.lock().unwrap().open_at_leave, Some(true));
+    assert_eq!(
+        http::ask(rig.site, "GET", "/", super::rig::HOST, &[]).text(),
+        "home",
+        "and for a moment more"
+    );
+    assert_eq!(rig.ask().map(|status| status.phase), Some(Phase::Leaving));
+    assert_eq!(rig.ended(), Some(0), "{}", rig.log());
+    assert!(!is_open(rig.site));
+}
+
+#[test]
+fn a_watcher_under_another_key_is_refused_and_a_person_hears_of_it() {
+    let watcher = Watcher::start();
+    let mut rig = Rig::new(&watcher.link(&SigningKey::from_seed([3; 32])));
+    rig.start();
+    let status = rig.wait_for("refused", |status| status.watchers[0].state == LinkState::Refused);
+    assert!(status.watchers[0].why.contains("not sealed by the watcher's key"), "{:?}", status.watchers);
+    assert_eq!(status.faults[0].code, FaultCode::Watcher);
+    assert!(status.watchers[0].view.is_empty());
+    rig.stop();
+}
+
+#[test]
+fn a_watcher_that_is_away_is_no_fault_and_does_not_hold_up_a_stop() {
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let key = watcher_key().verifying();
+    let more = format!("[heartbeat]\nwatchers = [{{ url = \"http://{gone}\", public-key = \"{key}\" }}]\n");
+    let mut rig = Rig::new(&more);
+    rig.start();
+    let status = rig.wait_for("unreachable", |status| status.watchers[0].state == LinkState::Unreachable);
+    assert_eq!(status.faults, []);
+    let began = std::time::Instant::now();
+    rig.stop();
+    assert!(began.elapsed() < Duration::from_secs(3), "nobody heard it, so nobody is waited for");
+}
+
+#[test]
+fn a_run_that_is_called_over_is_followed_by_a_new_one() {
+    let watcher = Watcher::start();
+    let mut rig = Rig::new(&watcher.link(&watcher_key()));
+    rig.start();
+    let first = watcher.wait_for("a beat", |heard| heard.beats.last().map(|beat| beat.boot));
+    watcher.heard.lock().unwrap().over = Some(first);
+    rig.line.moves_to([127, 0, 9, 4]);
+    let next =
+        watcher.wait_for("a beat of another run", |h| h.beats.iter().find(|b| b.boot != first).cloned());
+    assert_eq!(next.sequence, 1);
+    let status = rig.ask().unwrap();
+    assert_ne!(status.watchers[0].state, LinkState::Refused);
+}

@@ -1,0 +1,234 @@
+//! An agent on loopback with what is around it: a directory, two echoes that see it where the test says, and a socket
+//! to ask it how it stands.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use hearth::heartbeat::seal::SigningKey;
+use hearth::status::{AgentStatus, RecordStatus};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::name_server::{ZONE, tsig_key};
+use crate::support::wait_until;
+
+pub(super) const HOST: &str = "www.hearth.test";
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(super) fn node_key() -> SigningKey {
+    SigningKey::from_seed([0xa7; 32])
+}
+
+/// Where the echoes see the node.
+#[derive(Clone)]
+pub(super) struct Line(Arc<Mutex<Ipv4Addr>>);
+
+impl Line {
+    pub(super) fn moves_to(&self, address: [u8; 4]) {
+        *self.0.lock().unwrap() = address.into();
+    }
+}
+
+/// An echo; its thread ends with the process.
+fn echo(line: &Line) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (at, line) = (listener.local_addr().unwrap(), line.clone());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 2048]);
+            let body = line.0.lock().unwrap().to_string();
+            let length = body.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            );
+        }
+    });
+    at
+}
+
+/// An agent's directory and surroundings; the process may be started, killed and started again.
+pub(super) struct Rig {
+    pub(super) line: Line,
+    pub(super) site: SocketAddr,
+    directory: tempfile::TempDir,
+    child: Option<Child>,
+}
+
+impl Rig {
+    /// A node with a site, seen at 127.0.9.1, with `more` in its configuration.
+    pub(super) fn new(more: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let line = Line(Arc::new(Mutex::new([127, 0, 9, 1].into())));
+        let sources: String = ["one", "two"]
+            .map(|operator| {
+                let at = echo(&line);
+                format!("[[address.source]]\nkind = \"https\"\nurl = \"http://{at}/\"\noperator = \"{operator}\"\n")
+            })
+            .concat();
+        let site = free_port();
+        let text = format!(
+            "[node]\nname = \"pi1\"\nkey = {{ file = \"node.key\" }}\nstate = \"state\"\ncontrol = \"agent.sock\"\n\
+             [site]\nhosts = [\"{HOST}\"]\nroot = \"www\"\nlisten = [\"{site}\"]\npoll = \"100ms\"\n\
+             [address]\nfamilies = [\"ipv4\"]\nadmit = [\"127.0.0.0/8\"]\nevery = \"200ms\"\n{sources}{more}"
+        );
+        let rig = Self { line, site, directory, child: None };
+        std::fs::write(rig.path("hearth.toml"), text).unwrap();
+        std::fs::write(rig.path("node.key"), node_key().to_text().expose()).unwrap();
+        std::fs::write(rig.path("tsig.key"), BASE64.encode(tsig_key("pi1").secret.expose())).unwrap();
+        std::fs::create_dir(rig.path("www")).unwrap();
+        std::fs::write(rig.path("www/index.html"), "home").unwrap();
+        rig
+    }
+
+    /// Keeps `labels` below the zone at the name server `server`.
+    pub(super) fn keeping(server: SocketAddr, labels: &[&str]) -> Self {
+        let records: String = labels
+            .iter()
+            .map(|label| {
+                format!("[[record]]\nname = \"{label}.{ZONE}\"\nprovider = \"home\"\nttl = \"60s\"\n")
+            })
+            .collect();
+        Self::new(&format!(
+            "{records}[provider.home]\nkind = \"rfc2136\"\nserver = \"{server}\"\nzone = \"{ZONE}\"\n\
+             name-servers = [\"{server}\"]\nkey = {{ name = \"pi1\", secret = {{ file = \"tsig.key\" }} }}\n"
+        ))
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Runs a command of the binary with this configuration.
+    pub(super) fn hearth(&self, words: &[&str]) -> Output {
+        let output = self.command(words).output().unwrap();
+        self.assert_tells_no_secret(&String::from_utf8_lossy(
+            &[&output.stdout[..], &output.stderr[..]].concat(),
+        ));
+        output
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hearth"));
+        command.args(words).arg("--config").arg(self.path("hearth.toml")).stdin(Stdio::null());
+        command.env_remove("NOTIFY_SOCKET").env("HEARTH_LOG", "debug,hyper=warn");
+        command
+    }
+
+    /// Starts the agent, and waits until it answers.
+    #[track_caller]
+    pub(super) fn start(&mut self) {
+        assert!(self.child.is_none(), "the agent runs");
+        let log = std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
+        let child = self.command(&["agent"]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        self.child = Some(child);
+        wait_until("the agent answers", PATIENCE, || self.ask());
+    }
+
+    pub(super) fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// What the agent says; None when it does not.
+    pub(super) fn ask(&self) -> Option<AgentStatus> {
+        serde_json::from_str(&self.say("{\"ask\":\"status\"}")?).ok()
+    }
+
+    /// One question to the control socket.
+    pub(super) fn say(&self, question: &str) -> Option<String> {
+        let mut stream = UnixStream::connect(self.path("agent.sock")).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        writeln!(stream, "{question}").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    }
+
+    #[track_caller]
+    pub(super) fn wait_for(&self, what: &str, is: impl Fn(&AgentStatus) -> bool) -> AgentStatus {
+        let seen = Mutex::new(None);
+        let look = || {
+            let status = self.ask()?;
+            *seen.lock().unwrap() = Some(format!("{status:?}"));
+            Some(status).filter(&is)
+        };
+        let caught =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait_until(what, PATIENCE, look)));
+        caught.unwrap_or_else(|_| panic!("{what}: {:?}\n{}", seen.lock().unwrap(), self.log()))
+    }
+
+    /// Waits for a record to be so.
+    #[track_caller]
+    pub(super) fn wait_for_record(&self, what: &str, is: impl Fn(&RecordStatus) -> bool) -> RecordStatus {
+        self.wait_for(what, |status| status.records.iter().all(&is)).records.remove(0)
+    }
+
+    /// Ends the process as a power cut would.
+    pub(super) fn kill(&mut self) {
+        let mut child = self.child.take().expect("the agent runs");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    pub(super) fn tell_to_stop(&self) {
+        kill_process(Pid::from_child(self.child.as_ref().expect("the agent runs")), Signal::TERM).unwrap();
+    }
+
+    /// Waits for the end; the exit code.
+    #[track_caller]
+    pub(super) fn ended(&mut self) -> Option<i32> {
+        let mut child = self.child.take().expect("the agent runs");
+        let status = wait_until("the agent ends", PATIENCE, || child.try_wait().unwrap());
+        status.code()
+    }
+
+    /// Stops it on purpose.
+    #[track_caller]
+    pub(super) fn stop(&mut self) {
+        self.tell_to_stop();
+        assert_eq!(self.ended(), Some(0), "{}", self.log());
+    }
+
+    #[track_caller]
+    fn assert_tells_no_secret(&self, text: &str) {
+        let seed = node_key().to_text().expose().trim_start_matches("hearth-key-1:").to_owned();
+        let tsig = BASE64.encode(tsig_key("pi1").secret.expose());
+        for secret in [seed, tsig, String::from_utf8_lossy(tsig_key("pi1").secret.expose()).into_owned()] {
+            assert!(!text.contains(&secret), "a secret was told: {text}");
+        }
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if !std::thread::panicking() {
+            self.assert_tells_no_secret(&self.log());
+            self.assert_tells_no_secret(
+                &std::fs::read_to_string(self.path("state/agent.json")).unwrap_or_default(),
+            );
+        }
+    }
+}
+
+/// A port that is free now.
+fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Whether somebody listens there.
+pub(super) fn is_open(at: SocketAddr) -> bool {
+    TcpStream::connect_timeout(&at, Duration::from_secs(1)).is_ok()
+}
+
+pub(super) fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
