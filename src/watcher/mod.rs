@@ -120,7 +120,10 @@ pub async fn run(config: WatcherConfig, with: Surroundings) -> Result<(), Watche
             Some(beat) = accepted.recv() => Heard::Beat(beat),
             Some(question) = asked.recv() => Heard::Asked(question),
             () = tokio::time::sleep_until(line.at(due)) => Heard::Due,
-            Some(ended) = essential.join_next() => return Err(ended.unwrap_or(WatcherError::Control)),
+            Some(ended) = essential.join_next() => {
+                // Told to stop, they may be the first to do so.
+                if *stop.borrow() { Heard::Stop } else { return Err(ended.unwrap_or(WatcherError::Control)) }
+            }
         };
         pulse.alive();
         match heard {
