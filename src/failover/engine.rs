@@ -204,7 +204,7 @@ impl Engine {
     /// What time brings, whatever the event was.
     fn advance(&mut self, now: Moment, out: &mut Vec<Effect>) {
         self.look(now, out);
-        if self.references < 2 {
+        if self.references == 0 {
             let turn = self.isolation.record_all_fail(now, self.all_fail());
             self.turn(
                 now,
