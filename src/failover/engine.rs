@@ -98,8 +98,9 @@ impl Engine {
                 let why = format!("the watcher did not run for {}", words(*span));
                 self.turn(now, turn, &why, out);
             }
-            Event::Read { site, result } => {
+            Event::Read { site, result, epoch } => {
                 if let Some(site) = self.sites.get_mut(site) {
+                    site.epoch = site.epoch.max(epoch.unwrap_or(0));
                     site.record_read(now, result, out);
                 }
             }

@@ -95,6 +95,9 @@ pub enum Event {
         site: Name,
         /// What is in force, or why it could not be read.
         result: Result<Vec<RdataSet>, String>,
+        /// The highest epoch that this watcher's marks hold there: a watcher that has lost its journal goes on from it.
+        #[serde(default)]
+        epoch: Option<u64>,
     },
     /// A write was tried.
     Written {

@@ -411,8 +411,9 @@ impl Driver {
         let tell = self.tell.clone();
         self.tasks.spawn(async move {
             let read = provider.observe(&site).await;
+            let epoch = read.as_ref().ok().and_then(|seen| seen.epoch);
             let result = read.map(|seen| sets_of(&seen)).map_err(|error| error.to_string());
-            let _ = tell.send(Event::Read { site, result }).await;
+            let _ = tell.send(Event::Read { site, result, epoch }).await;
         });
     }
 

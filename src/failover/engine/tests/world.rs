@@ -159,7 +159,7 @@ impl World {
             Effect::Read { site } => {
                 let result =
                     if self.connected && self.provider { Ok(self.sets()) } else { Err("gone".to_owned()) };
-                self.send(seconds(1), Event::Read { site, result });
+                self.send(seconds(1), Event::Read { site, result, epoch: None });
             }
             Effect::Write { epoch, sets, .. } => {
                 self.wish = Some((epoch, sets));
