@@ -74,6 +74,8 @@ pub struct Site {
     /// Whether the record has been read since the start.
     pub(super) read: Option<Moment>,
     read_due: Moment,
+    /// When a write was seen to have landed.
+    landed: Option<Moment>,
     /// Why the record could not be read.
     pub(super) read_trouble: Option<String>,
     pub(super) pin: Option<Pin>,
@@ -99,6 +101,7 @@ impl Site {
             limbo: Vec::new(),
             read: None,
             read_due: now,
+            landed: None,
             read_trouble: None,
             pin: None,
             frozen_until: None,
@@ -224,10 +227,16 @@ impl Site {
     pub(super) fn record_read(
         &mut self,
         now: Moment,
+        started: Moment,
         result: &Result<Vec<RdataSet>, String>,
         out: &mut Vec<Effect>,
     ) {
         let sets = match result {
+            // It may tell what stood before the write, which would look like a change by somebody else.
+            Ok(_) if self.landed.is_some_and(|landed| started < landed) => {
+                self.read_due = now;
+                return;
+            }
             Ok(sets) => sets,
             Err(trouble) => {
                 if self.read_trouble.as_ref() != Some(trouble) {
@@ -274,12 +283,14 @@ impl Site {
 
     pub(super) fn record_written(
         &mut self,
+        now: Moment,
         epoch: u64,
         result: &Result<Vec<RdataSet>, String>,
         out: &mut Vec<Effect>,
     ) {
         match result {
             Ok(sets) => {
+                self.landed = Some(now);
                 for set in sets {
                     if let Some(lane) = self.lanes.get_mut(&set.record_type()) {
                         lane.record_landed(set.clone());
