@@ -68,6 +68,9 @@ pub const LINGER: Duration = Duration::from_secs(3);
 /// How long the tasks may take to end after the ports were closed: the site's time for draining, and a little.
 const CLOSING: Duration = Duration::from_secs(6);
 
+/// The same after a defect, when the service manager is about to start another agent.
+const AFTER_DEFECT: Duration = Duration::from_secs(1);
+
 /// Reports that wait for the board; it takes each within microseconds.
 const BACKLOG: usize = 64;
 
@@ -191,32 +194,45 @@ impl Agent {
 
     async fn until_stopped(mut self, shutdown: &Shutdown) -> Result<(), AgentError> {
         let mut stop = shutdown.receiver();
-        tokio::select! {
+        let defect = tokio::select! {
             biased;
-            () = stopped(&mut stop) => {}
-            Some(ended) = self.tasks.join_next() => return Err(cause(ended)),
-            Some(Err(error)) = self.beats.join_next() => return Err(AgentError::Panicked(error.to_string())),
-        }
+            () = stopped(&mut stop) => None,
+            Some(ended) = self.tasks.join_next() => Some(cause(ended)),
+            Some(Err(error)) = self.beats.join_next() => Some(AgentError::Panicked(error.to_string())),
+        };
         notify::stopping();
-        self.leave().await;
-        Ok(())
+        match defect {
+            None => self.leave().await,
+            Some(_) => {
+                // Not announced: another agent is about to be started.
+                self.beats.abort_all();
+                shutdown.begin();
+                self.close_the_doors(AFTER_DEFECT).await;
+            }
+        }
+        defect.map_or(Ok(()), Err)
     }
 
     /// The way out, in the order that the module says.
-    async fn leave(mut self) {
+    async fn leave(&mut self) {
         // The board may be gone only when the process is on its way out already.
         let _ = self.events.send(Event::Leaving).await;
         if self.take_leave().await {
             tracing::info!("a watcher knows; serving visitors for {LINGER:?} more while the record changes");
             tokio::time::sleep(LINGER).await;
         }
+        self.close_the_doors(CLOSING).await;
+        self.memory.stopped_on_purpose().await;
+    }
+
+    /// Lets every task end within `patience`; the LEDs go dark by it.
+    async fn close_the_doors(&mut self, patience: Duration) {
         self.close.begin();
         let ended = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(CLOSING, ended).await.is_err() {
+        if tokio::time::timeout(patience, ended).await.is_err() {
             tracing::warn!("{} tasks did not end in time and are cut off", self.tasks.len());
-            self.tasks.shutdown().await;
+            self.tasks.abort_all();
         }
-        self.memory.stopped_on_purpose().await;
     }
 
     /// Whether a watcher has heard that we leave.

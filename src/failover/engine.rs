@@ -98,14 +98,15 @@ impl Engine {
                 let why = format!("the watcher did not run for {}", words(*span));
                 self.turn(now, turn, &why, out);
             }
-            Event::Read { site, result } => {
+            Event::Read { site, started, result, epoch } => {
                 if let Some(site) = self.sites.get_mut(site) {
-                    site.record_read(now, result, out);
+                    site.epoch = site.epoch.max(epoch.unwrap_or(0));
+                    site.record_read(now, *started, result, out);
                 }
             }
             Event::Written { site, epoch, result } => {
                 if let Some(site) = self.sites.get_mut(site) {
-                    site.record_written(*epoch, result, out);
+                    site.record_written(now, *epoch, result, out);
                 }
             }
             Event::Confirmed { site, epoch, agree, asked } => {

@@ -94,8 +94,13 @@ pub enum Event {
     Read {
         /// The site.
         site: Name,
+        /// When the reading was started.
+        started: Moment,
         /// What is in force, or why it could not be read.
         result: Result<Vec<RdataSet>, String>,
+        /// The highest epoch that this watcher's marks hold there: a watcher that has lost its journal goes on from it.
+        #[serde(default)]
+        epoch: Option<u64>,
     },
     /// A write was tried.
     Written {

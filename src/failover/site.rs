@@ -76,6 +76,8 @@ pub struct Site {
     /// Whether the record has been read since the start.
     pub(super) read: Option<Moment>,
     read_due: Moment,
+    /// When a write was seen to have landed.
+    landed: Option<Moment>,
     /// Why the record could not be read.
     pub(super) read_trouble: Option<String>,
     pub(super) pin: Option<Pin>,
@@ -101,6 +103,7 @@ impl Site {
             limbo: Vec::new(),
             read: None,
             read_due: now,
+            landed: None,
             read_trouble: None,
             pin: None,
             frozen_until: None,

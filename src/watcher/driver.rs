@@ -255,11 +255,12 @@ impl Driver {
 
     fn read(&mut self, site: Name) {
         let Some(provider) = self.providers.get(&site).cloned() else { return };
-        let tell = self.tell.clone();
+        let (tell, started) = (self.tell.clone(), self.line.now());
         self.tasks.spawn(async move {
             let read = provider.observe(&site).await;
+            let epoch = read.as_ref().ok().and_then(|seen| seen.epoch);
             let result = read.map(|seen| sets_of(&seen)).map_err(|error| error.to_string());
-            let _ = tell.send(Event::Read { site, result }).await;
+            let _ = tell.send(Event::Read { site, started, result, epoch }).await;
         });
     }
 

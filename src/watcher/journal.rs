@@ -119,7 +119,8 @@ impl Journal {
     pub fn open(directory: &Path) -> Result<(Self, Found), JournalError> {
         fs::create_dir_all(directory).map_err(|error| disk(directory, error))?;
         let mut remarks = Vec::new();
-        if let Some(number) = segments(directory)?.pop() {
+        // A crash while a segment was begun leaves one without a first line: the one before it is whole then.
+        while let Some(number) = segments(directory)?.pop() {
             let path = segment(directory, number);
             match replay(&path) {
                 Ok(replay) => return Self::go_on(directory, number, replay, remarks),
@@ -131,8 +132,7 @@ impl Journal {
                 Err(error @ JournalError::Disk { .. }) => return Err(error),
             }
         }
-        let number = segments(directory)?.pop().unwrap_or(0) + 1;
-        let journal = Self::begin(directory, number, &Engine::default(), Moment::START, 0)?;
+        let journal = Self::begin(directory, 1, &Engine::default(), Moment::START, 0)?;
         Ok((journal, Found { replay: None, remarks }))
     }
 
@@ -296,7 +296,7 @@ impl Lines<'_> {
         let end = rest.iter().position(|b| *b == b'\n')?;
         let (hex, text) = (rest.get(..LINK * 2)?, rest.get(LINK * 2 + 1..end)?);
         let link = link(self.link, text);
-        if HEXLOWER.encode(&link).as_bytes() != hex {
+        if HEXLOWER.encode(&link).as_bytes() != hex || rest[LINK * 2] != b' ' {
             return None;
         }
         let line = serde_json::from_slice(text).ok()?;

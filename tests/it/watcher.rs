@@ -1,1 +1,9 @@
-//! Placeholder.
+//! The watcher through the real binary, between real name servers, nodes that can fail, and pages to fall back to.
+
+mod crash;
+mod door;
+pub(crate) mod node;
+mod person;
+mod provider;
+mod rig;
+mod switch;

@@ -31,10 +31,16 @@ impl Site {
     pub(in crate::failover) fn record_read(
         &mut self,
         now: Moment,
+        started: Moment,
         result: &Result<Vec<RdataSet>, String>,
         out: &mut Vec<Effect>,
     ) {
         let sets = match result {
+            // It may tell what stood before the write, which would look like a change by somebody else.
+            Ok(_) if self.landed.is_some_and(|landed| started < landed) => {
+                self.read_due = now;
+                return;
+            }
             Ok(sets) => sets,
             Err(trouble) => {
                 if self.read_trouble.as_ref() != Some(trouble) {
@@ -81,12 +87,14 @@ impl Site {
 
     pub(in crate::failover) fn record_written(
         &mut self,
+        now: Moment,
         epoch: u64,
         result: &Result<Vec<RdataSet>, String>,
         out: &mut Vec<Effect>,
     ) {
         match result {
             Ok(sets) => {
+                self.landed = Some(now);
                 for set in sets {
                     if let Some(lane) = self.lanes.get_mut(&set.record_type()) {
                         lane.record_landed(set.clone());

@@ -1,1 +1,200 @@
+use super::*;
+use crate::dns::Owner;
+use crate::failover::Shape;
+use crate::failover::event::{Command, Setup, SiteSetup, Weight};
+use crate::failover::lane::Side;
+use crate::policy::Policy;
 
+fn setup() -> Setup {
+    let site = SiteSetup {
+        site: "www.example.com".parse().unwrap(),
+        shape: Shape::Address,
+        nodes: vec!["pi1".parse().unwrap()],
+        hosts: Default::default(),
+        fallback_name: None,
+        fallback_addresses: vec!["192.0.2.20".parse().unwrap()],
+        policy: Policy::default(),
+    };
+    Setup { sites: vec![site], references: 2 }
+}
+
+/// Something else at each moment; most of it leaves a trace in the engine.
+fn event(n: u64) -> Event {
+    match n {
+        0 => Event::Started { setup: setup(), seed: 7 },
+        n if n % 3 == 0 => Event::Stalled(std::time::Duration::from_millis(n)),
+        n if n % 3 == 1 => Event::References { answered: 2, asked: 2 },
+        _ => Event::Command {
+            site: "www.example.com".parse().unwrap(),
+            command: Command::Pin { side: Side::Home, span: std::time::Duration::from_secs(60) },
+            owner: Owner::new("uid-0"),
+            reason: format!("because of {n}"),
+        },
+    }
+}
+
+/// Steps the engine and writes it down, from `from` to `to`.
+fn go_on(journal: &mut Journal, engine: &mut Engine, from: u64, to: u64) {
+    for n in from..to {
+        let (at, wall_ms, event) = (Moment::from_millis(n * 1_000), 1_700_000_000_000 + n, event(n));
+        let effects = engine.step(at, &event);
+        journal.append(Step { at, wall_ms, event, effects }).unwrap();
+    }
+    journal.sync().unwrap();
+}
+
+/// The engine after `steps` steps.
+fn engine_after(steps: u64) -> Engine {
+    let mut engine = Engine::default();
+    for n in 0..steps {
+        engine.step(Moment::from_millis(n * 1_000), &event(n));
+    }
+    engine
+}
+
+/// A journal of `steps` steps; its file and its bytes.
+fn written(directory: &Path, steps: u64) -> (PathBuf, Vec<u8>) {
+    let (mut journal, found) = Journal::open(directory).unwrap();
+    assert!(found.replay.is_none() && found.remarks.is_empty());
+    go_on(&mut journal, &mut Engine::default(), 0, steps);
+    let path = journal.path();
+    let bytes = fs::read(&path).unwrap();
+    (path, bytes)
+}
+
+/// Where the lines end.
+fn ends(bytes: &[u8]) -> Vec<usize> {
+    bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1).collect()
+}
+
+#[test]
+fn what_was_written_replays_to_the_same_engine_and_the_same_effects() {
+    let directory = tempfile::tempdir().unwrap();
+    written(directory.path(), 12);
+    let (_, found) = Journal::open(directory.path()).unwrap();
+    let replay = found.replay.unwrap();
+    assert_eq!(found.remarks, [""; 0]);
+    assert_eq!((replay.steps, replay.differing), (12, vec![]));
+    assert_eq!(replay.engine, engine_after(12));
+    assert_eq!(replay.last, (Moment::from_millis(11_000), 1_700_000_000_011));
+    assert!(replay.notes.iter().any(|(_, note)| note.weight == Weight::Warning), "{:?}", replay.notes);
+}
+
+#[test]
+fn a_journal_that_was_cut_anywhere_keeps_its_good_lines_and_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_, bytes) = written(directory.path(), 5);
+    let ends = ends(&bytes);
+    assert_eq!(ends.len(), 6);
+    let from = ends[2];
+    for cut in from..bytes.len() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(segment(directory.path(), 1), &bytes[..cut]).unwrap();
+        let whole = ends.iter().filter(|end| **end <= cut).count();
+        let steps = u64::try_from(whole - 1).unwrap();
+        let (mut journal, found) = Journal::open(directory.path()).unwrap();
+        let replay = found.replay.expect("its good lines are kept");
+        assert_eq!((replay.steps as u64, &replay.engine), (steps, &engine_after(steps)), "cut at {cut}");
+        assert_eq!(found.remarks.len(), usize::from(!ends.contains(&cut)), "{:?}", found.remarks);
+        let mut engine = replay.engine;
+        go_on(&mut journal, &mut engine, steps, 7);
+        drop(journal);
+        let (_, found) = Journal::open(directory.path()).unwrap();
+        assert_eq!(found.remarks, [""; 0], "cut at {cut}");
+        assert_eq!(found.replay.unwrap().engine, engine_after(7), "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_changed_byte_is_noticed_and_what_follows_is_set_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_, bytes) = written(directory.path(), 6);
+    let ends = ends(&bytes);
+    for at in ends[2]..ends[3] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = segment(directory.path(), 1);
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        fs::write(&path, &changed).unwrap();
+        let (_, found) = Journal::open(directory.path()).unwrap();
+        let replay = found.replay.unwrap();
+        assert_eq!((replay.steps, replay.engine), (2, engine_after(2)), "byte {at}");
+        assert_eq!(fs::read(path.with_extension("torn")).unwrap(), changed, "nothing is thrown away");
+        assert_eq!(fs::read(&path).unwrap(), bytes[..ends[2]]);
+        assert!(found.remarks[0].contains("torn"), "{:?}", found.remarks);
+    }
+}
+
+#[test]
+fn a_new_segment_begins_with_the_engine_as_it_is_and_the_oldest_are_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut journal, _) = Journal::open(directory.path()).unwrap();
+    let mut engine = Engine::default();
+    let rounds = KEPT as u64 + 3;
+    for round in 0..rounds {
+        go_on(&mut journal, &mut engine, round * 3, round * 3 + 3);
+        let (at, before) = (Moment::from_millis(round * 3_000 + 2_500), journal.number);
+        journal.rotate(&engine, at, 1_700_000_000_000).unwrap();
+        assert_eq!(journal.number, before, "a small one goes on");
+        journal.size = SEGMENT;
+        journal.rotate(&engine, at, 1_700_000_000_000).unwrap();
+        assert_eq!(journal.number, before + 1);
+    }
+    go_on(&mut journal, &mut engine, rounds * 3, rounds * 3 + 2);
+    drop(journal);
+    let numbers = segments(directory.path()).unwrap();
+    assert_eq!(numbers, (rounds + 2 - KEPT as u64..=rounds + 1).collect::<Vec<_>>());
+    let (_, found) = Journal::open(directory.path()).unwrap();
+    let replay = found.replay.unwrap();
+    assert_eq!((replay.steps, replay.differing.len()), (2, 0));
+    assert_eq!(replay.engine, engine_after(rounds * 3 + 2));
+}
+
+#[test]
+fn a_segment_that_was_cut_in_its_first_line_leaves_the_one_before() {
+    let directory = tempfile::tempdir().unwrap();
+    written(directory.path(), 6);
+    let (mut journal, _) = Journal::open(directory.path()).unwrap();
+    journal.size = SEGMENT;
+    journal.rotate(&engine_after(6), Moment::from_millis(5_500), 1_700_000_000_005).unwrap();
+    let second = journal.path();
+    drop(journal);
+    let bytes = fs::read(&second).unwrap();
+    for cut in [0, 1, 17, bytes.len() - 1] {
+        fs::write(&second, &bytes[..cut]).unwrap();
+        let (mut journal, found) = Journal::open(directory.path()).unwrap();
+        let replay = found.replay.expect("the segment before is whole");
+        assert_eq!(replay.engine, engine_after(6), "cut at {cut}");
+        assert!(found.remarks[0].contains("set aside"), "{:?}", found.remarks);
+        journal.sync().unwrap();
+    }
+}
+
+#[test]
+fn a_first_line_of_another_form_is_set_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, bytes) = written(directory.path(), 3);
+    let line = &bytes[LINK * 2 + 1..ends(&bytes)[0] - 1];
+    let text = std::str::from_utf8(line).unwrap().replacen("\"form\":1", "\"form\":2", 1);
+    assert_ne!(text.as_bytes(), line);
+    let other = [HEXLOWER.encode(&link([0; LINK], text.as_bytes())), text].join(" ") + "\n";
+    for first in [other.as_bytes(), b"nonsense\n", b""] {
+        fs::write(&path, first).unwrap();
+        let (mut journal, found) = Journal::open(directory.path()).unwrap();
+        assert!(found.replay.is_none());
+        assert!(found.remarks[0].contains("set aside"), "{:?}", found.remarks);
+        assert_eq!(fs::read(path.with_extension("damaged")).unwrap(), first);
+        go_on(&mut journal, &mut Engine::default(), 0, 3);
+        assert_eq!(replay(&journal.path()).unwrap().engine, engine_after(3));
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = Journal::open(&file.join("journal")).unwrap_err();
+    assert!(matches!(error, JournalError::Disk { .. }), "{error}");
+    assert!(error.to_string().contains("file/journal cannot be used"), "{error}");
+}

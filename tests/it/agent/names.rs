@@ -1,17 +1,23 @@
 //! The names that an agent keeps, at a real name server.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
+use hearth::dns::change::change;
+use hearth::dns::plan::{Desired, Scope};
+use hearth::dns::provider::Provider;
+use hearth::dns::{Owner, RdataSet, Ttl};
 use hearth::status::{FaultCode, RecordState, RecordStatus};
 use hickory_proto::rr::RecordType;
 
 use super::rig::{PATIENCE, Rig, text};
 use crate::support::dns_proxy::{receive, send};
 use crate::support::knot::Knot;
-use crate::support::name_server::left_out;
+use crate::support::name_server::{left_out, name};
 use crate::support::wait_until;
 
 fn in_force(record: &RecordStatus) -> bool {
@@ -177,6 +183,53 @@ fn records_can_be_listed_planned_and_applied_by_hand_with_and_without_an_agent()
         assert!(text(&nothing).contains("nothing to do"), "{}", text(&nothing));
     }
     assert_eq!(knot.serial(), serial);
+}
+
+#[test]
+fn a_name_that_is_refused_does_not_disturb_the_others() {
+    if left_out("Knot") {
+        return;
+    }
+    let knot = Knot::start();
+    // The key may not write `www`.
+    let mut rig = Rig::keeping(knot.address(), &["www", "pi1"]);
+    rig.start();
+    let status = rig.wait_for("one refused, one in force", |status| {
+        status.records[0].state == RecordState::Refused && in_force(&status.records[1])
+    });
+    assert!(status.faults[0].message.contains("www.hearth.test"), "{:?}", status.faults);
+    rig.line.moves_to([127, 0, 9, 2]);
+    wait_for_answer(&knot, "pi1", &["127.0.9.2"]);
+}
+
+#[tokio::test]
+async fn a_name_that_a_watcher_writes_is_refused_by_hand_and_by_the_agent() {
+    if left_out("Knot") {
+        return;
+    }
+    let knot = Knot::start();
+    let provider = Provider::new(&knot.provider_settings("pi2"), SystemTime::now).unwrap();
+    let desired = Desired {
+        name: name("shared.hearth.test"),
+        owner: Owner::new("watcher"),
+        ttl: Ttl::from_secs(60),
+        epoch: Some(1),
+        scope: Scope::Whole,
+        line: None,
+        sets: vec![RdataSet::of("A 192.0.2.7".parse().unwrap())],
+        retire: BTreeSet::new(),
+        mine: BTreeSet::new(),
+    };
+    change(&provider, &desired, async |_: &_| Ok(())).await.unwrap();
+    let serial = knot.serial();
+    let mut rig = Rig::keeping(knot.address(), &["shared"]);
+    let refused = rig.hearth(&["dns", "apply"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
+    assert!(text(&refused).contains("is written by `watcher`"), "{}", text(&refused));
+    rig.start();
+    let record = rig.wait_for_record("refused", |r| r.state == RecordState::Refused);
+    assert!(record.why.contains("is written by `watcher`"), "{}", record.why);
+    assert_eq!((knot.serial(), knot.query("shared", RecordType::A)), (serial, vec!["192.0.2.7".to_owned()]));
 }
 
 /// A relay in front of a name server that can keep updates from it, as a line that dies at the wrong moment does.

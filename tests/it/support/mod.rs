@@ -4,6 +4,7 @@ pub(crate) mod bind;
 pub(crate) mod dns_proxy;
 pub(crate) mod http;
 pub(crate) mod knot;
+pub(crate) mod loopback;
 pub(crate) mod name_server;
 pub(crate) mod poller;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::world::{FAMILY, PAGES, World, node, seconds, site};
-use crate::dns::Rdata;
+use crate::dns::{Rdata, RdataSet};
 use crate::failover::Shape;
 use crate::failover::engine::Engine;
 use crate::failover::event::{Command, Event, Target};
@@ -170,6 +170,30 @@ fn a_write_that_was_decided_before_the_cut_does_not_land_after_it() {
     world.try_to_write();
     world.run(seconds(3_600));
     assert_eq!(world.landed.len(), 1, "{}", world.story());
+}
+
+#[test]
+fn a_reading_that_began_before_a_write_landed_is_not_taken_for_a_change_by_somebody_else() {
+    let mut world = home();
+    let (started, record) = (world.now, world.record.clone());
+    world.leave("pi1");
+    world.until("203.0.113.2", seconds(5));
+    world.run(seconds(2));
+    let result = Ok(RdataSet::new(record).into_iter().collect());
+    world.step(Event::Read { site: site(), started, result, epoch: None });
+    assert_eq!(world.engine.sites[&site()].frozen_until, None);
+    world.run(seconds(10));
+    assert_eq!((world.record().as_str(), world.landed.len()), ("203.0.113.2", 2), "{}", world.story());
+}
+
+#[test]
+fn a_watcher_without_a_memory_goes_on_from_the_epoch_of_its_mark() {
+    let mut world = home();
+    let before = world.engine.sites[&site()].epoch;
+    let (started, result) = (world.now, Ok(world.sets()));
+    world.step(Event::Read { site: site(), started, result, epoch: Some(before + 40) });
+    world.leave("pi1");
+    assert_eq!(world.engine.sites[&site()].epoch, before + 41);
 }
 
 #[test]

@@ -1,0 +1,81 @@
+//! A person's word against the watcher's, through `hearth failover`.
+
+use std::process::Output;
+
+use hearth::failover::Shape;
+
+use super::node::Serving;
+use super::rig::Rig;
+use crate::support::knot::Knot;
+use crate::support::name_server::left_out;
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[track_caller]
+fn done(rig: &Rig, words: &[&str]) -> String {
+    let output = rig.hearth(words);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    text(&output)
+}
+
+#[test]
+fn visitors_go_where_a_person_wants_them_until_told_otherwise() {
+    if left_out("Knot") {
+        return;
+    }
+    let server = Knot::start();
+    let rig = Rig::at_home(Shape::Address, &server);
+    let status = done(&rig, &["failover", "status"]);
+    assert!(status.contains("www.hearth.test: at home") && status.contains("pi1"), "{status}");
+
+    done(&rig, &["failover", "to-fallback", "www.hearth.test", "--for", "1h", "--reason", "paint"]);
+    rig.wait_for_record(&server, &rig.away());
+    let site = rig.wait_for("the override is shown", |s| s.pinned.is_some() && s.on_fallback);
+    assert!(site.pinned.unwrap().contains("paint"));
+    let status = done(&rig, &["failover", "status"]);
+    assert!(status.contains("ON THE FALLBACK") && status.contains("paint"), "{status}");
+
+    done(&rig, &["failover", "to-home", "www.hearth.test", "--for", "1h", "--reason", "dry"]);
+    rig.wait_for_record(&server, &rig.both());
+    done(&rig, &["failover", "auto", "www.hearth.test"]);
+    rig.wait_for("the override is over", |s| s.pinned.is_none());
+    assert_eq!(rig.record(&server), rig.both());
+}
+
+#[test]
+fn an_override_ends_by_itself() {
+    if left_out("Knot") {
+        return;
+    }
+    let server = Knot::start();
+    let rig = Rig::at_home(Shape::Address, &server);
+    done(&rig, &["failover", "to-fallback", "www.hearth.test", "--for", "4s", "--reason", "a try"]);
+    rig.wait_for_record(&server, &rig.away());
+    rig.wait_for_record(&server, &rig.both());
+    assert!(rig.status().pinned.is_none());
+    rig.wait_for_note("is over; the watcher decides again");
+}
+
+#[test]
+fn a_person_is_refused_a_fallback_that_is_dead_and_a_site_that_nobody_watches() {
+    if left_out("Knot") {
+        return;
+    }
+    let server = Knot::start();
+    let rig = Rig::at_home(Shape::Address, &server);
+    rig.pages.serves(Serving::Broken);
+    rig.wait_for("the fallback is seen to be broken", |s| s.fallback[0].state != "good");
+    let before = server.serial();
+    for (site, why) in [
+        ("www.hearth.test", "the fallback is not known to be good"),
+        ("other.hearth.test", "is not a site of this watcher"),
+    ] {
+        let refused = rig.hearth(&["failover", "to-fallback", site, "--reason", "no"]);
+        assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
+        assert!(text(&refused).contains(why), "{}", text(&refused));
+    }
+    assert!(rig.status().pinned.is_none());
+    assert_eq!(server.serial(), before);
+}
