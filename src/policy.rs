@@ -32,6 +32,8 @@ pub struct Policy {
     pub probe_total: Duration,
     /// A node that has not beaten for this long is silent.
     pub beat_stale: Duration,
+    /// A silence of this length is told to people; it moves nothing by itself.
+    pub silence_told: Duration,
     /// No success for this long, with silence: down, when no other target of the family is up.
     pub hard: Duration,
     /// The same, when another published target is up: dropping one of several is cheap.
@@ -94,6 +96,7 @@ impl Policy {
             probe_connect: s(4),
             probe_total: s(6),
             beat_stale: s(25),
+            silence_told: s(5 * 60),
             hard: s(hard),
             hard_with_sibling: s(25),
             hard_failures: 4,
@@ -133,13 +136,14 @@ impl Policy {
         self
     }
 
-    fn spans(&mut self) -> [&mut Duration; 21] {
+    fn spans(&mut self) -> [&mut Duration; 22] {
         [
             &mut self.probe_every,
             &mut self.probe_suspect_every,
             &mut self.probe_connect,
             &mut self.probe_total,
             &mut self.beat_stale,
+            &mut self.silence_told,
             &mut self.hard,
             &mut self.hard_with_sibling,
             &mut self.gray,

@@ -363,6 +363,8 @@ pub(super) struct PolicyTable {
     pub(super) probe_connect: Option<At<Duration>>,
     pub(super) probe_total: Option<At<Duration>>,
     pub(super) beat_stale: Option<At<Duration>>,
+    /// A silence of this length is told to people; it moves nothing by itself.
+    pub(super) silence_told: Option<At<Duration>>,
     pub(super) hard: Option<At<Duration>>,
     pub(super) hard_with_sibling: Option<At<Duration>>,
     pub(super) hard_failures: Option<NonZeroU32>,

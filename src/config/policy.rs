@@ -40,6 +40,7 @@ fn with(policy: Policy, table: PolicyTable) -> Policy {
         probe_connect: span(table.probe_connect, policy.probe_connect),
         probe_total: span(table.probe_total, policy.probe_total),
         beat_stale: span(table.beat_stale, policy.beat_stale),
+        silence_told: span(table.silence_told, policy.silence_told),
         hard: span(table.hard, policy.hard),
         hard_with_sibling: span(table.hard_with_sibling, policy.hard_with_sibling),
         hard_failures: count(table.hard_failures, policy.hard_failures),

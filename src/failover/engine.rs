@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::dns::{Name, Owner};
-use crate::failover::event::{Command, Effect, Event, Note, Setup, Weight};
+use crate::failover::event::{BeatSeen, Command, Effect, Event, Note, Setup, Weight};
 use crate::failover::isolation::{AllFail, Isolation, Turn};
 use crate::failover::lane::{Readiness, Side, Situation, words};
 use crate::failover::site::{Pin, Site};
@@ -17,6 +17,9 @@ use crate::heartbeat::window::{Replayed, Window};
 use crate::heartbeat::{BootId, NodeName};
 use crate::moment::Moment;
 use crate::policy::Policy;
+
+/// A node's clock that is further off than this is told of. Nothing else: it is not judged by it.
+const SKEW: Duration = Duration::from_secs(90);
 
 /// What is known of a node beside its liveness.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +32,10 @@ pub struct NodeFacts {
     pub generation: Option<String>,
     /// Why it is leaving.
     pub leaving: Option<String>,
+    /// Whether its silence has been told.
+    silence_told: bool,
+    /// Whether its clock has been told to be wrong.
+    skew_told: bool,
 }
 
 /// The engine.
@@ -66,19 +73,7 @@ impl Engine {
         match event {
             Event::Started { setup, seed } => self.start(now, setup, *seed),
             Event::Tick => {}
-            Event::Beat(beat) => {
-                if self.window.accept(&beat.node, beat.boot, beat.sequence).is_err() {
-                    return;
-                }
-                let facts = NodeFacts {
-                    last_beat: Some(now),
-                    version: beat.version.clone(),
-                    generation: beat.generation.clone(),
-                    leaving: beat.leaving.clone(),
-                };
-                self.nodes.insert(beat.node.clone(), facts);
-                self.sites.values_mut().for_each(|site| site.record_beat(now, beat));
-            }
+            Event::Beat(beat) => self.beat(now, beat, out),
             Event::Probed { target, address, started, outcome } => {
                 if let Some(site) = self.sites.get_mut(&target.site) {
                     site.record_probe(now, target, *address, *started, outcome);
@@ -116,6 +111,47 @@ impl Engine {
             }
             Event::Command { site, command, owner, reason } => {
                 self.command(now, site, command, owner, reason, out);
+            }
+        }
+    }
+
+    fn beat(&mut self, now: Moment, beat: &BeatSeen, out: &mut Vec<Effect>) {
+        if self.window.accept(&beat.node, beat.boot, beat.sequence).is_err() {
+            return;
+        }
+        let before = self.nodes.get(&beat.node);
+        let skewed = Duration::from_millis(beat.skew_ms.unsigned_abs()) > SKEW;
+        if skewed && !before.is_some_and(|b| b.skew_told) {
+            // Only told: beats are judged fresh on the watcher's own clock, and a Pi without a clock chip is no liar.
+            note(
+                out,
+                Weight::Warning,
+                format!("the clock of {} is {} s off", beat.node, beat.skew_ms / 1000),
+            );
+        }
+        if before.is_some_and(|b| b.silence_told) {
+            note(out, Weight::Info, format!("{} beats again", beat.node));
+        }
+        let facts = NodeFacts {
+            last_beat: Some(now),
+            version: beat.version.clone(),
+            generation: beat.generation.clone(),
+            leaving: beat.leaving.clone(),
+            silence_told: false,
+            skew_told: skewed,
+        };
+        self.nodes.insert(beat.node.clone(), facts);
+        self.sites.values_mut().for_each(|site| site.record_beat(now, beat));
+    }
+
+    /// A node that does not beat any more while visitors get through moves nothing, but somebody should know.
+    fn tell_silence(&mut self, now: Moment, out: &mut Vec<Effect>) {
+        let patience = self.general_policy().silence_told;
+        for (node, facts) in &mut self.nodes {
+            let silent = facts.last_beat.is_some_and(|at| now - at >= patience);
+            if silent && !facts.silence_told && facts.leaving.is_none() {
+                facts.silence_told = true;
+                note(out, Weight::Warning, format!("{node} has not beaten for {}", words(patience)));
             }
         }
     }
@@ -217,6 +253,7 @@ impl Engine {
         if self.isolation.since().is_some() {
             return;
         }
+        self.tell_silence(now, out);
         let patience = self.isolation.patience();
         self.sites.values_mut().for_each(|site| site.judge(now, patience, out));
         if self.warm_until.take_if(|until| now >= *until).is_some() {

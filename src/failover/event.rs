@@ -150,6 +150,9 @@ pub struct BeatSeen {
     pub generation: Option<String>,
     /// The version that it runs.
     pub version: String,
+    /// How far its wall clock is ahead of the watcher's, in milliseconds.
+    #[serde(default)]
+    pub skew_ms: i64,
     /// Why it is leaving, when it is.
     pub leaving: Option<String>,
 }

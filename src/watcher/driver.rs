@@ -278,6 +278,7 @@ impl Driver {
             addresses: beat.addresses.iter().map(|claim| claim.address).collect(),
             generation: beat.site.generation,
             version: beat.version,
+            skew_ms: beat.wall_ms.cast_signed().saturating_sub(self.line.wall_ms().cast_signed()),
             leaving: beat.leaving.map(|l| l.reason),
         }))
         .await?;

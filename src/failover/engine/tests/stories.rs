@@ -75,6 +75,19 @@ fn silence_alone_moves_nothing() {
     }
     world.run(seconds(7_200));
     assert_eq!(world.record(), BOTH);
+    let told = world.story().matches("has not beaten for 5 min").count();
+    assert_eq!(told, 2, "each is told of once\n{}", world.story());
+}
+
+#[test]
+fn a_clock_that_is_far_off_is_told_of_once_and_moves_nothing() {
+    let mut world = home();
+    world.skew_ms = -3_600_000;
+    world.run(seconds(600));
+    world.skew_ms = 0;
+    world.run(seconds(60));
+    assert_eq!(world.story().matches("is -3600 s off").count(), 2, "{}", world.story());
+    assert_eq!(world.landed.len(), 1);
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub(super) struct World {
     pub(super) fallback_good: bool,
     /// How many of the four references answer.
     pub(super) references: u32,
+    /// How far the nodes' clocks are ahead.
+    pub(super) skew_ms: i64,
     /// The watcher's own network.
     pub(super) connected: bool,
     /// Whether the provider can be reached.
@@ -99,6 +101,7 @@ impl World {
             nodes: nodes.iter().enumerate().map(state).collect(),
             fallback_good: true,
             references: 4,
+            skew_ms: 0,
             connected: true,
             provider: true,
             record: BTreeSet::new(),
@@ -223,7 +226,7 @@ impl World {
             node.next_beat = self.now + seconds(10);
             node.sequence += 1;
             if node.beats && self.connected {
-                beats.push(said(name, node, None));
+                beats.push(said(name, node, self.skew_ms, None));
             }
         }
         for beat in beats {
@@ -235,7 +238,7 @@ impl World {
     pub(super) fn leave(&mut self, name: &str) {
         let node = self.nodes.get_mut(&self::node(name)).unwrap();
         node.sequence += 1;
-        let beat = said(&self::node(name), node, Some("reboot"));
+        let beat = said(&self::node(name), node, 0, Some("reboot"));
         (node.serves, node.beats) = (false, false);
         self.step(Event::Beat(beat));
     }
@@ -244,7 +247,7 @@ impl World {
     pub(super) fn speak(&mut self, name: &str) {
         let node = self.nodes.get_mut(&self::node(name)).unwrap();
         node.sequence += 1;
-        let beat = said(&self::node(name), node, None);
+        let beat = said(&self::node(name), node, 0, None);
         self.step(Event::Beat(beat));
     }
 
@@ -305,7 +308,7 @@ fn boot_id(boot: u32) -> BootId {
     BootId::new(bits)
 }
 
-fn said(name: &NodeName, node: &Node, leaving: Option<&str>) -> BeatSeen {
+fn said(name: &NodeName, node: &Node, skew_ms: i64, leaving: Option<&str>) -> BeatSeen {
     BeatSeen {
         node: name.clone(),
         boot: boot_id(node.boot),
@@ -313,6 +316,7 @@ fn said(name: &NodeName, node: &Node, leaving: Option<&str>) -> BeatSeen {
         addresses: vec![node.address],
         generation: Some("abc".to_owned()),
         version: "1".to_owned(),
+        skew_ms,
         leaving: leaving.map(ToOwned::to_owned),
     }
 }
