@@ -63,7 +63,11 @@ impl Actuator {
             };
             let next = match guard.permission(self.line.now()) {
                 Permission::Granted => self.attempt(&wish, &mut guard).await,
-                Permission::From(_) | Permission::Stopped => None,
+                Permission::From(_) => None,
+                Permission::Stopped => {
+                    self.tell(stopped(&self.site, wish.epoch)).await;
+                    None
+                }
             };
             match next {
                 Some(sets) => {
@@ -118,7 +122,11 @@ impl Actuator {
                 }
             }
             // The credentials were refused: only a restart helps, and every further call could end in a ban.
-            Permission::Stopped => std::future::pending().await,
+            Permission::Stopped => {
+                if changed.await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
         }
     }
 
@@ -156,6 +164,12 @@ impl Actuator {
         // A driver that is gone is stopping: there is nobody left to tell.
         let _ = self.events.send(event).await;
     }
+}
+
+/// What is told of a wish that is not even tried.
+fn stopped(site: &Name, epoch: u64) -> Event {
+    let why = "nothing is written any more since the credentials were refused; correct them and restart the watcher";
+    Event::Written { site: site.clone(), epoch, result: Err(why.to_owned()) }
 }
 
 /// 0 to 1, to spread retries.

@@ -77,6 +77,13 @@ fn a_wrong_key_stops_the_writing_and_is_shown() {
     refused(&rig, &proxy, &server);
     let page = rig.get("/").text();
     assert!(page.contains("key") || page.contains("credential"), "{page}");
+    let first = rig.status().epoch;
+    rig.pi1.dies();
+    rig.wait_for("what is decided later is told to be stuck as well", |s| {
+        let trouble = s.pending.as_ref().and_then(|p| p.trouble.as_deref());
+        s.epoch > first && trouble.is_some_and(|t| t.contains("credentials"))
+    });
+    assert!(proxy.updates() <= 1, "{}", proxy.updates());
 }
 
 /// The trouble is shown, and long after it the server was asked to change something once.
