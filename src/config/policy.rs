@@ -81,7 +81,7 @@ mod tests {
         let steady = Policy::default();
         let before = serde_json::to_value(&steady).unwrap();
         let fields = fields(&steady);
-        assert_eq!(fields.len(), 27);
+        assert_eq!(fields.len(), 28);
         for (key, is_span) in fields {
             let text = format!("{key} = {}", if is_span { "\"777ms\"" } else { "77" });
             let changed = with(steady.clone(), toml::from_str(&text).unwrap());

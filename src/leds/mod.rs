@@ -13,6 +13,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::address::Verdict;
+use crate::dns::{Rdata, RdataSet, RecordType};
+use crate::heartbeat::SiteView;
 use crate::heartbeat::{RecordsReport, SourceState};
 use crate::status::{AddressStatus, AgentStatus, FaultCode, LinkState, Phase, RecordState};
 
@@ -82,9 +84,21 @@ fn fault(status: &AgentStatus) -> Option<FaultCode> {
 }
 
 /// What a watcher saw counts while it answers; what it said before it fell silent is history.
-fn on_fallback(status: &AgentStatus) -> bool {
+fn seen(status: &AgentStatus) -> impl Iterator<Item = &SiteView> {
     let answering = status.watchers.iter().filter(|watcher| watcher.state == LinkState::Answered);
-    answering.flat_map(|watcher| &watcher.view).any(|view| view.on_fallback)
+    answering.flat_map(|watcher| &watcher.view)
+}
+
+fn on_fallback(status: &AgentStatus) -> bool {
+    seen(status).any(|view| view.on_fallback)
+}
+
+/// Visitors of a site are led to others: this node is held down, or was never let in. An alias does not tell.
+fn is_passed_over(status: &AgentStatus) -> bool {
+    let own =
+        |rdata: &Rdata| status.addresses.values().any(|a| a.agreed.is_some() && a.agreed == rdata.address());
+    let alias = |view: &SiteView| view.in_force.iter().any(|set| set.record_type() == RecordType::Cname);
+    seen(status).any(|view| !alias(view) && !view.in_force.iter().flat_map(RdataSet::iter).any(own))
 }
 
 /// Nobody answers: no watcher, and no source of the address. A captive portal answers for nobody.
@@ -101,7 +115,7 @@ fn is_degraded(status: &AgentStatus) -> bool {
         !status.addresses.is_empty() && status.addresses.values().all(|address| address.agreed.is_none());
     let unwatched = status.watchers.iter().any(|watcher| watcher.state != LinkState::Answered);
     let pending = status.records_report() == RecordsReport::Pending;
-    status.site.source != SourceState::Ok || pending || homeless || unwatched
+    status.site.source != SourceState::Ok || pending || homeless || unwatched || is_passed_over(status)
 }
 
 impl Shown {
@@ -169,7 +183,7 @@ impl fmt::Display for Shown {
 
 /// A word that names nothing that LEDs show.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is nothing that the LEDs show; `hearth led explain` lists what they do")]
+#[error("`{0}` is nothing that the LEDs show")]
 pub struct ShownError(String);
 
 impl FromStr for Shown {

@@ -47,7 +47,8 @@ fn record(state: RecordState) -> RecordStatus {
 
 fn watcher(state: LinkState, on_fallback: bool) -> WatcherLink {
     let site = "www.example.com".to_owned();
-    let view = vec![SiteView { site, health: "up".to_owned(), on_fallback, in_force: Vec::new() }];
+    let in_force = vec![RdataSet::of("A 198.51.100.7".parse().unwrap())];
+    let view = vec![SiteView { site, health: "up".to_owned(), on_fallback, in_force }];
     WatcherLink { url: String::new(), state, why: String::new(), answered_ms_ago: None, view }
 }
 
@@ -141,6 +142,18 @@ fn a_start_is_not_degraded_by_what_was_not_tried_yet() {
 fn a_failover_that_a_silent_watcher_once_spoke_of_is_history() {
     let status = with(|s| s.watchers = vec![watcher(LinkState::Unreachable, true)]);
     assert_eq!(shown(&status), Shown::Degraded);
+}
+
+#[test]
+fn a_node_that_visitors_are_not_led_to_is_not_healthy() {
+    let shown_with = |in_force: &[&str]| {
+        let sets = in_force.iter().map(|text| RdataSet::of(text.parse().unwrap())).collect();
+        shown(&with(|s| s.watchers[0].view[0].in_force = sets))
+    };
+    assert_eq!(shown_with(&["A 198.51.100.7"]), Shown::Healthy);
+    assert_eq!(shown_with(&["A 198.51.100.8"]), Shown::Degraded, "held down while a sibling serves");
+    assert_eq!(shown_with(&[]), Shown::Degraded, "not published yet");
+    assert_eq!(shown_with(&["CNAME pi1.example.com"]), Shown::Healthy);
 }
 
 #[test]
