@@ -4,10 +4,13 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use crate::config::{self, WatcherConfig};
 use crate::host::shutdown::Shutdown;
 use crate::host::{control, listen, log};
 use crate::watcher::{Surroundings, run as watch};
-use crate::{cmd, config};
+
+/// Threads beside the deciding loop, which has its own and waits for the disk on it: probes, beats and the page.
+const WORKERS: usize = 2;
 
 /// Runs the watcher until it is told to stop.
 ///
@@ -22,11 +25,14 @@ pub fn run(path: &Path) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    cmd::on_one_thread(async {
-        let shutdown = Shutdown::install().context("signals cannot be handled")?;
-        let listeners = listen::all(&settings.listen)?;
-        let control = control::Server::bind(&settings.control)?;
-        let with = Surroundings { listeners, control, shutdown: shutdown.receiver() };
-        Ok(watch(settings, with).await?)
-    })
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+    runtime.context("no event loop could be started")?.block_on(serve(settings))
+}
+
+async fn serve(settings: WatcherConfig) -> anyhow::Result<()> {
+    let shutdown = Shutdown::install().context("signals cannot be handled")?;
+    let listeners = listen::all(&settings.listen)?;
+    let control = control::Server::bind(&settings.control)?;
+    let with = Surroundings { listeners, control, shutdown: shutdown.receiver() };
+    Ok(watch(settings, with).await?)
 }

@@ -78,7 +78,8 @@ enum Heard {
     Stop,
 }
 
-/// Runs the watcher until it is told to stop.
+/// Runs the watcher until it is told to stop. Must be called within a tokio runtime with more than one thread: the
+/// journal waits for the disk on this one.
 ///
 /// # Errors
 /// When the journal cannot be used, or an essential part ends by itself.
