@@ -200,6 +200,9 @@ impl Agent {
             Some(ended) = self.tasks.join_next() => Some(cause(ended)),
             Some(Err(error)) = self.beats.join_next() => Some(AgentError::Panicked(error.to_string())),
         };
+        // Every task hears of a stop at once, and on another thread one of them may be quicker than this one: that is
+        // no defect.
+        let defect = defect.filter(|_| !*stop.borrow());
         notify::stopping();
         match defect {
             None => self.leave().await,
