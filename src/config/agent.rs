@@ -8,7 +8,9 @@ use toml::Spanned;
 
 use super::echoes::default_sources;
 use super::endpoint::WebUrl;
-use super::file::{Address, AddressSource, Heartbeat, Leds, Node, Record, Site, SiteLog, SourceKind};
+use super::file::address::{Address, AddressSource, SourceKind};
+use super::file::agent::{self as written, Heartbeat, Leds, Node, Record};
+use super::file::site::{Site, SiteLog};
 use super::provider::{Providers, check_reference};
 use super::reading::Reading;
 use super::value::At;
@@ -221,7 +223,7 @@ fn record(
 fn beats(reading: &mut Reading<'_>, written: Heartbeat) -> BeatSettings {
     let example = "[{ url = \"https://watch.example.net\", public-key = \"ed25519:…\" }]";
     reading.not_empty(&written.watchers, "`watchers`", example);
-    let pin = |pin: super::file::WatcherPin| WatcherPin {
+    let pin = |pin: written::WatcherPin| WatcherPin {
         url: pin.url.value.0.as_str().trim_end_matches('/').to_owned(),
         key: pin.public_key.value,
     };

@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::FallbackSettings;
-use super::file::Fallback;
+use super::file::watcher::Fallback;
 use super::reading::Reading;
 use super::value::At;
 use super::watcher::default_port;

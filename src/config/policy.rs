@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::file::{PolicyChoice, PolicyTable};
+use super::file::policy::{PolicyChoice, PolicyTable};
 use super::reading::Reading;
 use super::value::At;
 use crate::policy::Policy;

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::error::Problem;
-use super::file::{Provider, ProviderKind, TsigKey};
+use super::file::provider::{Provider, ProviderKind, TsigKey};
 use super::reading::Reading;
 use super::value::At;
 use crate::dns::Name;

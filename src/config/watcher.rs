@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::agent::listen;
 use super::error::did_you_mean;
 use super::fallback::fallback;
-use super::file::{Peer, Watch, Watcher};
+use super::file::watcher::{Peer, Watch, Watcher};
 use super::policy::policy;
 use super::provider::{Providers, check_reference, zone};
 use super::reading::Reading;

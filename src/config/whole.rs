@@ -3,7 +3,9 @@
 use toml::Spanned;
 
 use super::agent::{self, AgentTables};
-use super::file::{File, Record, Watch};
+use super::file::File;
+use super::file::agent::Record;
+use super::file::watcher::Watch;
 use super::reading::Reading;
 use super::{Config, provider, watcher};
 

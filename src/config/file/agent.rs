@@ -1,0 +1,76 @@
+//! What is written about the node itself: `[node]`, `[[record]]`, `[heartbeat]`, `[leds]`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::address::Family;
+use crate::config::endpoint::WebUrl;
+use crate::config::secret::SecretSource;
+use crate::config::value::At;
+use crate::dns::{Name, Ttl};
+use crate::heartbeat::NodeName;
+use crate::heartbeat::seal::VerifyingKey;
+use crate::leds::LedPreset;
+
+/// `[node]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "the table [node]")]
+pub(crate) struct Node {
+    /// What the node is called: one DNS label. Required.
+    pub(crate) name: At<NodeName>,
+    /// The private key that `hearth key new` made. Required.
+    pub(crate) key: Spanned<SecretSource>,
+    /// Where the agent keeps what it must remember. Default: `/var/lib/hearth`.
+    pub(crate) state: Option<PathBuf>,
+    /// The socket that `hearth status` asks. Default: `/run/hearth/agent.sock`.
+    pub(crate) control: Option<PathBuf>,
+}
+
+/// `[heartbeat]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "the table [heartbeat]")]
+pub(crate) struct Heartbeat {
+    /// Between two beats. Default: `10s`.
+    pub(crate) every: Option<At<Duration>>,
+    /// The watchers. Required, at least one.
+    pub(crate) watchers: Spanned<Vec<WatcherPin>>,
+}
+
+/// One of `watchers = [{ … }]`
+#[derive(Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "{ url = \"…\", public-key = \"ed25519:…\" }"
+)]
+pub(crate) struct WatcherPin {
+    /// The base of the watcher's URL. Required.
+    pub(crate) url: At<WebUrl>,
+    /// Its public key, as `hearth key show` prints it. Required.
+    pub(crate) public_key: At<VerifyingKey>,
+}
+
+/// `[leds]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "the table [leds]")]
+pub(crate) struct Leds {
+    /// `terminal` or `off` (default).
+    pub(crate) preset: Option<LedPreset>,
+}
+
+/// `[[record]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table [[record]]")]
+pub(crate) struct Record {
+    /// The name, in the zone of its provider. Required.
+    pub(crate) name: At<Name>,
+    /// The name of a `[provider.…]`. Required.
+    pub(crate) provider: At<String>,
+    /// Default: `10m`.
+    pub(crate) ttl: Option<At<Ttl>>,
+    /// The families that are published. Default: all of `[address]`.
+    pub(crate) families: Option<Spanned<Vec<Spanned<Family>>>>,
+}

@@ -1,0 +1,101 @@
+//! What is written about the watcher: `[watcher]`, `[[watch]]`, `[[peer]]`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::policy::PolicyChoice;
+use crate::config::endpoint::Reference;
+use crate::config::secret::SecretSource;
+use crate::config::value::{At, PagePath};
+use crate::dns::{Name, Ttl};
+use crate::failover::Shape;
+use crate::heartbeat::NodeName;
+use crate::heartbeat::seal::VerifyingKey;
+use crate::probe::Scheme;
+
+/// `[watcher]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "the table [watcher]")]
+pub(crate) struct Watcher {
+    /// What it signs ownership marks with. Default: `watcher`.
+    pub(crate) name: Option<At<NodeName>>,
+    /// Where beats and the status page are taken. Default: `["[::]:8443"]`.
+    pub(crate) listen: Option<Spanned<Vec<At<SocketAddr>>>>,
+    /// Where it keeps what it must remember. Default: `/var/lib/hearth-watcher`.
+    pub(crate) state: Option<PathBuf>,
+    /// The private key that `hearth key new` made. Required.
+    pub(crate) key: Spanned<SecretSource>,
+    /// The socket that `hearth failover` asks. Default: `/run/hearth/watcher.sock`.
+    pub(crate) control: Option<PathBuf>,
+    /// What is up whenever the Internet is: URLs or host:port. Default: none, and a warning.
+    #[serde(default)]
+    pub(crate) references: Vec<At<Reference>>,
+}
+
+/// `[[watch]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table [[watch]]")]
+pub(crate) struct Watch {
+    /// The name that visitors use, in the zone of its provider. Required.
+    pub(crate) site: At<Name>,
+    /// The name of a `[provider.…]`. Required.
+    pub(crate) provider: At<String>,
+    /// What kind of record: `address` (default) or `cname`.
+    pub(crate) record: Option<Spanned<Shape>>,
+    /// The GeoDNS lines that this writer owns. Default: `["0"]`, the line for everybody.
+    pub(crate) lines: Option<Spanned<Vec<At<String>>>>,
+    /// The nodes that serve the site, each of them a `[[peer]]`. Required, at least one.
+    pub(crate) nodes: Spanned<Vec<At<NodeName>>>,
+    /// Where visitors go when no node is up. Required.
+    pub(crate) fallback: Spanned<Fallback>,
+    /// `fast`, `steady` (default) or `calm`, or a table of single values.
+    pub(crate) policy: Option<PolicyChoice>,
+    /// Default: `60s`.
+    pub(crate) ttl: Option<At<Ttl>>,
+    /// The page that probes ask for. Default: `/`.
+    pub(crate) page: Option<At<PagePath>>,
+    /// A text that the page must contain. Default: the status alone counts.
+    pub(crate) contains: Option<At<String>>,
+    /// `http` (default) or `https`.
+    pub(crate) scheme: Option<Scheme>,
+    /// Default: 80 for http, 443 for https.
+    pub(crate) port: Option<Spanned<u16>>,
+    /// For demonstrations only: every span of the policy this many times shorter, from 1 to 1000. Default: 1.
+    pub(crate) speed: Option<Spanned<f64>>,
+}
+
+/// `fallback = { … }`: GitHub Pages by the user's name there, or any other place by its addresses.
+#[derive(Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "{ github-pages = \"user.github.io\" } or { addresses = [\"…\"] }"
+)]
+pub(crate) struct Fallback {
+    /// `user.github.io`. The addresses are GitHub's published ones; scheme and port are the watch's.
+    pub(crate) github_pages: Option<At<Name>>,
+    /// A name of the fallback; required for `record = "cname"`.
+    pub(crate) name: Option<At<Name>>,
+    /// Its addresses; required unless it is GitHub Pages.
+    #[serde(default)]
+    pub(crate) addresses: Vec<At<IpAddr>>,
+    /// How probes ask it. Default: as the watch.
+    pub(crate) scheme: Option<Scheme>,
+    /// Default: that of `scheme` when it is written here, else the watch's.
+    pub(crate) port: Option<Spanned<u16>>,
+}
+
+/// `[[peer]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table [[peer]]")]
+pub(crate) struct Peer {
+    /// The node's name. Required.
+    pub(crate) name: At<NodeName>,
+    /// Its public key, as `hearth key show` prints it. Required.
+    pub(crate) public_key: At<VerifyingKey>,
+    /// The DNS name that the node keeps; required where a `cname` watch lists it.
+    pub(crate) host: Option<At<Name>>,
+}
