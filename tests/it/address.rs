@@ -1,4 +1,11 @@
-//! The public address, found by asking real HTTP servers on loopback.
+//! The public address, found by asking real HTTP servers on loopback; and, in the modules, everybody else.
+
+mod command;
+mod home;
+mod lab;
+mod publish;
+mod router;
+mod servers;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

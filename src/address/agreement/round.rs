@@ -84,9 +84,16 @@ impl Round {
         self.differ() && others().count() >= 2 && !differ(others())
     }
 
-    /// Whether the router holds an address that it cannot be reached at, which means another router in front of it.
+    /// Whether the router holds an address that it cannot be reached at, or none at all while others look at us from
+    /// outside: another router is in front of it.
     pub(super) fn router_is_behind(&self) -> bool {
-        self.router().is_some_and(|router| router.votes.is_empty() && !router.refused.is_empty())
+        let reached = self.is_seen_from_outside();
+        let behind = |(address, _): &(IpAddr, Inadmissible)| reached || !address.is_unspecified();
+        self.router().is_some_and(|router| router.votes.is_empty() && router.refused.iter().any(behind))
+    }
+
+    fn is_seen_from_outside(&self) -> bool {
+        self.votes().any(|(class, _)| class.is_outside())
     }
 
     fn router(&self) -> Option<&Voice> {
@@ -98,12 +105,16 @@ impl Round {
         if self.router_stands_alone() {
             return Some("the router holds another address than the one that is seen".to_owned());
         }
-        let (address, why) = self.router().filter(|_| self.router_is_behind())?.refused.first()?;
-        Some(match why {
-            Inadmissible::CarrierGrade => {
+        let router = self.router().filter(|_| self.router_is_behind())?;
+        let known = |(address, _): &&(IpAddr, Inadmissible)| !address.is_unspecified();
+        Some(match router.refused.iter().find(known) {
+            None => {
+                "the router holds no public address of its own, so another one is in front of it".to_owned()
+            }
+            Some((address, Inadmissible::CarrierGrade)) => {
                 format!("the router's own address {address} is shared by the carrier (CGNAT)")
             }
-            Inadmissible::Special(_) | Inadmissible::Foreign(_) => {
+            Some((address, _)) => {
                 format!("the router's own address {address} is behind another router (double NAT)")
             }
         })
@@ -122,8 +133,7 @@ impl Round {
     fn is_captive(&self) -> bool {
         let outside = self.voices.iter().filter(|(class, _)| class.is_outside());
         let (portal, others): (Vec<_>, Vec<_>) = outside.partition(|(_, voice)| voice.is_malformed());
-        let unseen = !self.votes().any(|(class, _)| class.is_outside());
-        unseen && !portal.is_empty() && portal.len() >= others.len()
+        !self.is_seen_from_outside() && !portal.is_empty() && portal.len() >= others.len()
     }
 
     /// The evidence, class by class.

@@ -116,7 +116,7 @@ fn the_router_and_the_classes_of_udp_are_voices_of_their_own() {
     use Verdict::{Captive, Cgnat, NatPublic, ProxyEgress, Unknown};
     type Row =
         (&'static str, &'static [(&'static str, &'static str)], Outcome, &'static str, Verdict, &'static str);
-    let rows: [Row; 13] = [
+    let rows: [Row; 15] = [
         (
             "the router and an echo",
             &[("router", MOVED), ("a", MOVED)],
@@ -152,6 +152,15 @@ fn the_router_and_the_classes_of_udp_are_voices_of_their_own() {
             Cgnat,
             "192.168.1.2 is behind another router (double NAT)",
         ),
+        (
+            "a router that was given no public address",
+            &[("router", "0.0.0.0"), ("a", HOME)],
+            Confirmed,
+            HOME,
+            Cgnat,
+            "holds no public address of its own",
+        ),
+        ("a line that is down", &[("router", "0.0.0.0"), ("a", "-")], Kept, HOME, Unknown, "is kept"),
         ("double NAT and nobody else", &[("router", "192.168.1.2")], Kept, HOME, Cgnat, "double NAT"),
         (
             "a carrier with borrowed addresses",

@@ -11,7 +11,8 @@ use tokio::net::UdpSocket;
 
 use super::router;
 use crate::address::settings::Gateway;
-use crate::address::wire::{nat_pmp, pcp};
+use crate::address::wire::nat_pmp::{self, External};
+use crate::address::wire::pcp;
 
 /// All hosts, and the port of announcements.
 const GROUP: (Ipv4Addr, u16) = (Ipv4Addr::new(224, 0, 0, 1), 5350);
@@ -21,14 +22,15 @@ const GROUP: (Ipv4Addr, u16) = (Ipv4Addr::new(224, 0, 0, 1), 5350);
 pub struct Announcements {
     socket: UdpSocket,
     gateway: Gateway,
-    /// Routers say everything up to ten times.
-    last: Option<Announcement>,
+    heard: Heard,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Announcement {
-    epoch: u32,
-    address: Option<Ipv4Addr>,
+/// What was announced last. Routers say everything up to ten times.
+#[derive(Debug, Default)]
+struct Heard {
+    nat_pmp: Option<External>,
+    /// The epoch.
+    pcp: Option<u32>,
 }
 
 impl Announcements {
@@ -42,7 +44,7 @@ impl Announcements {
         socket.set_nonblocking(true)?;
         // Bound to the group, it hears nothing that is sent to this machine itself.
         socket.bind(&SocketAddr::from(GROUP).into())?;
-        Ok(Self { socket: UdpSocket::from_std(socket.into())?, gateway, last: None })
+        Ok(Self { socket: UdpSocket::from_std(socket.into())?, gateway, heard: Heard::default() })
     }
 
     /// Waits until the router announces something that it has not said yet. May be dropped and called again.
@@ -54,39 +56,47 @@ impl Announcements {
                 return std::future::pending().await;
             };
             let ours = router::router(self.gateway).is_ok_and(|router| from.ip() == router);
-            if ours && self.is_new(read(&packet[..length])) {
+            if ours && self.heard.is_news(&packet[..length]) {
                 return;
             }
         }
     }
-
-    /// An address that changed, or an epoch that went back: the router forgot everything (RFC 6886 section 3.6).
-    fn is_new(&mut self, said: Option<Announcement>) -> bool {
-        let Some(said) = said else { return false };
-        let new = self.last.is_none_or(|last| said.address != last.address || said.epoch < last.epoch);
-        self.last = Some(said);
-        new
-    }
 }
 
-fn read(packet: &[u8]) -> Option<Announcement> {
-    if let Some(epoch) = pcp::announced(packet) {
-        return Some(Announcement { epoch, address: None });
+impl Heard {
+    /// Whether `packet` says something new: an address that changed, or an epoch that went back, which means that the
+    /// router forgot everything (RFC 6886 section 3.6).
+    fn is_news(&mut self, packet: &[u8]) -> bool {
+        if let Some(epoch) = pcp::announced(packet) {
+            return self.pcp.replace(epoch).is_none_or(|last| epoch < last);
+        }
+        let Some(Ok(said)) = nat_pmp::reply(packet) else { return false };
+        let last = self.nat_pmp.replace(said);
+        last.is_none_or(|last| said.address != last.address || said.epoch < last.epoch)
     }
-    let external = nat_pmp::reply(packet)?.ok()?;
-    Some(Announcement { epoch: external.epoch, address: Some(external.address) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn what_is_repeated_is_no_news_and_a_restart_is() {
-        let mut ear = Announcements::listen(Gateway::Default).unwrap();
-        let packet = |epoch: u8, last: u8| read(&[0, 128, 0, 0, 0, 0, 0, epoch, 84, 1, 2, last]);
-        let heard = [packet(10, 3), packet(11, 3), packet(12, 4), packet(13, 4), packet(1, 4), None];
-        let news: Vec<bool> = heard.into_iter().map(|said| ear.is_new(said)).collect();
-        assert_eq!(news, [true, false, true, false, true, false]);
+    #[test]
+    fn what_is_repeated_is_no_news_and_a_restart_is() {
+        let mut heard = Heard::default();
+        let nat_pmp = |epoch: u8, last: u8| vec![0, 128, 0, 0, 0, 0, 0, epoch, 84, 1, 2, last];
+        let pcp = |epoch: u8| [&[2, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, epoch][..], &[0; 12]].concat();
+        let packets = [
+            (nat_pmp(10, 3), true),
+            (pcp(5), true),
+            (nat_pmp(11, 3), false),
+            (pcp(6), false),
+            (nat_pmp(12, 4), true),
+            (pcp(0), true),
+            (nat_pmp(1, 4), true),
+            (Vec::new(), false),
+        ];
+        for (packet, news) in packets {
+            assert_eq!(heard.is_news(&packet), news, "{packet:?}");
+        }
     }
 }

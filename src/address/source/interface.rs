@@ -13,8 +13,8 @@ use super::netlink;
 use crate::address::admissible::CARRIER_GRADE;
 use crate::address::wire::rtnetlink::Tenure;
 
-/// `/proc/net` of this very process, which stays visible where units hide the rest of `/proc`.
-const ROUTES: &str = "/proc/self/net/route";
+/// `/proc/net` of this very thread, which stays visible where units hide the rest of `/proc`.
+const ROUTES: &str = "/proc/thread-self/net/route";
 
 /// The addresses that last, the best first: IPv4 in order, then of IPv6 the one that manages temporary ones, then the one
 /// that stays preferred for longest. Loopback and link-local ones are left out. An interface list that cannot be read is

@@ -1,5 +1,6 @@
 //! One question to the router: which address do you hold towards the Internet? By NAT-PMP, PCP or UPnP.
 //!
+//! A router that holds none, or none that is public, answers with zeros; what that means depends on who else answers.
 //! Never asks anybody but the router: not whom it points to, not one that has a public address (in a data centre that
 //! would be somebody else's).
 
@@ -68,7 +69,7 @@ pub fn router(gateway: Gateway) -> Result<Ipv4Addr, Miss> {
 pub async fn ask_nat_pmp(gateway: Gateway, local: IpAddr) -> Result<IpAddr, Miss> {
     let socket = udp::connected(local, SocketAddr::from((router(gateway)?, PORT))).await?;
     let answer = udp::exchange(&socket, &nat_pmp::REQUEST, &NAT_PMP_WAITS, nat_pmp::reply).await?;
-    held(answer.map(|external| external.address.into()))
+    answer.map(|external| external.address.into()).map_err(Miss::Silent)
 }
 
 /// Asks by PCP, from `local`: maps the port that it asks from, and takes the mapping back.
@@ -85,7 +86,7 @@ pub async fn ask_pcp(gateway: Gateway, local: IpAddr) -> Result<IpAddr, Miss> {
         // The answer says nothing that we need; what counts is that it was sent.
         let _ = udp::exchange(&socket, &end, &FAREWELL, |packet| packet.get(1).map(|_| ())).await;
     }
-    held(answer)
+    answer.map_err(Miss::Silent)
 }
 
 fn mapping(socket: &UdpSocket) -> Result<pcp::Mapping, Miss> {
@@ -95,17 +96,6 @@ fn mapping(socket: &UdpSocket) -> Result<pcp::Mapping, Miss> {
         }
         Ok(SocketAddr::V6(_)) => Err(Miss::Silent("asks IPv4 routers only".to_owned())),
         Err(error) => Err(Miss::Silent(error.to_string())),
-    }
-}
-
-/// A router that holds no address says so with zeros, which is no sign of a second router.
-fn held(answer: Result<IpAddr, String>) -> Result<IpAddr, Miss> {
-    match answer {
-        Ok(address) if address.is_unspecified() => {
-            Err(Miss::Silent("has no external address at the moment".to_owned()))
-        }
-        Ok(address) => Ok(address),
-        Err(why) => Err(Miss::Silent(why)),
     }
 }
 
@@ -119,14 +109,15 @@ pub async fn ask_upnp(gateway: Gateway, client: &Client, local: IpAddr) -> Resul
     if status != StatusCode::OK {
         return Err(Miss::Malformed(format!("answered {status} where its description should be")));
     }
-    let mut last = Miss::Silent("has no service".to_owned());
+    let mut said = Err(Miss::Silent("has no service".to_owned()));
+    // One of its ways out may not be in use.
     for service in igd::services(&description, &place).map_err(Miss::Malformed)? {
-        match ask_service(client, &service).await {
-            Ok(address) => return Ok(address),
-            Err(miss) => last = miss,
+        said = ask_service(client, &service).await;
+        if said.as_ref().is_ok_and(|address| !address.is_unspecified()) {
+            break;
         }
     }
-    Err(last)
+    said
 }
 
 /// Searches by multicast, as the standard has it, and at the router itself, where multicast does not get through.
@@ -170,6 +161,5 @@ async fn ask_service(client: &Client, service: &Service) -> Result<IpAddr, Miss>
     if status != StatusCode::OK && status != StatusCode::INTERNAL_SERVER_ERROR {
         return Err(Miss::Malformed(format!("answered {status}")));
     }
-    let address = igd::answer(&body).map_err(Miss::Malformed)?;
-    held(Ok(address.into()))
+    igd::answer(&body).map(IpAddr::V4).map_err(Miss::Malformed)
 }

@@ -76,7 +76,7 @@ impl Service {
     }
 }
 
-/// The address in the answer to that question.
+/// The address in the answer to that question; zeros when the router holds none, or none that is public.
 ///
 /// # Errors
 /// When it has none, or more than an address; what it has.
@@ -91,7 +91,7 @@ pub fn answer(body: &str) -> Result<Ipv4Addr, String> {
         return Err("answered without one address".to_owned());
     };
     match node.text().unwrap_or("").trim_ascii() {
-        "" => Err("has no external address at the moment".to_owned()),
+        "" if node.children().all(|child| child.is_text()) => Ok(Ipv4Addr::UNSPECIFIED),
         text => text.parse().map_err(|_| "answered something that is not an IPv4 address".to_owned()),
     }
 }
@@ -184,10 +184,10 @@ mod tests {
         let address = |text: &str| soap(&format!("<NewExternalIPAddress>{text}</NewExternalIPAddress>"));
         assert_eq!(answer(&address("84.1.2.3")), Ok([84, 1, 2, 3].into()));
         assert_eq!(answer(&address("\n 84.1.2.3 ")), Ok([84, 1, 2, 3].into()));
+        assert_eq!(answer(&address("")), Ok(Ipv4Addr::UNSPECIFIED));
         for (body, says) in [
-            (address(""), "no external address"),
             (address("84.1.2.3 84.1.2.4"), "not an IPv4 address"),
-            (address("<b>84.1.2.3</b>"), "no external address"),
+            (address("<b>84.1.2.3</b>"), "not an IPv4 address"),
             (address("2a02::1"), "not an IPv4 address"),
             (format!("{}{}", address("84.1.2.3"), address("84.1.2.4")), "not XML"),
             (soap("<u><errorCode>501</errorCode></u>"), "error 501"),

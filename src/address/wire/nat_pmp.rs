@@ -20,7 +20,7 @@ const SUCCESS: u16 = 0;
 pub struct External {
     /// Seconds since the router forgot everything (section 3.6).
     pub epoch: u32,
-    /// Its address towards the Internet.
+    /// Its address towards the Internet; zeros when it holds none, or none that is public.
     pub address: Ipv4Addr,
 }
 
@@ -30,6 +30,10 @@ pub fn reply(message: &[u8]) -> Option<Result<External, String>> {
     match (*message.first()?, *message.get(1)?, u16_at(message, 2)?) {
         (0, ANSWER, SUCCESS) if message.len() == 12 => {
             Some(Ok(External { epoch: u32_at(message, 4)?, address: bytes::<4>(message, 8)?.into() }))
+        }
+        // Code 3, network failure, is what routers answer that were given none.
+        (0, ANSWER, 3) if message.len() >= 8 => {
+            Some(Ok(External { epoch: u32_at(message, 4)?, address: Ipv4Addr::UNSPECIFIED }))
         }
         (0, ANSWER, SUCCESS) => Some(Err("answered a message of the wrong length".to_owned())),
         (0, 128.., code) => Some(Err(refusal(code))),
@@ -44,7 +48,7 @@ fn refusal(code: u16) -> String {
     match code {
         1 => "does not speak this version of NAT-PMP".to_owned(),
         2 => "refuses: NAT-PMP is switched off".to_owned(),
-        3 => "has no external address at the moment".to_owned(),
+        3 => "is in trouble with the network".to_owned(),
         4 => "has no resources left".to_owned(),
         5 => "does not know the question".to_owned(),
         other => format!("refused with code {other}"),
@@ -68,8 +72,10 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_and_what_is_no_answer_is_ignored() {
-        let refused = reply(&[0, 128, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0]).unwrap().unwrap_err();
-        assert!(refused.contains("no external address"), "{refused}");
+        let none = External { epoch: 1, address: Ipv4Addr::UNSPECIFIED };
+        assert_eq!(reply(&[0, 128, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0]), Some(Ok(none)));
+        let refused = reply(&[0, 128, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0]).unwrap().unwrap_err();
+        assert!(refused.contains("switched off"), "{refused}");
         let pcp = reply(&[2, 128, 0, 1, 0, 0, 0, 0]).unwrap().unwrap_err();
         assert!(pcp.contains("PCP"), "{pcp}");
         for nothing in [&[][..], &[0], &[0, 0], &[0, 0, 0, 0], &[1, 128, 0, 0], &[0, 128, 0]] {
@@ -80,8 +86,8 @@ mod tests {
     proptest! {
         #[test]
         fn an_address_comes_of_twelve_bytes_only(bytes in proptest::collection::vec(any::<u8>(), 0..32)) {
-            if let Some(Ok(_)) = reply(&bytes) {
-                prop_assert_eq!(bytes.len(), 12);
+            if let Some(Ok(said)) = reply(&bytes) {
+                prop_assert!(bytes.len() == 12 || said.address.is_unspecified());
             }
         }
     }
