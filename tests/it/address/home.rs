@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hearth::address::settings::{DnsEcho, EchoForm};
+use hearth::address::settings::{DnsEcho, EchoForm, Gateway};
 use hearth::address::source::Look;
 use hearth::address::{Asked, Family, Verdict};
 
@@ -77,6 +77,17 @@ fn the_router_by_each_protocol_and_every_kind_of_echo_tell_the_same_address() {
     let judged = &look.judged[&Family::Ipv4];
     assert_eq!(judged.agreed, Some([84, 1, 2, 3].into()), "{}", judged.why);
     assert_eq!(judged.verdict, Verdict::NatPublic, "{}", judged.why);
+}
+
+#[test]
+fn the_mapping_that_pcp_needs_is_taken_back() {
+    let Some(home) = Home::with_public_address() else { return };
+    let look = home.look(vec![Asked::Pcp(Gateway::Default)]);
+    assert_eq!(said(&look), ["PCP: 84.1.2.3"]);
+    let log = home.log();
+    let (made, ended) = (log.find("PCP MAP: added mapping"), log.find("mapping removed"));
+    assert!(made.is_some() && made < ended, "{log}");
+    assert!(!home.router.output("nft", "list ruleset").contains("dnat"), "{log}");
 }
 
 #[test]

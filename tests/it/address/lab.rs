@@ -18,6 +18,16 @@ use crate::support::wait_until;
 /// Where everything on the Internet listens.
 pub(super) const SERVER: Ipv4Addr = Ipv4Addr::new(9, 9, 10, 10);
 
+/// What miniupnpd keeps its mappings in (its nft_init.sh).
+const CHAINS: &str = "table inet filter {
+    chain forward { type filter hook forward priority 0; policy accept; jump miniupnpd; }
+    chain miniupnpd { }
+    chain prerouting { type nat hook prerouting priority -100; policy accept; jump prerouting_miniupnpd; }
+    chain postrouting { type nat hook postrouting priority 110; policy accept; jump postrouting_miniupnpd; }
+    chain prerouting_miniupnpd { }
+    chain postrouting_miniupnpd { }
+}";
+
 /// A process that ends with this value.
 pub(super) struct Process(Child);
 
@@ -53,7 +63,7 @@ pub(super) struct Home {
     _carrier: Option<Netns>,
     pub(super) internet: Netns,
     _daemon: Process,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Home {
@@ -97,8 +107,15 @@ impl Home {
         router.hide_behind("wan0");
         internet.ip(&format!("addr add {SERVER}/32 dev lo"));
         let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("chains"), CHAINS).unwrap();
+        router.run("nft", &format!("-f {}", dir.path().join("chains").display()));
         let daemon = router.enter(|| miniupnpd(dir.path()));
-        Some(Self { pi, router, _carrier: carrier, internet, _daemon: daemon, _dir: dir })
+        Some(Self { pi, router, _carrier: carrier, internet, _daemon: daemon, dir })
+    }
+
+    /// What the router's daemon has logged.
+    pub(super) fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("miniupnpd.log")).unwrap()
     }
 
     /// Asks these sources once, from the Pi.

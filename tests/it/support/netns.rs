@@ -45,6 +45,12 @@ impl Netns {
     /// Runs a command in this namespace, which must succeed.
     #[track_caller]
     pub(crate) fn run(&self, program: &str, words: &str) {
+        let _ = self.output(program, words);
+    }
+
+    /// The same; what it printed.
+    #[track_caller]
+    pub(crate) fn output(&self, program: &str, words: &str) -> String {
         let output = Command::new("ip")
             .args(["netns", "exec", &self.0, program])
             .args(words.split(' '))
@@ -52,6 +58,7 @@ impl Netns {
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{program} {words}: {said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Makes this one a router that hides what is behind it when it leaves by `out`.
