@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! site, address, keepers, beats -- Event --> Board -- AgentStatus --> beats, LEDs, control socket
-//! address -- Agreed --> keepers
+//! address -- Agreed --> gate, where a new address proves itself -- Agreed --> keepers
 //! ```
 //!
 //! # How it stops
@@ -25,6 +25,7 @@ mod beating;
 mod board;
 mod faults;
 mod journal;
+mod proof;
 mod serving;
 
 use std::collections::BTreeMap;
@@ -41,6 +42,7 @@ use self::beating::{Farewell, Line};
 use self::board::{Board, Event};
 use self::keeper::Keeper;
 use self::memory::Memory;
+use self::proof::Proof;
 use crate::address::Family;
 use crate::address::report::Report;
 use crate::config::{AgentConfig, RecordSettings};
@@ -150,7 +152,10 @@ impl Agent {
         let (tasks, beats, close) = (JoinSet::new(), JoinSet::new(), Shutdown::manual());
         let mut agent = Self { tasks, beats, events, memory, line, close };
 
-        let report = watch::Sender::new(None);
+        let (report, waits) = (watch::Sender::new(None), watch::Sender::new(false));
+        let hurry = waits.subscribe();
+        // Only a node that serves can answer a watcher's look.
+        let gate = config.site.as_ref().map(|_| (status.subscribe(), waits));
         agent.show(config.leds, doors.control, &status, report.subscribe());
         if let Some(site) = config.site {
             let parts = serving::Parts { site, listeners: doors.site, key, node: config.node.clone() };
@@ -158,10 +163,11 @@ impl Agent {
         }
         let looking =
             address::Looking { settings: config.address, memory: agent.memory.clone(), line, report };
-        agent.keep(looking, config.records, &config.providers, &config.node, shutdown);
+        let agreed = agent.look(looking, gate, shutdown);
+        agent.keep(&agreed, config.records, &config.providers, &config.node, shutdown);
         let every = config.beats.map_or(Duration::MAX, |beats| beats.every);
         for line in lines {
-            agent.beats.spawn(line.run(every, status.subscribe(), shutdown.receiver()));
+            agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), shutdown.receiver()));
         }
         agent.tasks.spawn(board.run(reports, status, line, agent.close.receiver()).named("loop"));
         Ok(agent)
@@ -182,24 +188,37 @@ impl Agent {
         self.tasks.spawn(answers.named("control socket"));
     }
 
-    /// Starts to look for the public address, and to keep the names pointed at it.
-    fn keep(
+    /// Starts to look for the public address. What may be published comes through the gate, if there is one.
+    fn look(
         &mut self,
         looking: address::Looking,
+        gate: Option<(watch::Receiver<AgentStatus>, watch::Sender<bool>)>,
+        shutdown: &Shutdown,
+    ) -> watch::Receiver<Option<Agreed>> {
+        let (agree, agreed) = watch::channel(None);
+        self.tasks.spawn(looking.run(self.events.clone(), agree, shutdown.receiver()).named("address task"));
+        let Some((status, waits)) = gate else { return agreed };
+        let (publish, published) = watch::channel(None);
+        let proof = Proof { standing: self.memory.agreed(), agreed, status, publish, waits, line: self.line };
+        self.tasks.spawn(proof.run(shutdown.receiver()).named("gate of addresses"));
+        published
+    }
+
+    /// Starts to keep the names pointed at this node.
+    fn keep(
+        &mut self,
+        agreed: &watch::Receiver<Option<Agreed>>,
         records: Vec<RecordSettings>,
         providers: &BTreeMap<String, ProviderSettings>,
         node: &NodeName,
         shutdown: &Shutdown,
     ) {
-        let (publish, agreed) = watch::channel(None);
         for (index, record) in records.into_iter().enumerate() {
             let provider = &providers[&record.provider];
             let (memory, events) = (self.memory.clone(), self.events.clone());
             let keeper = Keeper::new(index, record, node, provider, memory, self.line, events);
             self.tasks.spawn(keeper.keep(agreed.clone(), shutdown.receiver()).named("keeper of a record"));
         }
-        self.tasks
-            .spawn(looking.run(self.events.clone(), publish, shutdown.receiver()).named("address task"));
     }
 
     async fn until_stopped(mut self, shutdown: &Shutdown) -> Result<(), AgentError> {
