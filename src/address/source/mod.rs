@@ -40,7 +40,7 @@ const SETTLE: Duration = Duration::from_millis(200);
 /// The pause before a round is repeated that was begun for a reason and agreed on nothing; doubled each time.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// A source with a longer spacing than this counts the questions of processes before this one: it is not asked until
+/// A source with at least this spacing counts the questions of processes before this one: it is not asked until
 /// its spacing has passed.
 const STRICT: Duration = Duration::from_secs(60);
 
@@ -269,7 +269,7 @@ impl Watch {
         let mut rested = self.rested;
         for (index, source) in self.askable(family) {
             let mut health = self.health.get(&(index, family)).copied().unwrap_or_default();
-            if source.spacing > STRICT && health == Health::default() {
+            if source.spacing >= STRICT && health == Health::default() {
                 health.asked(began);
             }
             let rest = health.rest(now, source.spacing);
@@ -293,6 +293,9 @@ impl Watch {
         let on_net = |family: &Family| self.held.iter().any(|held| Family::of(*held) == *family);
         let vain = judged.iter().any(|(family, judged)| judged.outcome == Outcome::Kept && on_net(family));
         let every = self.settings.every;
+        if !vain {
+            self.again = AGAIN;
+        }
         if vain && self.again < every {
             self.rounds.reset_after(self.again);
             self.again *= 2;
