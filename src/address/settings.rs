@@ -47,6 +47,8 @@ pub enum Asked {
         operator: String,
         /// The key of the line that holds the address, for `key=value` bodies; None: the body is the address.
         key: Option<String>,
+        /// The one family that it can be reached over; None: both.
+        family: Option<Family>,
     },
     /// A name server that answers a certain question with the address it was asked from.
     Dns(DnsEcho),
@@ -136,7 +138,8 @@ impl Asked {
     #[must_use]
     pub fn knows(&self, family: Family) -> bool {
         match self {
-            Asked::Interface | Asked::Https { .. } | Asked::Stun { .. } => true,
+            Asked::Interface | Asked::Stun { .. } => true,
+            Asked::Https { family: only, .. } => only.is_none_or(|only| only == family),
             Asked::Dns(echo) => echo.server(family).is_some(),
             Asked::Upnp(_) | Asked::NatPmp(_) | Asked::Pcp(_) => family == Family::Ipv4,
         }

@@ -160,12 +160,15 @@ impl Page<'_> {
     fn source(&mut self, source: &SourceSettings) {
         match &source.asked {
             Asked::Interface => return self.text("kind", "interface"),
-            Asked::Https { url, operator, key } => {
+            Asked::Https { url, operator, key, family } => {
                 self.text("kind", "https");
                 self.text("url", url);
                 self.text("operator", operator);
                 if let Some(key) = key {
                     self.text("key", key);
+                }
+                if let Some(family) = family {
+                    self.text("family", family);
                 }
             }
             Asked::Dns(echo) => self.dns_echo(echo),

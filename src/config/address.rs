@@ -90,10 +90,11 @@ fn gateway(written: &AddressSource) -> Gateway {
 fn report_foreign_keys(reading: &mut Reading<'_>, written: &AddressSource) {
     use SourceKind::{Dns, Https, NatPmp, Pcp, Stun, Upnp};
     type Key = (&'static str, Option<Range<usize>>, &'static [SourceKind]);
-    let keys: [Key; 8] = [
+    let keys: [Key; 9] = [
         ("url", written.url.as_ref().map(|at| at.span.clone()), &[Https]),
         ("operator", written.operator.as_ref().map(|at| at.span.clone()), &[Https]),
         ("key", written.key.as_ref().map(|at| at.span.clone()), &[Https]),
+        ("family", written.family.as_ref().map(Spanned::span), &[Https]),
         ("name", written.name.as_ref().map(|at| at.span.clone()), &[Dns]),
         ("servers", written.servers.as_ref().map(Spanned::span), &[Dns]),
         ("answer", written.answer.as_ref().map(Spanned::span), &[Dns]),
@@ -116,7 +117,8 @@ fn https(reading: &mut Reading<'_>, span: &Range<usize>, written: AddressSource)
     };
     warn_in_the_clear(reading, &url);
     let key = written.key.map(|at| at.value);
-    Some(Asked::Https { url: url.value.0.to_string(), operator: operator.value, key })
+    let family = written.family.map(Spanned::into_inner);
+    Some(Asked::Https { url: url.value.0.to_string(), operator: operator.value, key, family })
 }
 
 fn dns(reading: &mut Reading<'_>, span: &Range<usize>, written: AddressSource) -> Option<DnsEcho> {

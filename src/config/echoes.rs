@@ -8,34 +8,44 @@ use std::time::Duration;
 
 use super::file::address::Region;
 use crate::address::settings::{DnsEcho, EchoForm, Gateway};
-use crate::address::{Asked, SourceSettings};
+use crate::address::{Asked, Family, SourceSettings};
 
-/// Operator, page for IPv4, page for IPv6, key of the line in a `key=value` body.
-type Page = (&'static str, &'static [&'static str], Option<&'static str>);
+/// Operator, page, the family that it can be reached over (None: both), key of the line in a `key=value` body.
+type Page = (&'static str, &'static str, Option<Family>, Option<&'static str>);
 
-/// Pages that answer over both families are asked over the one that is asked about. icanhazip.com is run by Cloudflare,
-/// so the two share a vote.
-const CLOUDFLARE: Page = ("cloudflare", &["https://www.cloudflare.com/cdn-cgi/trace"], Some("ip"));
-const IDENT_ME: Page = ("ident.me", &["https://v4.ident.me", "https://v6.ident.me"], None);
+const FOUR: Option<Family> = Some(Family::Ipv4);
+const SIX: Option<Family> = Some(Family::Ipv6);
+
+/// icanhazip.com is run by Cloudflare, so its pages and this one share a vote.
+const CLOUDFLARE: Page = ("cloudflare", "https://www.cloudflare.com/cdn-cgi/trace", None, Some("ip"));
+const IDENT_ME_4: Page = ("ident.me", "https://v4.ident.me", FOUR, None);
+const IDENT_ME_6: Page = ("ident.me", "https://v6.ident.me", SIX, None);
 
 const WORLD: &[Page] = &[
-    ("ipify", &["https://api.ipify.org", "https://api6.ipify.org"], None),
-    IDENT_ME,
-    ("desec", &["https://checkipv4.dedyn.io", "https://checkipv6.dedyn.io"], None),
-    ("cloudflare", &["https://ipv4.icanhazip.com", "https://ipv6.icanhazip.com"], None),
+    ("ipify", "https://api.ipify.org", FOUR, None),
+    ("ipify", "https://api6.ipify.org", SIX, None),
+    IDENT_ME_4,
+    IDENT_ME_6,
+    ("desec", "https://checkipv4.dedyn.io", FOUR, None),
+    ("desec", "https://checkipv6.dedyn.io", SIX, None),
+    ("cloudflare", "https://ipv4.icanhazip.com", FOUR, None),
+    ("cloudflare", "https://ipv6.icanhazip.com", SIX, None),
     CLOUDFLARE,
 ];
 
 /// Pages in mainland China, and two elsewhere that usually get through.
 const CHINA: &[Page] = &[
-    ("ipw.cn", &["https://4.ipw.cn", "https://6.ipw.cn"], None),
-    ("ddnsip.cn", &["https://ipv4.ddnsip.cn", "https://ipv6.ddnsip.cn"], None),
-    IDENT_ME,
+    ("ipw.cn", "https://4.ipw.cn", FOUR, None),
+    ("ipw.cn", "https://6.ipw.cn", SIX, None),
+    ("ddnsip.cn", "https://ipv4.ddnsip.cn", FOUR, None),
+    ("ddnsip.cn", "https://ipv6.ddnsip.cn", SIX, None),
+    IDENT_ME_4,
+    IDENT_ME_6,
     CLOUDFLARE,
 ];
 
 /// pubyun's page, which blocks whoever asks more than once a minute.
-const PUBYUN: (&str, Duration) = ("http://ip.3322.net/", Duration::from_secs(2 * 60));
+const PUBYUN: (Page, Duration) = (("pubyun", "http://ip.3322.net/", FOUR, None), Duration::from_secs(2 * 60));
 
 /// Name, servers for IPv4 and IPv6, form.
 const DNS: [(&str, [&str; 2], EchoForm); 3] = [
@@ -57,22 +67,22 @@ pub(super) fn default_sources(region: Region, spacing: Duration) -> Vec<SourceSe
     };
     let own = [Asked::Interface, Asked::Upnp(Gateway::Default), Asked::NatPmp(Gateway::Default)];
     let stun = stun.iter().map(|(host, port)| Asked::Stun { host: (*host).to_owned(), port: *port });
-    let all =
-        own.into_iter().chain(pages.iter().flat_map(of_page)).chain(DNS.iter().map(of_server)).chain(stun);
+    let all = own.into_iter().chain(pages.iter().map(page)).chain(DNS.iter().map(of_server)).chain(stun);
     let mut sources: Vec<_> = all.map(|asked| SourceSettings { asked, spacing }).collect();
     if region == Region::China {
-        let (url, spacing) = PUBYUN;
-        sources.push(SourceSettings { asked: page("pubyun", url, None), spacing });
+        let (pubyun, spacing) = PUBYUN;
+        sources.push(SourceSettings { asked: page(&pubyun), spacing });
     }
     sources
 }
 
-fn of_page((operator, urls, key): &Page) -> impl Iterator<Item = Asked> {
-    urls.iter().map(|url| page(operator, url, *key))
-}
-
-fn page(operator: &str, url: &str, key: Option<&str>) -> Asked {
-    Asked::Https { url: url.to_owned(), operator: operator.to_owned(), key: key.map(str::to_owned) }
+fn page((operator, url, family, key): &Page) -> Asked {
+    Asked::Https {
+        url: (*url).to_owned(),
+        operator: (*operator).to_owned(),
+        key: key.map(str::to_owned),
+        family: *family,
+    }
 }
 
 fn of_server((name, servers, form): &(&str, [&str; 2], EchoForm)) -> Asked {
@@ -89,7 +99,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::address::Family;
     use crate::address::agreement::Class;
 
     #[test]
@@ -121,7 +130,7 @@ mod tests {
         let sources = default_sources(Region::China, Duration::from_secs(2));
         let spared = sources.iter().filter(|source| source.spacing > Duration::from_secs(60));
         assert_eq!(spared.map(|source| source.asked.describe()).collect::<Vec<_>>(), ["http://ip.3322.net/"]);
-        let urls = || WORLD.iter().chain(CHINA).flat_map(|(_, urls, _)| *urls);
+        let urls = || WORLD.iter().chain(CHINA).map(|(_, url, ..)| url);
         assert!(urls().count() > 10 && urls().all(|url| url.starts_with("https://")));
     }
 }

@@ -88,12 +88,12 @@ async fn answer(mut stream: TcpStream, peer: IpAddr, manner: Manner) {
 /// A source at `service`, run by `operator`.
 fn source(operator: &str, service: &Service) -> SourceSettings {
     let url = format!("http://{}/", service.at);
-    unspaced(Asked::Https { url, operator: operator.to_owned(), key: None })
+    unspaced(Asked::Https { url, operator: operator.to_owned(), key: None, family: None })
 }
 
 fn keyed(operator: &str, service: &Service) -> SourceSettings {
     let url = format!("http://{}/cdn-cgi/trace", service.at);
-    unspaced(Asked::Https { url, operator: operator.to_owned(), key: Some("ip".to_owned()) })
+    unspaced(Asked::Https { url, operator: operator.to_owned(), key: Some("ip".to_owned()), family: None })
 }
 
 fn unspaced(asked: Asked) -> SourceSettings {

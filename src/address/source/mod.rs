@@ -296,11 +296,12 @@ impl Watch {
         if !vain {
             self.again = AGAIN;
         }
-        if vain && self.again < every {
-            self.rounds.reset_after(self.again);
+        let again = Some(self.again).filter(|again| vain && *again < every);
+        let rested = self.rested.filter(|rested| *rested < every);
+        let Some(pause) = again.into_iter().chain(rested).min() else { return };
+        self.rounds.reset_after(pause);
+        if again == Some(pause) {
             self.again *= 2;
-        } else if let Some(rested) = self.rested.filter(|rested| *rested < every) {
-            self.rounds.reset_after(rested);
         }
     }
 

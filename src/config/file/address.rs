@@ -57,6 +57,8 @@ pub(crate) struct AddressSource {
     pub(crate) operator: Option<At<String>>,
     /// For `https`: the key of the line that holds the address. Default: the whole body is the address.
     pub(crate) key: Option<At<String>>,
+    /// For `https`: the one family that the page can be reached over. Default: both are tried.
+    pub(crate) family: Option<Spanned<Family>>,
     /// For `dns`, required: the name that is asked for.
     pub(crate) name: Option<At<Name>>,
     /// For `dns`, required: the servers that are asked, one for each family at most.

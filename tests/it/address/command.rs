@@ -56,7 +56,7 @@ fn the_check_says_who_is_asked_and_how_often() {
         "kind = \"interface\"",
         "kind = \"upnp\"\nevery = \"2s\"",
         "kind = \"nat-pmp\"",
-        "url = \"https://api.ipify.org\"\noperator = \"ipify\"",
+        "url = \"https://api6.ipify.org\"\noperator = \"ipify\"\nfamily = \"ipv6\"",
         "name = \"whoami.cloudflare\"\nservers = [\"1.1.1.1:53\", \"[2606:4700:4700::1111]:53\"]\nanswer = \"chaos-txt\"",
         "kind = \"stun\"\nserver = \"stun.cloudflare.com:3478\"",
     ] {
@@ -64,7 +64,9 @@ fn the_check_says_who_is_asked_and_how_often() {
     }
     let china = out(&hearth("[address]\nregion = \"china\"\n", &["check-config", "--no-secrets"]));
     assert!(
-        china.contains("url = \"http://ip.3322.net/\"\noperator = \"pubyun\"\nevery = \"2m\""),
+        china.contains(
+            "url = \"http://ip.3322.net/\"\noperator = \"pubyun\"\nfamily = \"ipv4\"\nevery = \"2m\""
+        ),
         "{china}"
     );
     assert!(!china.contains("ipify"), "{china}");
@@ -75,6 +77,7 @@ fn what_the_check_prints_about_sources_is_a_configuration_that_means_the_same() 
     let node = "[node]\nname = \"pi1\"\nkey = { file = \"k\" }\n";
     let given = format!(
         "{node}[address]\nevery = \"1m\"\n\
+         [[address.source]]\nkind = \"https\"\nurl = \"https://x.example/\"\noperator = \"x\"\nkey = \"ip\"\nfamily = \"ipv6\"\n\
          [[address.source]]\nkind = \"dns\"\nname = \"who.example\"\nservers = [\"192.0.2.1\", \"2001:db8::1\"]\nanswer = \"txt\"\n\
          [[address.source]]\nkind = \"pcp\"\ngateway = \"192.168.1.1\"\nevery = \"1m\"\n\
          [[address.source]]\nkind = \"stun\"\nserver = \"2001:db8::2\"\n\

@@ -156,7 +156,7 @@ pub(super) fn echo(internet: &Netns, at: SocketAddr) -> String {
 }
 
 pub(super) fn page(url: &str) -> Asked {
-    Asked::Https { url: url.to_owned(), operator: "lab".to_owned(), key: None }
+    Asked::Https { url: url.to_owned(), operator: "lab".to_owned(), key: None, family: None }
 }
 
 /// The router by each protocol.
