@@ -285,6 +285,34 @@ impl Engine {
         if some && failing && fallback { AllFail::Yes } else { AllFail::No }
     }
 
+    /// Whether the watcher holds itself for cut off: then nothing is decided.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.isolation.since().is_some()
+    }
+
+    /// Whether nothing is decided yet, after a start or after an isolation.
+    #[must_use]
+    pub fn is_warming_up(&self) -> bool {
+        self.warm_until.is_some()
+    }
+
+    /// Whether the record of `site` is left alone because somebody else has changed it.
+    #[must_use]
+    pub fn is_frozen(&self, site: &Name) -> bool {
+        self.sites.get(site).is_some_and(|site| site.frozen_until.is_some())
+    }
+
+    /// Whether nothing is under way and nothing is remembered that time would change: as long as all that is looked at
+    /// stays as it is, nothing but looks will follow. A simulator may leave out such a time.
+    #[must_use]
+    pub fn is_at_rest(&self, now: Moment) -> bool {
+        !self.is_cut_off()
+            && !self.is_warming_up()
+            && self.isolation.patience() == 1
+            && self.sites.values().all(|site| site.is_at_rest(now))
+    }
+
     /// The next moment at which time alone can matter. None: only an event can.
     #[must_use]
     pub fn next_wake(&self, now: Moment) -> Option<Moment> {

@@ -198,7 +198,7 @@ impl Site {
         if watched.liveness.failures() > 0 {
             let soon = (started + self.setup.policy.probe_suspect_every).max(now);
             watched.due = watched.due.min(soon);
-            self.fallback.hasten(now + self.setup.policy.fallback_suspect_every);
+            self.fallback.alert(now, self.setup.policy.fallback_suspect_every);
         }
     }
 
@@ -256,10 +256,31 @@ impl Site {
         if now < self.fallback.due() {
             return;
         }
-        self.fallback.looking(now + every);
+        self.fallback.looking(now, now + every);
         let site = &self.setup.site;
         let look = |a: &IpAddr| Effect::LookAtFallback { site: site.clone(), address: *a };
         out.extend(self.setup.fallback_addresses.iter().map(look));
+    }
+
+    /// Whether every node is published and well, the record stands as wanted, and nothing of the past counts any more.
+    pub(super) fn is_at_rest(&self, now: Moment) -> bool {
+        let policy = &self.setup.policy;
+        let lane = |lane: &Lane| {
+            lane.side() == Side::Home
+                && self.targets.keys().all(|node| lane.has(node))
+                && lane.returns_left(now, policy) == policy.returns as usize
+        };
+        self.pending.is_none()
+            && self.limbo.is_empty()
+            && self.read.is_some()
+            && self.read_trouble.is_none()
+            && self.pin.is_none()
+            && self.frozen_until.is_none()
+            && self.setup.nodes.iter().all(|node| self.targets.contains_key(node))
+            && self.targets.values().flat_map(BTreeMap::values).all(|w| w.liveness.is_at_rest(now, policy))
+            && self.beats.values().all(|beats| beats.is_at_rest(now, policy))
+            && self.lanes.values().all(lane)
+            && !self.fallback.has_failure()
     }
 
     /// The next moment at which time alone can matter.

@@ -13,6 +13,7 @@ mod config;
 mod demo;
 mod dns;
 mod roles;
+mod simulator;
 mod site;
 mod tidy;
 mod watcher;

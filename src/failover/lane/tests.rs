@@ -203,6 +203,7 @@ fn the_first_decision_costs_no_budget_and_each_node_that_comes_back_does() {
         "home pi1 pi2",
         "as many as the budget allows, in the order of the configuration"
     );
+    lane.count_returns(at(10));
     assert_eq!(lane.returns_left(at(10), &policy()), 0);
     assert_eq!(lane.budget_eases(at(10), &policy()), Some(at(70)));
     decide(&mut lane, &seen(69, "pi1:up pi2:up pi3:risen", "good"));
@@ -210,6 +211,22 @@ fn the_first_decision_costs_no_budget_and_each_node_that_comes_back_does() {
     decide(&mut lane, &seen(70, "pi1:up pi2:up pi3:risen", "good"));
     assert_eq!(stands(&lane), "home pi1 pi2 pi3");
     assert_eq!(lane.returns_left(at(70), &policy()), 1);
+}
+
+#[test]
+fn a_return_that_waits_for_its_provider_counts_from_when_it_lands() {
+    let mut lane = lane(RecordType::A, Side::Fallback, "", 0);
+    decide(&mut lane, &seen(10, "pi1:risen", "good"));
+    assert_eq!(lane.returns_left(at(80), &policy()), 1, "it is still under way");
+    decide(&mut lane, &seen(80, "pi1:up", "good"));
+    lane.record_landed(at(90), lane.wanted().unwrap().clone());
+    assert_eq!(lane.returns_left(at(149), &policy()), 1);
+    assert_eq!(lane.returns_left(at(150), &policy()), 2);
+    decide(&mut lane, &seen(151, "pi1:down", "good"));
+    decide(&mut lane, &seen(152, "pi1:risen", "good"));
+    lane.revert();
+    decide(&mut lane, &seen(213, "pi1:down", "good"));
+    assert_eq!(lane.returns_left(at(213), &policy()), 2, "one that was given up does not count for ever");
 }
 
 #[test]
@@ -293,13 +310,13 @@ fn what_did_not_land_is_taken_back_and_what_landed_is_not() {
     assert_eq!((stands(&lane).as_str(), lane.wanted()), ("home pi1 pi2", None));
 
     decide(&mut lane, &seen(2, "pi1:down pi2:up", "good"));
-    lane.record_landed(lane.wanted().unwrap().clone());
+    lane.record_landed(at(0), lane.wanted().unwrap().clone());
     decide(&mut lane, &seen(3, "pi1:down pi2:down", "good"));
     assert_eq!(stands(&lane), "fallback");
     lane.revert();
     assert_eq!(stands(&lane), "home pi2");
     // What landed late, and was not wanted any more, is in force but no decision to go back to.
-    lane.record_landed(pages(RecordType::A));
+    lane.record_landed(at(0), pages(RecordType::A));
     assert_eq!((lane.in_force(), lane.written()), (Some(&pages(RecordType::A)), Some(&pages(RecordType::A))));
     lane.revert();
     assert_eq!(stands(&lane), "home pi2");

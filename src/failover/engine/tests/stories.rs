@@ -150,6 +150,18 @@ fn a_fallback_that_is_not_known_to_be_good_is_never_switched_to() {
 }
 
 #[test]
+fn a_fallback_that_has_died_since_the_last_look_at_rest_is_found_out_before_a_quick_switch() {
+    for begin in 0..12 {
+        let mut world = World::with_nodes(Shape::Address, Profile::Fast, &["pi1"]);
+        world.run(seconds(600 + begin));
+        world.fallback_good = false;
+        world.kill("pi1");
+        world.run(seconds(120));
+        assert_eq!(world.record(), "203.0.113.1", "killed {begin} s later\n{}", world.story());
+    }
+}
+
+#[test]
 fn a_fallback_that_was_dead_at_the_first_look_is_found_within_a_minute_of_its_return() {
     let mut world = World::new(Shape::Address, Profile::Steady);
     world.fallback_good = false;

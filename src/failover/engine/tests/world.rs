@@ -153,7 +153,8 @@ impl World {
             Effect::LookAtFallback { site, address } => {
                 let good = self.connected && self.fallback_good;
                 let failure = (!good).then_some(Failure::Timeout);
-                self.send(seconds(1), Event::FallbackSeen { site, address, failure });
+                let after = if good { seconds(1) } else { policy.probe_total };
+                self.send(after, Event::FallbackSeen { site, address, failure });
             }
             Effect::LookAtReferences => {
                 let answered = if self.connected { self.references } else { 0 };
