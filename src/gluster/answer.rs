@@ -10,7 +10,7 @@ use roxmltree::{Document, Node};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
     /// There is no answer in the form that was asked for; the daemon is away.
-    #[error("glusterd does not answer on this machine: {0}")]
+    #[error("glusterd does not answer on this machine ({0}); start it: systemctl enable --now glusterd")]
     NoDaemon(String),
     /// It refuses.
     #[error("gluster refuses: {0}")]
@@ -120,8 +120,9 @@ pub fn volume(xml: &str) -> Result<Option<Volume>, AnswerError> {
     }
     accepted(&document)?;
     let volume = find(&document, "volume")?;
-    let option =
-        |node| Some((text_of(node, "name")?.to_owned(), text_of(node, "value").unwrap_or_default().to_owned()));
+    let option = |node| {
+        Some((text_of(node, "name")?.to_owned(), text_of(node, "value").unwrap_or_default().to_owned()))
+    };
     Ok(Some(Volume {
         started: match text_of(volume, "statusStr").ok_or(AnswerError::Strange("statusStr"))? {
             "Started" => Started::Started,

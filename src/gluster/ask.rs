@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::answer::{self, AnswerError, Link};
 use super::health::{Asked, Look};
 use super::plan::{Deed, Mounter, Presence, Seen, UNITS};
-use super::units::units;
+use super::units::{Unit, units};
 use super::{GlusterSettings, Host};
 
 /// For one question. What waits to be healed is answered after the ping timeout of the volume at the latest.
@@ -44,12 +44,16 @@ pub enum AskError {
 pub async fn seen(settings: &GlusterSettings, here: &Host) -> Result<Seen, AskError> {
     let parent = settings.brick.parent();
     let there = parent.is_none_or(|parent| Path::new(parent.as_str()).is_dir());
+    let (table, place, systemd) = (mounts()?, settings.mount.as_str(), systemd_runs());
+    let mounted = is_mounted(&table, place) || (systemd && waits_to_mount(&table, place));
     Ok(Seen {
         peers: answer::peers(&gluster(&["peer", "status"]).await?)?,
         volume: answer::volume(&gluster(&["volume", "info", settings.volume.as_str()]).await?)?,
         brick_parent: presence(there),
-        mounted: mounted(settings)?,
-        mounter: mounter(settings, here),
+        mounted: presence(mounted),
+        // What is mounted is not touched: it may hang.
+        mount_point: presence(mounted || Path::new(place).is_dir()),
+        mounter: if systemd { Mounter::Systemd(units_there(settings, here)) } else { Mounter::Command },
     })
 }
 
@@ -62,8 +66,8 @@ pub async fn look(settings: &GlusterSettings) -> Result<Look, AskError> {
     let peers = asked(&["peer", "status"], answer::peers).await?;
     let info = asked(&["volume", "info", volume], answer::volume).await?;
     let runs = matches!(&info, Ok(Some(volume)) if volume.started == answer::Started::Started);
-    let mut look =
-        Look { peers, volume: info, heal: None, split: None, processes: None, mounted: mounted(settings)? };
+    let mounted = presence(is_mounted(&mounts()?, settings.mount.as_str()));
+    let mut look = Look { peers, volume: info, heal: None, split: None, processes: None, mounted };
     if runs {
         look.heal = Some(asked(&["volume", "heal", volume, "info"], answer::healing).await?);
         look.split = Some(asked(&["volume", "heal", volume, "info", "split-brain"], answer::healing).await?);
@@ -100,29 +104,39 @@ async fn gluster(words: &[&str]) -> Result<String, AskError> {
     Ok(String::from_utf8_lossy(&output.map_err(AskError::NotRun)?.stdout).into_owned())
 }
 
-/// Read from the kernel's table: the mount itself may hang and is not touched.
-fn mounted(settings: &GlusterSettings) -> Result<Presence, AskError> {
-    let table = std::fs::read_to_string("/proc/self/mountinfo").map_err(AskError::Mounts)?;
-    Ok(presence(is_mounted(&table, settings.mount.as_str())))
+/// The kernel's table of mounts (proc_pid_mountinfo(5)): the mount itself may hang and is not touched.
+fn mounts() -> Result<String, AskError> {
+    std::fs::read_to_string("/proc/self/mountinfo").map_err(AskError::Mounts)
 }
 
-/// Whether mountinfo(5), proc(5), has a GlusterFS file system at `place`.
+/// Whether a GlusterFS volume is mounted at `place`.
 fn is_mounted(table: &str, place: &str) -> bool {
+    has(table, place, "fuse.glusterfs")
+}
+
+/// Whether a look at `place` mounts it.
+fn waits_to_mount(table: &str, place: &str) -> bool {
+    has(table, place, "autofs")
+}
+
+fn has(table: &str, place: &str, kind: &str) -> bool {
     table.lines().any(|line| {
         let (before, after) = line.split_once(" - ").unwrap_or((line, ""));
-        before.split(' ').nth(4) == Some(place) && after.starts_with("fuse.glusterfs ")
+        before.split(' ').nth(4) == Some(place) && after.split(' ').next() == Some(kind)
     })
 }
 
-/// systemd says that it runs by this directory (sd_booted(3)).
-fn mounter(settings: &GlusterSettings, here: &Host) -> Mounter {
-    if !Path::new("/run/systemd/system").is_dir() {
-        return Mounter::Command;
-    }
+/// systemd says so by this directory (sd_booted(3)).
+fn systemd_runs() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
+/// Whether systemd has the units as they should be.
+fn units_there(settings: &GlusterSettings, here: &Host) -> Presence {
     let as_wanted = units(settings, here).iter().all(|unit| {
         std::fs::read_to_string(Path::new(UNITS).join(&unit.name)).is_ok_and(|text| text == unit.text)
     });
-    Mounter::Systemd(presence(as_wanted))
+    presence(as_wanted)
 }
 
 const fn presence(there: bool) -> Presence {
@@ -139,11 +153,16 @@ pub async fn perform(deed: &Deed) -> io::Result<ExitStatus> {
             let [program, words @ ..] = words.as_slice() else { return Ok(ExitStatus::default()) };
             Command::new(program).args(words).stdin(Stdio::null()).status().await
         }
-        Deed::Write(unit) => {
-            std::fs::write(Path::new(UNITS).join(&unit.name), &unit.text)?;
-            Ok(ExitStatus::default())
-        }
+        Deed::Write(units) => write(Path::new(UNITS), units.as_slice()).map(|()| ExitStatus::default()),
     }
+}
+
+/// Writes units into a directory.
+///
+/// # Errors
+/// The disk's.
+pub fn write(directory: &Path, units: &[Unit]) -> io::Result<()> {
+    units.iter().try_for_each(|unit| std::fs::write(directory.join(&unit.name), &unit.text))
 }
 
 /// The name that this machine gives itself, when it is one of the volume's.
@@ -162,6 +181,7 @@ mod tests {
         let table = "36 35 0:40 / /mnt/gluster1 rw,relatime shared:1 - fuse.glusterfs pi1:/gv0 rw\n\
                      37 35 0:41 / /mnt/other rw - autofs systemd-1 rw\n";
         assert!(is_mounted(table, "/mnt/gluster1"));
+        assert!(waits_to_mount(table, "/mnt/other"));
         assert!(!is_mounted(table, "/mnt/other") && !is_mounted(table, "/mnt/gluster"));
     }
 }

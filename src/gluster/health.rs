@@ -103,7 +103,11 @@ impl Findings {
     }
 
     fn unanswered(&mut self, what: &str, why: &str) {
-        self.add(Verdict::Degraded, format!("{what}: {why}"), "look at `systemctl status glusterd` on this machine");
+        self.add(
+            Verdict::Degraded,
+            format!("{what}: {why}"),
+            "look at `systemctl status glusterd` on this machine",
+        );
     }
 
     fn pool(&mut self, settings: &GlusterSettings, here: &Host, peers: &Asked<Vec<Peer>>) {
@@ -122,11 +126,15 @@ impl Findings {
                 Some(Link::Unsettled(words)) => self.add(
                     Verdict::Degraded,
                     format!("{host} is not of the pool: {words}"),
-                    format!("`gluster peer detach {host}` and `hearth gluster apply`, or wait if this is new"),
+                    format!(
+                        "`gluster peer detach {host}` and `hearth gluster apply`, or wait if this is new"
+                    ),
                 ),
-                None => {
-                    self.add(Verdict::Degraded, format!("{host} is not of the pool"), "`hearth gluster apply`")
-                }
+                None => self.add(
+                    Verdict::Degraded,
+                    format!("{host} is not of the pool"),
+                    "`hearth gluster apply`",
+                ),
             }
         }
     }
@@ -158,7 +166,11 @@ impl Findings {
             wanted(settings).into_iter().filter(differ).map(|option| option.name).collect();
         if !differing.is_empty() {
             let what = format!("not set as advised: {}", differing.join(", "));
-            self.add(Verdict::Healthy, what, "`hearth gluster plan` says why, `hearth gluster apply` sets them");
+            self.add(
+                Verdict::Healthy,
+                what,
+                "`hearth gluster plan` says why, `hearth gluster apply` sets them",
+            );
         }
     }
 
@@ -175,8 +187,11 @@ impl Findings {
             (None, _) => return,
         };
         let of_nodes = settings.nodes.iter().map(|host| format!("{host}:{}", settings.brick));
-        let verdict =
-            if of_nodes.into_iter().all(|brick| away.contains(&brick)) { Verdict::Down } else { Verdict::Degraded };
+        let verdict = if of_nodes.into_iter().all(|brick| away.contains(&brick)) {
+            Verdict::Down
+        } else {
+            Verdict::Degraded
+        };
         for brick in away {
             let volume = &settings.volume;
             self.add(
@@ -224,12 +239,13 @@ impl Findings {
             return;
         }
         if bricks.iter().any(|brick| brick.unreachable.is_some()) {
-            let what = format!("{waiting} files or directories changed meanwhile and wait for the missing brick");
+            let what =
+                format!("{waiting} files or directories changed meanwhile and wait for the missing brick");
             self.add(Verdict::Degraded, what, "nothing: they are healed when it is back");
         } else {
             let what = format!("{waiting} files or directories are being healed");
             let remedy = format!(
-                "nothing; if the number does not fall within ten minutes, `gluster volume heal {}`",
+                "nothing; if the number does not fall within some minutes, `gluster volume heal {}`",
                 settings.volume
             );
             self.add(Verdict::Healing, what, remedy);
@@ -239,7 +255,11 @@ impl Findings {
     fn mount(&mut self, settings: &GlusterSettings, here: &Host, mounted: Presence) {
         if mounted == Presence::Missing && settings.mounts(here) {
             let what = format!("the volume is not mounted at {}", settings.mount);
-            self.add(Verdict::Degraded, what, "`hearth gluster apply`; why it failed is in /var/log/glusterfs/");
+            self.add(
+                Verdict::Degraded,
+                what,
+                "`hearth gluster apply`; why it failed is in /var/log/glusterfs/",
+            );
         }
     }
 }

@@ -31,13 +31,22 @@ const ALWAYS: &[VolumeOption] = &[
         "5",
         "the kernel gives up a connection on which nothing is confirmed: 5 s, whatever the retries",
     ),
-    option("server.tcp-user-timeout", "5", "the same for the bricks, which then free the locks of the lost one"),
+    option(
+        "server.tcp-user-timeout",
+        "5",
+        "the same for the bricks, which then free the locks of the lost one",
+    ),
     option("features.cache-invalidation", "on", "a change on one node is pushed to the other at once"),
     option("features.cache-invalidation-timeout", "600", "for how long a brick remembers whom to tell"),
     option("performance.cache-invalidation", "on", "the mount listens to what is pushed"),
     option("performance.stat-prefetch", "on", "a look at a file that was listed asks nobody again"),
     option("performance.md-cache-timeout", "600", "with pushed changes, attributes may be held this long"),
     option("performance.nl-cache", "on", "a name that is missing is remembered as missing"),
+    option(
+        "cluster.heal-timeout",
+        "30",
+        "what was not healed when a node came back is looked for twice a minute, and not every ten minutes",
+    ),
     option("performance.nl-cache-timeout", "600", "for this long, unless a change is pushed"),
 ];
 

@@ -18,8 +18,10 @@ pub struct Seen {
     pub volume: Option<Volume>,
     /// Whether the directory above the brick is there on this machine.
     pub brick_parent: Presence,
-    /// Whether the volume is mounted here.
+    /// Whether the volume is mounted here, or is as soon as somebody looks.
     pub mounted: Presence,
+    /// Whether there is a directory to mount it on.
+    pub mount_point: Presence,
     /// Who mounts here.
     pub mounter: Mounter,
 }
@@ -56,8 +58,8 @@ pub struct Step {
 pub enum Deed {
     /// Run a command, without a shell.
     Run(Vec<String>),
-    /// Write a unit of systemd.
-    Write(Unit),
+    /// Write units of systemd to [`UNITS`].
+    Write(Box<[Unit; 2]>),
 }
 
 /// Where a person's units of systemd are (systemd.unit(5)).
@@ -67,7 +69,7 @@ impl fmt::Display for Deed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Run(words) => f.write_str(&words.join(" ").replace('\\', "\\\\")),
-            Self::Write(unit) => write!(f, "hearth gluster units --out {UNITS}   # {}", unit.name),
+            Self::Write(_) => write!(f, "hearth gluster units --out {UNITS}"),
         }
     }
 }
@@ -207,19 +209,23 @@ fn mount(plan: &mut Plan, settings: &GlusterSettings, here: &Host, seen: &Seen) 
         (Mounter::Systemd(Presence::There), Presence::There) | (Mounter::Command, Presence::There) => {}
         (Mounter::Systemd(units_there), _) => {
             if units_there == Presence::Missing {
-                for unit in units(settings, here) {
-                    plan.steps.push(Step {
-                        deed: Deed::Write(unit),
-                        why: "mounted at the first look, tried again at the next; nothing requires it".to_owned(),
-                    });
-                }
+                plan.steps.push(Step {
+                    deed: Deed::Write(Box::new(units(settings, here))),
+                    why: "mounted at the first look, tried again at the next; nothing requires it".to_owned(),
+                });
                 plan.run("systemd reads them", ["systemctl", "daemon-reload"]);
             }
             let name = automount_name(settings);
-            plan.run("now, and at every boot", ["systemctl", "enable", "--now", name.as_str()]);
+            if seen.mounted == Presence::There {
+                plan.run("at every boot; it is mounted already", ["systemctl", "enable", name.as_str()]);
+            } else {
+                plan.run("now, and at every boot", ["systemctl", "enable", "--now", name.as_str()]);
+            }
         }
         (Mounter::Command, Presence::Missing) => {
-            plan.run("where it is mounted", ["mkdir", "-p", place.as_str()]);
+            if seen.mount_point == Presence::Missing {
+                plan.run("where it is mounted", ["mkdir", "-p", place.as_str()]);
+            }
             let (source, options) = (mount_source(settings, here), mount_options(settings, here));
             let why = "this node's server first, the other's when it is not up";
             plan.run(why, ["mount", "-t", "glusterfs", "-o", &options, &source, place.as_str()]);

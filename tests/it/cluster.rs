@@ -6,6 +6,7 @@ mod agent;
 mod house;
 mod nginx;
 mod poll;
+mod setup;
 mod site;
 mod volume;
 

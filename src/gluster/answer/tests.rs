@@ -62,7 +62,10 @@ fn what_waits_to_be_healed_is_counted_by_brick() {
 #[test]
 fn a_daemon_that_is_away_and_a_strange_answer_are_told_apart() {
     let away = peers(printed!("no-daemon"));
-    assert!(matches!(&away, Err(AnswerError::NoDaemon(why)) if why.starts_with("Connection failed")), "{away:?}");
+    assert!(
+        matches!(&away, Err(AnswerError::NoDaemon(why)) if why.starts_with("Connection failed")),
+        "{away:?}"
+    );
     assert_eq!(peers("<cliOutput/>"), Err(AnswerError::Strange("opRet")));
     assert_eq!(peers("<cliOutput><opRet>0</opRet></cliOutput>"), Err(AnswerError::Strange("peerStatus")));
 }

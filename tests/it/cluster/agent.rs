@@ -90,9 +90,14 @@ impl<'a> Agent<'a> {
         self.wait_for(&format!("the mount is {state:?}"), |status| status.site.source == state)
     }
 
+    #[track_caller]
+    pub(super) fn wait_for_version(&self, version: u64) {
+        self.time_to_version(version);
+    }
+
     /// Waits until it serves this version of the first page; how long that took.
     #[track_caller]
-    pub(super) fn wait_for_version(&self, version: u64) -> std::time::Duration {
+    pub(super) fn time_to_version(&self, version: u64) -> std::time::Duration {
         let start = std::time::Instant::now();
         wait_until(&format!("version {version} on {}", self.machine.name()), PATIENCE, || {
             let answer = self.machine.begin(|| super::poll::ask(PORT, 0)).join().unwrap();
@@ -114,9 +119,10 @@ impl<'a> Agent<'a> {
 impl Drop for Agent<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("{}: {}", self.machine.name(), self.log());
+            println!("{}: {}", self.machine.name(), self.log());
         }
-        self.machine.signal(&format!("agent --config {}", self.machine.path("hearth.toml").display()), "KILL");
+        self.machine
+            .signal(&format!("agent --config {}", self.machine.path("hearth.toml").display()), "KILL");
         let _ = self.child.wait();
     }
 }

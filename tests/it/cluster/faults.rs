@@ -27,7 +27,7 @@ fn bricks_and_nodes_die_and_come_back_and_every_request_is_answered() {
     let pair = Pair::mounted(&[]);
     site::publish(&pair.pi1, 1);
     let agents = pair.both(|machine| Agent::serving(machine, 1));
-    let all_see = |version| agents.iter().for_each(|agent| drop(agent.wait_for_version(version)));
+    let all_see = |version| agents.iter().for_each(|agent| agent.wait_for_version(version));
     let all_are = |state| agents.iter().for_each(|agent| drop(agent.wait_for_source(state)));
 
     answered_while("the other node's brick killed", &agents, || {
@@ -86,6 +86,6 @@ fn the_fuse_client_stops_and_dies_and_every_request_is_answered() {
         pair.pi1.mount();
         agents[0].wait_for_source(SourceState::Ok);
         site::publish(&pair.pi1, 3);
-        agents.iter().for_each(|agent| drop(agent.wait_for_version(3)));
+        agents.iter().for_each(|agent| agent.wait_for_version(3));
     });
 }

@@ -120,8 +120,11 @@ impl House {
     }
 
     /// Does something on the network between the machines.
-    pub(super) fn inside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        inside(&self.pid, work).join().unwrap()
+    pub(super) fn begin<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> std::thread::JoinHandle<T> {
+        inside(&self.pid, work)
     }
 }
 

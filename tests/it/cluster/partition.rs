@@ -36,7 +36,7 @@ fn a_silent_partition_costs_no_visitor_an_answer() {
     }
     site::publish(&pair.pi2, 2);
     for agent in &agents {
-        let took = agent.wait_for_version(2);
+        let took = agent.time_to_version(2);
         println!("published on pi2 after healing, served within {:.1} s", took.as_secs_f64());
     }
     let [one, two] = pollers.map(Poller::end);

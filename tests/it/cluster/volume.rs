@@ -1,6 +1,5 @@
 //! A replicated volume of two machines, and what can be done to it.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::house::{House, Machine};
@@ -99,8 +98,9 @@ impl Machine {
         let other = if self.number() == 1 { "pi2" } else { "pi1" };
         let own = self.name();
         wait_until("the volume is mounted", PATIENCE, || {
-            let line =
-                format!("mount -t glusterfs -o backup-volfile-servers={other} {own}:/gv0 {MOUNT}; stat {MOUNT}/. -f -c %T | grep fuse");
+            let line = format!(
+                "mount -t glusterfs -o backup-volfile-servers={other} {own}:/gv0 {MOUNT}; stat {MOUNT}/. -f -c %T | grep fuse"
+            );
             self.attempt(&line).status.success().then_some(())
         });
     }
@@ -123,10 +123,5 @@ impl Machine {
 
     pub(super) fn start_brick_again(&self) {
         self.run("gluster --mode=script volume start gv0 force");
-    }
-
-    /// A file on the volume, as this machine sees it.
-    pub(super) fn on_volume(&self, name: &str) -> PathBuf {
-        PathBuf::from(format!("{MOUNT}/{name}"))
     }
 }
