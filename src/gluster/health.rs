@@ -214,17 +214,9 @@ impl Findings {
                 BTreeSet::new()
             }
         };
-        let volume = &settings.volume;
         for path in &split {
-            self.add(
-                Verdict::Split,
-                format!("{path} was changed on both nodes while they were apart; reading it fails"),
-                format!(
-                    "look at both contents below {} on each node, then keep the newer one with `gluster volume heal {volume} \
-                     split-brain latest-mtime {path}`, or one node's with `… split-brain source-brick NODE:{} {path}`",
-                    settings.brick, settings.brick
-                ),
-            );
+            let what = format!("{path} was changed on both nodes while they were apart; reading it fails");
+            self.add(Verdict::Split, what, choose(settings, path));
         }
         match &look.heal {
             None => {}
@@ -262,6 +254,26 @@ impl Findings {
             );
         }
     }
+}
+
+/// How a person says which content is right. Not by `latest-mtime`: GlusterFS makes the times of both equal before
+/// anybody can ask for the later one, and then refuses ("No difference in mtime").
+fn choose(settings: &GlusterSettings, path: &str) -> String {
+    let (volume, brick, [first, second]) = (&settings.volume, &settings.brick, &settings.nodes);
+    let path = quoted(path);
+    let keep =
+        |node| format!("`gluster volume heal {volume} split-brain source-brick {node}:{brick} {path}`");
+    format!(
+        "compare both contents below {brick} on {first} and {second}; to keep {first}'s: {}; to keep {second}'s: {}",
+        keep(first),
+        keep(second)
+    )
+}
+
+/// A path as one word for a shell.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/-_.".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 /// What any brick names, once.

@@ -99,7 +99,11 @@ fn a_split_brain_is_told_once_with_what_to_do_and_not_as_healing() {
     });
     assert_eq!(verdict, Verdict::Split);
     assert_eq!(said.matches("/both was changed on both nodes").count(), 1, "{said}");
-    assert!(said.contains("heal gv0 split-brain latest-mtime /both") && !said.contains("healed"), "{said}");
+    assert!(
+        said.contains("`gluster volume heal gv0 split-brain source-brick pi2:/mnt/brick1/gv0 /both`")
+            && !said.contains("healed"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -129,4 +133,10 @@ fn what_could_not_be_asked_is_never_healthy() {
         let (verdict, said) = judged(&look);
         assert_eq!(verdict, Verdict::Degraded, "{said}");
     }
+}
+
+#[test]
+fn a_path_is_one_word_whatever_it_is_called() {
+    assert_eq!(quoted("/www/a-b_c.html"), "/www/a-b_c.html");
+    assert_eq!(quoted("/it's $(here)"), "'/it'\\''s $(here)'");
 }

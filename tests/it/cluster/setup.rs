@@ -127,10 +127,11 @@ fn the_commands_make_a_volume_that_heals_itself_and_say_how_it_stands() {
     let json = gluster(&pair.pi1, &["check", "--json"]);
     let json: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(json["verdict"], "split", "{json}");
-    let advised = "gluster volume heal gv0 split-brain latest-mtime /both";
+    let advised = "gluster volume heal gv0 split-brain source-brick pi2:/mnt/brick1/gv0 /both";
     assert!(split.contains(advised), "{split}");
     pair.pi1.run(advised);
     wait_for_check(&pair.pi1, HEALTHY);
+    pair.both(newer);
 
     for (seen, node) in pollers.map(Poller::end).iter().zip(["pi1", "pi2"]) {
         seen.assert_all_answered(&format!("the advised options, a brick killed and two partitions, {node}"));
