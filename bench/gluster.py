@@ -16,9 +16,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 MOUNT = pathlib.Path("/mnt/gluster1/www")
 SMALL = 2000
 LOADS = {
-    "one hot file of 12 KB": ("hot.css", 16),
+    "one hot file of 12 KB": ("hot.jpg", 16),
     "2,000 random small files": (None, 16),
-    "a file of 2 MB": ("big.css", 8),
+    "a file of 2 MB": ("big.jpg", 8),
 }
 
 
@@ -39,15 +39,15 @@ def outside(arguments, scratch):
 
 
 def publish(root):
-    """The same site every time; the last file says that it is whole."""
+    """The same site every time, of a kind that no server compresses; the last file says that it is whole."""
     root.mkdir()
     dice = random.Random(2013)
     words = lambda size: dice.randbytes(size // 2).hex()
     for number in range(SMALL):
-        (root / f"{number}.css").write_text(words(dice.randrange(5_000, 50_000)))
-    (root / "hot.css").write_text(words(12_000))
+        (root / f"{number}.jpg").write_text(words(dice.randrange(5_000, 50_000)))
+    (root / "hot.jpg").write_text(words(12_000))
     (root / "1k.css").write_text(words(1024))
-    (root / "big.css").write_text(words(2_000_000))
+    (root / "big.jpg").write_text(words(2_000_000))
     (root / "index.html").write_text("home")
     (root / ".hearth-generation").write_text("1")
 
@@ -60,7 +60,7 @@ def script(scratch):
         + f"""
 local requests = {{}}
 init = function()
-  for n = 0, {SMALL - 1} do requests[n] = wrk.format("GET", "/" .. n .. ".css") end
+  for n = 0, {SMALL - 1} do requests[n] = wrk.format("GET", "/" .. n .. ".jpg") end
   math.randomseed(os.time())
 end
 request = function() return requests[math.random(0, {SMALL - 1})] end
@@ -80,7 +80,7 @@ def turn(servers, chosen):
     time.sleep(0.3)
 
 
-def settle(server, within=180):
+def settle(server, within=60):
     """Until the server does nothing by itself any more: the first load and the compression are over."""
     end = time.monotonic() + within
     while time.monotonic() < end:
@@ -116,7 +116,7 @@ def inside(arguments, scratch, bench):
             for name, make in makers.items():
                 servers[name, where] = server = make(root, home)
                 bench.wait_for(server.port, within=180)
-                bench.wait_for(server.port, "/big.css", within=180)
+                bench.wait_for(server.port, "/big.jpg", within=180)
                 if name == "hearth":
                     settle(server)
         for title, (path, connections) in LOADS.items():
