@@ -12,9 +12,10 @@ pub(super) const MOUNT: &str = "/mnt/gluster1";
 
 /// Two machines with the volume `gv0`.
 pub(super) struct Pair {
+    /// The first to be dropped: the machines end with it.
+    pub(super) house: House,
     pub(super) pi1: Machine,
     pub(super) pi2: Machine,
-    pub(super) house: House,
 }
 
 impl Pair {
