@@ -114,6 +114,7 @@ def inside(arguments, scratch, bench):
             home.mkdir()
             home.chmod(0o755)
             for name, make in makers.items():
+                print(f"starting {name} on the {where}", file=sys.stderr, flush=True)
                 servers[name, where] = server = make(root, home)
                 bench.wait_for(server.port, within=180)
                 bench.wait_for(server.port, "/big.jpg", within=180)

@@ -161,6 +161,10 @@ impl Supervisor {
                 }
             }
         };
+        if outcome.is_ok() && self.current.borrow().is_none() {
+            // Nothing is wrong, and nothing is there yet: the first look waits for the second.
+            return;
+        }
         report(self.with_trouble_of_keeping(match outcome {
             Ok(()) if slow => LoadReport { state: SourceState::Slow, why: slow_words() },
             Ok(()) => LoadReport { state: SourceState::Ok, why: String::new() },

@@ -105,3 +105,14 @@ fn a_stop_closes_the_port_and_the_socket_and_ends_with_0() {
         Some(())
     });
 }
+
+#[test]
+fn a_start_with_a_site_is_never_a_fault() {
+    let mut rig = Rig::new("");
+    rig.start();
+    rig.wait_for("a generation", |status| {
+        assert_eq!(status.faults, [], "while nothing is wrong");
+        status.site.generation.is_some()
+    });
+    assert!(!rig.log().contains("fault-4"), "{}", rig.log());
+}

@@ -33,7 +33,8 @@ pub(super) fn version(page: usize, found: &[u8]) -> Option<u64> {
     (text == body(page, version)).then_some(version)
 }
 
-/// Publishes a version as a careful publisher does: every file under another name first.
+/// Publishes a version as a careful publisher does: every file under another name first, which nobody has used before:
+/// the other node may still remember a name that was used.
 pub(super) fn publish(machine: &Machine, version: u64) {
     let draft = machine.path("draft");
     std::fs::create_dir_all(&draft).unwrap();
@@ -41,8 +42,9 @@ pub(super) fn publish(machine: &Machine, version: u64) {
         std::fs::write(draft.join(name(page)), body(page, version)).unwrap();
     }
     machine.run(&format!(
-        "mkdir -p {MOUNT}/www; cd {draft}; for f in *; do cp $f {MOUNT}/www/.new; mv {MOUNT}/www/.new {MOUNT}/www/$f; done",
-        draft = draft.display()
+        "mkdir -p {MOUNT}/www; cd {draft}; for f in *; do t={MOUNT}/www/.{node}-{version}-$f; cp $f $t; mv $t {MOUNT}/www/$f; done",
+        draft = draft.display(),
+        node = machine.name(),
     ));
 }
 
