@@ -1,5 +1,6 @@
 """The servers on a GlusterFS mount and on local disk: run on a node made of namespaces, by `bench/run gluster`."""
 
+import itertools
 import os
 import pathlib
 import random
@@ -93,6 +94,9 @@ def settle(server, within=60):
 
 def inside(arguments, scratch, bench):
     """Measures on this node. `bench` is the module of bench/run."""
+    # The node has nothing else that listens; nginx takes the next port too.
+    ports = itertools.count(20_000, 10)
+    bench.free_port = lambda: next(ports)
     disk = scratch / "www"
     for root in (disk, MOUNT):
         publish(root)
