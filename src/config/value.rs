@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use toml::Spanned;
 
-use crate::address::Network;
+use crate::address::{Network, Suffix};
 use crate::dns::{Name, Ttl};
 use crate::gluster::{Host, Place, VolumeName};
 use crate::heartbeat::NodeName;
@@ -80,6 +80,7 @@ written_by_from_str! {
     Host: "a machine in quotes, such as \"pi1\"",
     Place: "a directory in quotes, such as \"/srv/brick1/gv0\"",
     VolumeName: "the name of a volume in quotes, such as \"gv0\"",
+    Suffix: "the end of an IPv6 address in quotes, such as \"::1234\"",
     VerifyingKey: "a public key in quotes, such as \"ed25519:…\"",
 }
 
