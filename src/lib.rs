@@ -40,6 +40,7 @@
 pub mod address;
 pub mod dns;
 pub mod failover;
+pub mod gluster;
 pub mod heartbeat;
 pub mod leds;
 pub mod liveness;

@@ -16,6 +16,7 @@ use crate::config::{
 };
 use crate::dns::Ttl;
 use crate::dns::provider::{ProviderSettings, Rfc2136Settings};
+use crate::gluster::GlusterSettings;
 use crate::heartbeat::BeatSettings;
 use crate::heartbeat::seal::SigningKey;
 use crate::policy::Policy;
@@ -51,6 +52,9 @@ fn effective(path: &Path, checked: &Checked) -> String {
     }
     if let Some(agent) = &config.agent {
         page.agent(agent);
+    }
+    if let Some(volume) = &config.gluster {
+        page.gluster(volume);
     }
     if let Some(watcher) = &config.watcher {
         page.watcher(watcher);
@@ -140,6 +144,17 @@ impl Page<'_> {
         self.bare("format", word(&site.log.format));
         if let Some(file) = &site.log.file {
             self.text("file", file.display());
+        }
+    }
+
+    fn gluster(&mut self, volume: &GlusterSettings) {
+        self.table("[gluster]");
+        self.text("volume", &volume.volume);
+        self.text("brick", &volume.brick);
+        self.text("mount", &volume.mount);
+        self.list("nodes", &volume.nodes);
+        if let Some(arbiter) = &volume.arbiter {
+            self.text("arbiter", arbiter);
         }
     }
 

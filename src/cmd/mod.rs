@@ -8,6 +8,7 @@ pub mod check_config;
 pub mod demo;
 pub mod dns;
 pub mod failover;
+pub mod gluster;
 pub mod key;
 pub mod status;
 pub mod watcher;
@@ -35,6 +36,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Address(args) => return on_one_thread(address::run(config, args)),
         Command::Dns(command) => return on_one_thread(dns::run(config, *command)),
         Command::Failover(command) => on_one_thread(failover::run(config, command))?,
+        Command::Gluster(command) => return on_one_thread(gluster::run(config, command)),
         Command::Key(command) => key::run(command)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -12,6 +12,7 @@ mod endpoint;
 pub mod error;
 mod fallback;
 mod file;
+pub mod gluster;
 mod policy;
 mod provider;
 mod reading;
@@ -39,6 +40,7 @@ use crate::address::{AddressSettings, Family, Suffix};
 use crate::dns::provider::ProviderSettings;
 use crate::dns::{Name, Owner, Ttl};
 use crate::failover::Shape;
+use crate::gluster::GlusterSettings;
 use crate::heartbeat::seal::{SigningKey, VerifyingKey};
 use crate::heartbeat::{BeatSettings, NodeName};
 use crate::leds::LedPreset;
@@ -53,6 +55,8 @@ pub struct Config {
     pub agent: Option<AgentConfig>,
     /// What a watcher needs; None: this file runs no watcher.
     pub watcher: Option<WatcherConfig>,
+    /// The volume that two nodes share; None: there is none, or nothing is said of it.
+    pub gluster: Option<GlusterSettings>,
     /// What is allowed and probably not meant.
     pub warnings: Vec<Warning>,
 }

@@ -1,5 +1,7 @@
 //! The configuration file: every mistake has its place and a hint, and every file that is shipped is in order.
 
+mod gluster;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;

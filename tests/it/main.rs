@@ -9,6 +9,7 @@ mod address;
 mod agent;
 mod beats;
 mod cli;
+mod cluster;
 mod config;
 mod demo;
 mod dns;

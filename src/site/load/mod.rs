@@ -161,6 +161,10 @@ impl Supervisor {
                 }
             }
         };
+        if outcome.is_ok() && self.current.borrow().is_none() {
+            // Nothing is wrong, and nothing is there yet: the first look waits for the second.
+            return;
+        }
         report(self.with_trouble_of_keeping(match outcome {
             Ok(()) if slow => LoadReport { state: SourceState::Slow, why: slow_words() },
             Ok(()) => LoadReport { state: SourceState::Ok, why: String::new() },
@@ -324,9 +328,14 @@ impl Supervisor {
         }
     }
 
+    /// Between two looks; the first generation does not wait longer than it must to see whether the source holds still.
+    fn rest(&self) -> Duration {
+        if self.current.borrow().is_some() { self.source.poll } else { self.source.poll.min(settle::LAG) }
+    }
+
     /// Waits for the next look; compresses what has not been compressed meanwhile, without holding a look up.
     async fn press(&mut self) {
-        let rest = tokio::time::sleep(self.source.poll);
+        let rest = tokio::time::sleep(self.rest());
         let pressing = self.pressing.take().or_else(|| press::Pressing::start(&self.held));
         let Some(mut pressing) = pressing else { return rest.await };
         tokio::pin!(rest);

@@ -93,6 +93,7 @@ fn a_configuration_that_is_wrong_or_has_no_node_is_told_apart() {
 fn a_stop_closes_the_port_and_the_socket_and_ends_with_0() {
     let mut rig = Rig::new("");
     rig.start();
+    rig.wait_for("an address", |status| status.addresses.values().any(|address| address.agreed.is_some()));
     rig.stop();
     assert!(!super::rig::is_open(rig.site));
     assert!(!rig.path("agent.sock").exists());
@@ -103,4 +104,15 @@ fn a_stop_closes_the_port_and_the_socket_and_ends_with_0() {
         rig.start();
         Some(())
     });
+}
+
+#[test]
+fn a_start_with_a_site_is_never_a_fault() {
+    let mut rig = Rig::new("");
+    rig.start();
+    rig.wait_for("a generation", |status| {
+        assert_eq!(status.faults, [], "while nothing is wrong");
+        status.site.generation.is_some()
+    });
+    assert!(!rig.log().contains("fault-4"), "{}", rig.log());
 }
