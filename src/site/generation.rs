@@ -164,6 +164,7 @@ pub struct Generation {
     directories: HashSet<Box<str>>,
     not_found: Option<Entry>,
     digest: Digest,
+    content: Digest,
     bytes: u64,
     deployed: SystemTime,
     rules: Rules,
@@ -253,16 +254,25 @@ impl Generation {
             directories: files.keys().flat_map(|name| parents(name)).map(Box::from).collect(),
             not_found,
             digest,
+            content: content_of(files),
             bytes: files.values().map(|file| file.stamp.size).sum(),
             deployed,
             rules,
         }
     }
 
-    /// SHA-256 over the sorted names and the digests of the contents: the same site has the same one everywhere.
+    /// SHA-256 over the sorted names and the digests of the files: another one is another generation on this node.
     #[must_use]
     pub const fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// SHA-256 over the sorted names and the contents: the same site has the same one on every node, whatever inodes
+    /// and times it was given there. Of a file that is not held only the size counts, so nodes of one site should hold
+    /// the same files: give them the same `memory`.
+    #[must_use]
+    pub const fn content(&self) -> Digest {
+        self.content
     }
 
     /// How many files.
@@ -476,12 +486,23 @@ pub fn unix(at: SystemTime) -> u64 {
 }
 
 fn digest_of(files: &Files) -> Digest {
+    sum(files, |file| file.digest)
+}
+
+fn content_of(files: &Files) -> Digest {
+    sum(files, |file| match file.content {
+        Content::Held { .. } => file.digest,
+        Content::Left => Digest::of(&file.stamp.size.to_be_bytes()),
+    })
+}
+
+fn sum(files: &Files, of: impl Fn(&File) -> Digest) -> Digest {
     let mut sum = Summing::new();
     for (name, file) in files {
         // The length keeps a name apart from what follows it.
         sum.add(&(name.len() as u64).to_be_bytes());
         sum.add(name.as_bytes());
-        sum.add(&file.digest.0);
+        sum.add(&of(file).0);
     }
     sum.done()
 }
@@ -518,6 +539,19 @@ mod tests {
             Digest::of(b"").to_string(),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         );
+    }
+
+    #[test]
+    fn the_content_is_the_same_on_every_node_even_of_what_is_not_held() {
+        let left = |size, at| Arc::new(File::left(Stamp { inode: 40 + at as u64, ..stamp(size, at) }));
+        let of = |size, at| {
+            let mut all = files(&[("a", "x", at)]);
+            all.insert("film.mp4".into(), left(size, at));
+            Generation::build(&all, Rules::Files, None)
+        };
+        assert_eq!(of(7, 1).content(), of(7, 9).content());
+        assert_ne!(of(7, 1).digest(), of(7, 9).digest(), "on one node it is another state of the file");
+        assert_ne!(of(7, 1).content(), of(8, 1).content());
     }
 
     #[test]

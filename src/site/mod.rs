@@ -189,7 +189,7 @@ fn show(status: &watch::Sender<SiteStatus>, report: LoadReport, current: &watch:
     let generation = current.borrow().clone();
     status.send_if_modified(|shown| {
         let next = SiteStatus {
-            generation: generation.as_ref().map(|g| g.digest().to_string()),
+            generation: generation.as_ref().map(|g| g.content().to_string()),
             files: generation.as_ref().map_or(0, |g| g.files()),
             bytes: generation.as_ref().map_or(0, |g| g.bytes()),
             source: report.state,

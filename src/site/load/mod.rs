@@ -124,7 +124,7 @@ impl Supervisor {
         }
         self.held = within(copy.files, self.source.memory);
         let generation = Generation::again(&self.held, self.source.rules, copy.deployed);
-        tracing::info!(generation = %generation.digest(), files = generation.files(), "serving the kept copy");
+        tracing::info!(generation = %generation.content(), files = generation.files(), "serving the kept copy");
         self.current.send_replace(Some(Arc::new(generation)));
     }
 
@@ -319,7 +319,7 @@ impl Supervisor {
         let changed = previous.is_none_or(|previous| previous.digest() != next.digest());
         self.held = files;
         if changed {
-            tracing::info!(generation = %next.digest(), files = next.files(), bytes = next.bytes(), "new generation");
+            tracing::info!(generation = %next.content(), files = next.files(), bytes = next.bytes(), "new generation");
             self.current.send_replace(Some(Arc::new(next)));
         }
     }
