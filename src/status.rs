@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::{Family, Verdict};
 use crate::dns::{Name, Rdata};
-use crate::heartbeat::{NodeName, RecordsReport, SiteReport, SourceState};
+use crate::heartbeat::{MountReport, NodeName, RecordsReport, SiteReport, SourceState};
 
 /// An agent, as it stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct AgentStatus {
     pub addresses: BTreeMap<Family, AddressStatus>,
     /// The site.
     pub site: SiteStatus,
+    /// The mounts that it looks after.
+    #[serde(default)]
+    pub mounts: Vec<MountStatus>,
     /// The DNS names that the node keeps.
     pub records: Vec<RecordStatus>,
     /// The watchers it beats to.
@@ -72,6 +75,30 @@ pub struct SiteStatus {
     pub why: String,
     /// Where it is served.
     pub listening: Vec<std::net::SocketAddr>,
+}
+
+/// One mount that the node looks after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountStatus {
+    /// The mount point.
+    pub path: String,
+    /// How it stands.
+    pub state: SourceState,
+    /// What is wrong with it and what is done about it, in words; empty when nothing is.
+    pub why: String,
+    /// What is mounted there: type and source, as the kernel says; empty when nothing is.
+    pub what: String,
+    /// Bytes in all and bytes that are free, at the last look that was answered.
+    pub room: Option<Room>,
+}
+
+/// How full a file system is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// Bytes in all.
+    pub total: u64,
+    /// Bytes that an ordinary user may still write.
+    pub free: u64,
 }
 
 /// One DNS name that the node keeps.
@@ -178,6 +205,13 @@ impl AgentStatus {
     #[must_use]
     pub fn site_report(&self) -> SiteReport {
         SiteReport { generation: self.site.generation.clone(), source: self.site.source }
+    }
+
+    /// What a beat says of the other mounts that are looked after: those that are not in order.
+    #[must_use]
+    pub fn mounts_report(&self) -> Vec<MountReport> {
+        let troubled = self.mounts.iter().filter(|mount| mount.state != SourceState::Ok);
+        troubled.map(|mount| MountReport { path: mount.path.clone(), state: mount.state }).collect()
     }
 
     /// What a beat says of the names.

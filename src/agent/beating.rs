@@ -131,6 +131,7 @@ impl Line {
             version: status.version.clone(),
             addresses: claims(status),
             site: status.site_report(),
+            mounts: status.mounts_report(),
             records: status.records_report(),
             led: shown(status).to_string(),
             leaving,

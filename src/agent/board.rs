@@ -76,6 +76,7 @@ impl Board {
             phase: Phase::Starting,
             addresses,
             site: listening.map_or_else(no_site, site::not_looked_at),
+            mounts: Vec::new(),
             records: records.iter().map(|record| unread(record.name.clone())).collect(),
             watchers: watchers.into_iter().map(untried).collect(),
             faults: Vec::new(),

@@ -14,7 +14,7 @@ use crate::failover::isolation::{AllFail, Isolation, Turn};
 use crate::failover::lane::{Readiness, Side, Situation, words};
 use crate::failover::site::{Pin, Site};
 use crate::heartbeat::window::{Replayed, Window};
-use crate::heartbeat::{BootId, NodeName};
+use crate::heartbeat::{BootId, MountReport, NodeName, SourceState};
 use crate::moment::Moment;
 use crate::policy::Policy;
 
@@ -30,6 +30,12 @@ pub struct NodeFacts {
     pub version: String,
     /// The digest of what it serves.
     pub generation: Option<String>,
+    /// How what it reads from stands.
+    #[serde(default)]
+    pub source: Option<SourceState>,
+    /// Its other mounts that are not in order.
+    #[serde(default)]
+    pub mounts: Vec<MountReport>,
     /// Why it is leaving.
     pub leaving: Option<String>,
     /// Whether its silence has been told.
@@ -136,6 +142,8 @@ impl Engine {
             last_beat: Some(now),
             version: beat.version.clone(),
             generation: beat.generation.clone(),
+            source: beat.source,
+            mounts: beat.mounts.clone(),
             leaving: beat.leaving.clone(),
             silence_told: false,
             skew_told: skewed,

@@ -13,7 +13,7 @@ use crate::address::Family;
 use crate::dns::{Name, Owner, RdataSet};
 use crate::failover::Shape;
 use crate::failover::lane::Side;
-use crate::heartbeat::{BootId, NodeName};
+use crate::heartbeat::{BootId, MountReport, NodeName, SourceState};
 use crate::moment::Moment;
 use crate::policy::Policy;
 use crate::probe::outcome::{Failure, Outcome};
@@ -148,6 +148,12 @@ pub struct BeatSeen {
     pub addresses: Vec<IpAddr>,
     /// The digest of the generation that it serves.
     pub generation: Option<String>,
+    /// How the directory or mount stands that it comes from; None: a journal from before this was said.
+    #[serde(default)]
+    pub source: Option<SourceState>,
+    /// The other mounts that the node looks after and that are not in order.
+    #[serde(default)]
+    pub mounts: Vec<MountReport>,
     /// The version that it runs.
     pub version: String,
     /// How far its wall clock is ahead of the watcher's, in milliseconds.

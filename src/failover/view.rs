@@ -8,10 +8,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::dns::{Name, RdataSet};
+use crate::failover::content::Freshness;
 use crate::failover::engine::Engine;
 use crate::failover::lane::Side;
 use crate::failover::site::Site;
-use crate::heartbeat::{NodeName, SiteView};
+use crate::heartbeat::{MountReport, NodeName, SiteView, SourceState};
 use crate::liveness::Health;
 use crate::moment::Moment;
 
@@ -118,6 +119,15 @@ pub struct NodeStatus {
     pub version: String,
     /// The digest of what it serves.
     pub generation: Option<String>,
+    /// Whether that is what was published last.
+    #[serde(default)]
+    pub content: Freshness,
+    /// How what it reads from stands.
+    #[serde(default)]
+    pub source: Option<SourceState>,
+    /// Its other mounts that are not in order.
+    #[serde(default)]
+    pub mounts: Vec<MountReport>,
     /// Its targets.
     pub targets: Vec<TargetStatus>,
 }
@@ -165,6 +175,24 @@ pub struct Happened {
 
 fn ms(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl NodeStatus {
+    /// What a person should know of what the node serves and reads from; None: all is well.
+    #[must_use]
+    pub fn remark(&self) -> Option<String> {
+        let short = |digest: &String| digest.chars().take(12).collect::<String>();
+        let stale = (self.content == Freshness::Stale).then(|| {
+            let own = self.generation.as_ref().map(short).unwrap_or_default();
+            format!("serves {own}, which is not what was published last")
+        });
+        let source = self.source.filter(|state| *state != SourceState::Ok);
+        let source = source.map(|state| format!("its source is {}", state.word()));
+        let mounts =
+            self.mounts.iter().map(|mount| format!("its mount {} is {}", mount.path, mount.state.word()));
+        let remarks: Vec<String> = stale.into_iter().chain(source).chain(mounts).collect();
+        (!remarks.is_empty()).then(|| remarks.join("; "))
+    }
 }
 
 impl Engine {
@@ -229,7 +257,10 @@ impl Engine {
             beat_ms_ago: facts.last_beat.map(|at| ms(now - at)),
             published: site.lanes.values().any(|lane| lane.has(node)),
             version: facts.version,
+            content: site.contents.freshness(node, site.current_content()),
             generation: facts.generation,
+            source: facts.source,
+            mounts: facts.mounts,
             targets,
         }
     }

@@ -168,6 +168,9 @@ pub struct Beat {
     pub addresses: Vec<Claim>,
     /// The site it serves.
     pub site: SiteReport,
+    /// The mounts that it looks after and that are not in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<MountReport>,
     /// How its own DNS names stand.
     pub records: RecordsReport,
     /// The state that its LEDs show, in one word.
@@ -197,7 +200,17 @@ pub struct SiteReport {
     pub source: SourceState,
 }
 
-/// How the directory or mount that a site comes from stands.
+/// A mount that a node looks after, and how it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MountReport {
+    /// The mount point on the node.
+    pub path: String,
+    /// How it stands.
+    pub state: SourceState,
+}
+
+/// How a directory or mount that a node reads from stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SourceState {
@@ -211,6 +224,20 @@ pub enum SourceState {
     Gone,
     /// Something else is there: an empty directory, another file system.
     Wrong,
+}
+
+impl SourceState {
+    /// In one word, as it is written in a beat.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Slow => "slow",
+            Self::Hung => "hung",
+            Self::Gone => "gone",
+            Self::Wrong => "wrong",
+        }
+    }
 }
 
 /// How a node's own DNS names stand.

@@ -281,6 +281,8 @@ impl Driver {
             sequence,
             addresses: beat.addresses.iter().map(|claim| claim.address).collect(),
             generation: beat.site.generation,
+            source: Some(beat.site.source),
+            mounts: beat.mounts,
             version: beat.version,
             skew_ms: beat.wall_ms.cast_signed().saturating_sub(self.line.wall_ms().cast_signed()),
             leaving: beat.leaving.map(|l| l.reason),

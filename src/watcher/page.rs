@@ -142,9 +142,12 @@ fn row(out: &mut String, node: &NodeStatus) {
     let since = |ms: Option<u64>| ms.map_or_else(|| "never".to_owned(), |ms| format!("{} ago", ago(ms)));
     let addresses: Vec<String> = node.targets.iter().map(|t| format!("<code>{}</code>", t.address)).collect();
     let looked = node.targets.iter().filter_map(|t| t.looked_ms_ago).max();
+    let remark =
+        node.remark().map(|r| format!("<br><span class=\"mid\">{}</span>", escape(&r))).unwrap_or_default();
     let _ = write!(
         out,
-        "<tr><td>{}<td><span class=\"state {class}\">{}</span>{published}<br><small>{}</small><td>{}<td>{}<td>{}</tr>",
+        "<tr><td>{}<td><span class=\"state {class}\">{}</span>{published}<br><small>{}</small>{remark}<td>{}<td>{}\
+         <td>{}</tr>",
         escape(node.node.as_str()),
         node.health,
         escape(&node.why),

@@ -45,6 +45,7 @@ fn beat(sequence: u64) -> Beat {
         version: "0.1.0".to_owned(),
         addresses: vec![Claim { address: "192.0.2.1".parse().unwrap(), verdict: Verdict::Public }],
         site: SiteReport { generation: None, source: SourceState::Ok },
+        mounts: Vec::new(),
         records: RecordsReport::InForce,
         led: "all-well".to_owned(),
         leaving: None,

@@ -64,6 +64,9 @@ fn node(screen: &mut String, node: &NodeStatus) {
     let beat = node.beat_ms_ago.map_or("no beat yet".to_owned(), |ms| format!("last beat {} ago", span(ms)));
     let published = if node.published { "published" } else { "not published" };
     line(screen, "  node", &format!("{}: {}, {published}, {beat}", node.node, node.why));
+    if let Some(remark) = node.remark() {
+        line(screen, "", &remark);
+    }
 }
 
 fn fallback(screen: &mut String, fallback: &FallbackStatus) {

@@ -22,6 +22,7 @@ fn beat() -> Beat {
         version: "0.1.0".to_owned(),
         addresses: vec![claim("192.0.2.1"), claim("2001:db8::1")],
         site: SiteReport { generation: Some("ab".repeat(32)), source: SourceState::Ok },
+        mounts: Vec::new(),
         records: RecordsReport::InForce,
         led: "all-well".to_owned(),
         leaving: None,

@@ -220,6 +220,7 @@ fn next(name: &str, voice: &Mutex<Voice>) -> Option<Beat> {
         version: "0.1.0".to_owned(),
         addresses: vec![Claim { address: voice.address, verdict: Verdict::Public }],
         site: SiteReport { generation: Some("g1".to_owned()), source: SourceState::Ok },
+        mounts: Vec::new(),
         records: RecordsReport::InForce,
         led: "all-well".to_owned(),
         leaving: voice.leaving.then(|| Leaving { reason: "a restart".to_owned() }),
