@@ -30,6 +30,7 @@ const PURE: &[&str] = &[
     "secret.rs",
     "site/condition.rs",
     "site/generation.rs",
+    "site/generation/",
     "site/host.rs",
     "site/media.rs",
     "site/negotiate.rs",
