@@ -35,6 +35,7 @@ fn main() -> anyhow::Result<()> {
     let settings = SiteSettings {
         hosts: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
         root,
+        kind: None,
         rules: Rules::GithubPages,
         listen: vec![address],
         memory: 64 << 20,

@@ -52,7 +52,8 @@ use crate::host::notify;
 use crate::host::shutdown::{Shutdown, stopped};
 use crate::host::time::Timeline;
 use crate::leds::{self, LedPreset};
-use crate::site::SiteError;
+use crate::mount::{self, MountSettings};
+use crate::site::{self, SiteError};
 use crate::status::AgentStatus;
 
 /// The addresses that were agreed on, by family.
@@ -142,6 +143,7 @@ impl Agent {
             config.node.clone(),
             address::remembered(&config.address, &memory.agreed()),
             config.site.as_ref().map(|_| listening(&doors.site)),
+            config.mounts.iter().map(mount::watch::not_looked_at).collect(),
             &config.records,
             lines.iter().map(Line::url).collect(),
         );
@@ -154,6 +156,7 @@ impl Agent {
             let parts = serving::Parts { site, listeners: doors.site, key, node: config.node.clone() };
             agent.tasks.spawn(serving::serve(parts, agent.events.clone(), agent.close.receiver()));
         }
+        agent.look_after(config.mounts);
         agent.keep(config.address, config.records, &config.providers, &config.node, shutdown);
         let every = config.beats.map_or(Duration::MAX, |beats| beats.every);
         for line in lines {
@@ -169,6 +172,26 @@ impl Agent {
         self.tasks.spawn(lamps.named("LED task"));
         let answers = control_task(control, status.subscribe(), self.close.receiver());
         self.tasks.spawn(answers.named("control socket"));
+    }
+
+    /// Starts to look after the mounts. What hangs is in other processes, so that a task can be dropped at any moment.
+    fn look_after(&mut self, mounts: Vec<MountSettings>) {
+        for (index, settings) in mounts.into_iter().enumerate() {
+            let watch = mount::watch::Watch::new(settings, site::this_program(), self.line);
+            let (events, mut close) = (self.events.clone(), self.close.receiver());
+            let report = async move |status| {
+                // Without a board the process is on its way out.
+                let _ = events.send(Event::Mount(index, status)).await;
+            };
+            let watching = async move {
+                tokio::select! {
+                    biased;
+                    () = stopped(&mut close) => {}
+                    () = watch.run(report) => {}
+                }
+            };
+            self.tasks.spawn(watching.named("watch over a mount"));
+        }
     }
 
     /// Starts to look for the public address, and to keep the names pointed at it.

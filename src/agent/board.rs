@@ -17,9 +17,11 @@ use crate::host::notify;
 use crate::host::shutdown::stopped;
 use crate::host::time::Timeline;
 use crate::moment::Moment;
+use crate::mount;
 use crate::site;
 use crate::status::{
-    AddressStatus, AgentStatus, LinkState, Phase, RecordState, RecordStatus, SiteStatus, WatcherLink,
+    AddressStatus, AgentStatus, LinkState, MountStatus, Phase, RecordState, RecordStatus, SiteStatus,
+    WatcherLink,
 };
 
 /// Between two snapshots at most: well below a third of the LEDs' lease (30 s), and often enough to tick a watchdog.
@@ -32,6 +34,8 @@ pub(super) enum Event {
     Addresses(BTreeMap<Family, AddressStatus>),
     /// The site stands otherwise than before.
     Site(SiteStatus),
+    /// The mount with this number stands so.
+    Mount(usize, MountStatus),
     /// The name with this number stands so.
     Record(usize, RecordStatus),
     /// A beat to the watcher with this number was tried.
@@ -65,6 +69,7 @@ impl Board {
         node: NodeName,
         addresses: BTreeMap<Family, AddressStatus>,
         listening: Option<Vec<SocketAddr>>,
+        mounts: Vec<MountStatus>,
         records: &[RecordSettings],
         watchers: Vec<String>,
     ) -> Self {
@@ -76,7 +81,7 @@ impl Board {
             phase: Phase::Starting,
             addresses,
             site: listening.map_or_else(no_site, site::not_looked_at),
-            mounts: Vec::new(),
+            mounts,
             records: records.iter().map(|record| unread(record.name.clone())).collect(),
             watchers: watchers.into_iter().map(untried).collect(),
             faults: Vec::new(),
@@ -116,6 +121,7 @@ impl Board {
                 self.address_asked = true;
             }
             Event::Site(site) => self.status.site = site,
+            Event::Mount(index, mount) => self.status.mounts[index] = mount,
             Event::Record(index, record) => self.status.records[index] = record,
             Event::Link(index, report) => self.take_link(index, report, now),
             Event::Leaving => self.status.phase = Phase::Leaving,
@@ -134,11 +140,12 @@ impl Board {
         }
     }
 
-    /// The site has been looked at, the address asked for, and each watcher been sent a beat.
+    /// The site and the mounts have been looked at, the address asked for, and each watcher been sent a beat.
     fn everything_was_tried(&self) -> bool {
         let site = &self.status.site;
         self.address_asked
             && *site != site::not_looked_at(site.listening.clone())
+            && self.status.mounts.iter().all(mount::watch::was_looked_at)
             && self.status.watchers.iter().all(|link| link.state != LinkState::Unknown)
     }
 

@@ -10,6 +10,7 @@ use crate::status::{AgentStatus, LinkState, RecordState};
 pub(super) fn tell(last: &AgentStatus, now: &AgentStatus) {
     tell_addresses(last, now);
     tell_site(last, now);
+    tell_mounts(last, now);
     tell_records(last, now);
     tell_watchers(last, now);
     let shown_now = shown(now);
@@ -38,6 +39,19 @@ fn tell_site(last: &AgentStatus, now: &AgentStatus) {
         match now.site.why.as_str() {
             "" => tracing::info!("the source of the site is in order"),
             why => tracing::warn!("the source of the site: {why}"),
+        }
+    }
+}
+
+fn tell_mounts(last: &AgentStatus, now: &AgentStatus) {
+    for (before, mount) in last.mounts.iter().zip(&now.mounts) {
+        if (before.state, &before.why) == (mount.state, &mount.why) {
+            continue;
+        }
+        let (path, state) = (&mount.path, mount.state.word());
+        match mount.why.as_str() {
+            "" => tracing::info!("the mount {path} is {state}"),
+            why => tracing::warn!("the mount {path} is {state}: {why}"),
         }
     }
 }

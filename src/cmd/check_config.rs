@@ -17,6 +17,7 @@ use crate::dns::Ttl;
 use crate::dns::provider::{ProviderSettings, Rfc2136Settings};
 use crate::heartbeat::BeatSettings;
 use crate::heartbeat::seal::SigningKey;
+use crate::mount::MountSettings;
 use crate::policy::Policy;
 use crate::probe::PageCheck;
 use crate::site::SiteSettings;
@@ -113,6 +114,9 @@ impl Page<'_> {
         if let Some(site) = &agent.site {
             self.site(site);
         }
+        for mount in &agent.mounts {
+            self.mount(mount);
+        }
         self.address(&agent.address);
         for record in &agent.records {
             self.record(record);
@@ -139,6 +143,18 @@ impl Page<'_> {
         self.bare("format", word(&site.log.format));
         if let Some(file) = &site.log.file {
             self.text("file", file.display());
+        }
+    }
+
+    fn mount(&mut self, mount: &MountSettings) {
+        self.table("[[mount]]");
+        self.text("path", mount.path.display());
+        self.text("type", &mount.kind);
+        self.bare("access", word(&mount.access));
+        self.text("every", time(mount.every));
+        self.bare("remount", word(&mount.remount));
+        if let Some(span) = mount.release_after {
+            self.text("release-after", time(span));
         }
     }
 

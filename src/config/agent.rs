@@ -10,7 +10,9 @@ use super::echoes::default_sources;
 use super::endpoint::WebUrl;
 use super::file::address::{Address, AddressSource, SourceKind};
 use super::file::agent::{self as written, Heartbeat, Leds, Node, Record};
+use super::file::mount::Mount;
 use super::file::site::{Site, SiteLog};
+use super::mount::{kind_below, mounts};
 use super::provider::{Providers, check_reference};
 use super::reading::Reading;
 use super::value::At;
@@ -18,12 +20,14 @@ use super::{AgentConfig, RecordSettings};
 use crate::address::{AddressSettings, Family, SourceSettings};
 use crate::dns::Ttl;
 use crate::heartbeat::{BeatSettings, WatcherPin};
+use crate::mount::MountSettings;
 use crate::site::SiteSettings;
 use crate::site::log::{LogFormat, LogSettings};
 
 /// The tables of an agent but `[node]`, as they are written.
 pub(super) struct AgentTables {
     pub(super) site: Option<Spanned<Site>>,
+    pub(super) mount: Vec<Spanned<Mount>>,
     pub(super) address: Option<Spanned<Address>>,
     pub(super) record: Vec<Spanned<Record>>,
     pub(super) heartbeat: Option<Spanned<Heartbeat>>,
@@ -35,6 +39,7 @@ impl AgentTables {
     pub(super) fn report_homeless(&self, reading: &mut Reading<'_>) {
         let tables = [
             ("[site]", self.site.as_ref().map(Spanned::span)),
+            ("[[mount]]", self.mount.first().map(Spanned::span)),
             ("[address]", self.address.as_ref().map(Spanned::span)),
             ("[[record]]", self.record.first().map(Spanned::span)),
             ("[heartbeat]", self.heartbeat.as_ref().map(Spanned::span)),
@@ -57,7 +62,8 @@ pub(super) fn agent(
     providers: &Providers,
 ) -> Option<AgentConfig> {
     let key = reading.signing_key("node.key", node.key);
-    let site = tables.site.map(|written| site(reading, written.into_inner()));
+    let mounts = mounts(reading, tables.mount);
+    let site = tables.site.map(|written| site(reading, written.into_inner(), &mounts));
     let address = address(reading, tables.address.map(Spanned::into_inner).unwrap_or_default());
     let records = records(reading, tables.record, &address, providers);
     let beats = tables.heartbeat.map(|written| beats(reading, written.into_inner()));
@@ -67,6 +73,7 @@ pub(super) fn agent(
         state: reading.path(node.state.as_deref().unwrap_or(Path::new("/var/lib/hearth"))),
         control: reading.path(node.control.as_deref().unwrap_or(Path::new("/run/hearth/agent.sock"))),
         site,
+        mounts,
         address,
         records,
         providers: providers.clone(),
@@ -92,12 +99,13 @@ pub(super) fn listen(
     list.into_inner().into_iter().map(|at| at.value).collect()
 }
 
-fn site(reading: &mut Reading<'_>, written: Site) -> SiteSettings {
+fn site(reading: &mut Reading<'_>, written: Site, mounts: &[MountSettings]) -> SiteSettings {
     reading.not_empty(&written.hosts, "`hosts`", "[\"www.example.com\"]");
     reading.unique("the host", written.hosts.get_ref().iter().map(|at| (&at.value.0, at.span.clone())));
     let root = reading.path(&written.root);
     SiteSettings {
         hosts: written.hosts.into_inner().into_iter().map(|at| at.value.0).collect(),
+        kind: kind_below(mounts, &root),
         rules: written.rules.unwrap_or_default(),
         listen: listen(reading, written.listen, 80),
         memory: written.memory.map_or(64 << 20, |at| at.value.0),

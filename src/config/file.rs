@@ -6,6 +6,7 @@
 
 pub(super) mod address;
 pub(super) mod agent;
+pub(super) mod mount;
 pub(super) mod policy;
 pub(super) mod provider;
 pub(super) mod site;
@@ -18,6 +19,7 @@ use toml::Spanned;
 
 use self::address::Address;
 use self::agent::{Heartbeat, Leds, Node, Record};
+use self::mount::Mount;
 use self::provider::Provider;
 use self::site::Site;
 use self::watcher::{Peer, Watch, Watcher};
@@ -30,6 +32,9 @@ pub(super) struct File {
     pub(super) node: Option<Spanned<Node>>,
     /// The site that the agent serves. Without it: the agent serves none.
     pub(super) site: Option<Spanned<Site>>,
+    /// The mounts that the agent looks after; none by default.
+    #[serde(default)]
+    pub(super) mount: Vec<Spanned<Mount>>,
     /// How the agent finds its public address. Without it: the defaults of its keys.
     pub(super) address: Option<Spanned<Address>>,
     /// The DNS names that the agent keeps pointed at itself; none by default.

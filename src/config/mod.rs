@@ -11,6 +11,7 @@ mod endpoint;
 pub mod error;
 mod fallback;
 mod file;
+mod mount;
 mod policy;
 mod provider;
 mod reading;
@@ -41,6 +42,7 @@ use crate::failover::Shape;
 use crate::heartbeat::seal::{SigningKey, VerifyingKey};
 use crate::heartbeat::{BeatSettings, NodeName};
 use crate::leds::LedPreset;
+use crate::mount::MountSettings;
 use crate::policy::Policy;
 use crate::probe::PageCheck;
 use crate::site::SiteSettings;
@@ -69,6 +71,8 @@ pub struct AgentConfig {
     pub control: PathBuf,
     /// The site it serves, if any.
     pub site: Option<SiteSettings>,
+    /// The mounts that it looks after.
+    pub mounts: Vec<MountSettings>,
     /// How it finds its public address.
     pub address: AddressSettings,
     /// The names that it keeps pointed at itself.

@@ -19,6 +19,7 @@ pub(super) fn understood(reading: &mut Reading<'_>, written: File) -> Config {
     let providers = provider::providers(reading, written.provider);
     let tables = AgentTables {
         site: written.site,
+        mount: written.mount,
         address: written.address,
         record: written.record,
         heartbeat: written.heartbeat,

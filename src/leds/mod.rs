@@ -115,7 +115,13 @@ fn is_degraded(status: &AgentStatus) -> bool {
         !status.addresses.is_empty() && status.addresses.values().all(|address| address.agreed.is_none());
     let unwatched = status.watchers.iter().any(|watcher| watcher.state != LinkState::Answered);
     let pending = status.records_report() == RecordsReport::Pending;
-    status.site.source != SourceState::Ok || pending || homeless || unwatched || is_passed_over(status)
+    let mounts = status.mounts.iter().any(|mount| mount.state != SourceState::Ok);
+    status.site.source != SourceState::Ok
+        || mounts
+        || pending
+        || homeless
+        || unwatched
+        || is_passed_over(status)
 }
 
 impl Shown {

@@ -43,6 +43,8 @@ pub struct SiteSettings {
     pub hosts: Vec<String>,
     /// The directory or mount that the site is read from.
     pub root: PathBuf,
+    /// The type of the file system that it must be on, such as `fuse.glusterfs`. None: any.
+    pub kind: Option<String>,
     /// How a path becomes an answer.
     pub rules: Rules,
     /// Where to listen.
@@ -143,8 +145,13 @@ pub async fn run(
     status.send_replace(not_looked_at(listening.map_err(SiteError::Listener)?));
     let (publish, current) = watch::channel::<Current>(None);
     let large = large::Large::below(&settings.root, around.loader.clone());
-    let source =
-        Source { root: settings.root, rules: settings.rules, memory: settings.memory, poll: settings.poll };
+    let source = Source {
+        root: settings.root,
+        rules: settings.rules,
+        memory: settings.memory,
+        poll: settings.poll,
+        kind: settings.kind,
+    };
     let site = SharedSite {
         hosts: settings.hosts.into(),
         rules: settings.rules,

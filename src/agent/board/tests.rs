@@ -15,7 +15,14 @@ fn board(listening: Option<Vec<SocketAddr>>) -> Board {
         ttl: crate::dns::Ttl::from_secs(60),
         families: vec![Family::Ipv4],
     };
-    Board::new("pi1".parse().unwrap(), addresses(Verdict::Unknown), listening, &[record], watchers)
+    Board::new(
+        "pi1".parse().unwrap(),
+        addresses(Verdict::Unknown),
+        listening,
+        Vec::new(),
+        &[record],
+        watchers,
+    )
 }
 
 fn with_site() -> Board {

@@ -6,7 +6,7 @@ use super::{line, list, span};
 use crate::address::Verdict;
 use crate::leds::shown;
 use crate::status::{
-    AddressStatus, AgentStatus, LinkState, RecordState, RecordStatus, SiteStatus, WatcherLink,
+    AddressStatus, AgentStatus, LinkState, MountStatus, RecordState, RecordStatus, SiteStatus, WatcherLink,
 };
 
 /// One screen: what the agent is doing and why, and what there is to do.
@@ -17,6 +17,7 @@ pub(super) fn screen(status: &AgentStatus) -> String {
     line(&mut screen, "node", &head);
     line(&mut screen, "state", &format!("{shown}: {}", shown.describe()));
     site(&mut screen, &status.site);
+    status.mounts.iter().for_each(|mount| self::mount(&mut screen, mount));
     for (family, address) in &status.addresses {
         self::address(&mut screen, &family.to_string(), address);
     }
@@ -48,6 +49,19 @@ fn site(screen: &mut String, site: &SiteStatus) {
     line(screen, "site", &what);
     if !site.why.is_empty() {
         line(screen, "", &site.why);
+    }
+}
+
+fn mount(screen: &mut String, mount: &MountStatus) {
+    let room = mount.room.filter(|room| room.total > 0).map(|room| {
+        let full = 100 - room.free.saturating_mul(100) / room.total;
+        format!(", {full} % of {} MiB in use", room.total >> 20)
+    });
+    let what = if mount.what.is_empty() { "nothing" } else { &mount.what };
+    let room = room.unwrap_or_default();
+    line(screen, "mount", &format!("{}: {}, {what}{room}", mount.path, mount.state.word()));
+    if !mount.why.is_empty() {
+        line(screen, "", &mount.why);
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Source {
     pub memory: u64,
     /// Between two looks.
     pub poll: Duration,
+    /// The type of the file system that it must be on, such as `fuse.glusterfs`. None: any.
+    pub kind: Option<String>,
 }
 
 /// How a look went.
@@ -206,9 +208,12 @@ impl Supervisor {
             })
             .await?;
         let mut listing = Listing::default();
-        loop {
+        let mut elsewhere = None;
+        let found = loop {
             match self.loaders.next().await? {
-                Tell::Root { file_system, sentinel } => {
+                Tell::Root { file_system, sentinel, kind } => {
+                    let wanted = self.source.kind.clone().filter(|wanted| *wanted != kind);
+                    elsewhere = wanted.map(|wanted| Trouble::Elsewhere { kind, wanted });
                     (listing.file_system, listing.sentinel) = (file_system, sentinel);
                 }
                 Tell::Listed { name, stamp } => {
@@ -218,13 +223,16 @@ impl Supervisor {
                 }
                 Tell::End { fingerprint, skipped } => {
                     (listing.fingerprint, listing.skipped) = (fingerprint, skipped);
-                    return Ok(Looked::Listed(listing));
+                    break Looked::Listed(listing);
                 }
-                Tell::Same => return Ok(Looked::Same(listing.sentinel)),
+                Tell::Same => break Looked::Same(listing.sentinel),
                 Tell::Failed { kind, text } => return Err(Trouble::Failed(kind, text)),
-                Tell::Alive | Tell::Chunk(_) | Tell::Done { .. } => return Err(self.out_of_turn()),
+                Tell::Alive | Tell::Chunk(_) | Tell::Done { .. } | Tell::Mounted(_) | Tell::Room { .. } => {
+                    return Err(self.out_of_turn());
+                }
             }
-        }
+        };
+        elsewhere.map_or(Ok(found), Err)
     }
 
     /// Reads what is new and publishes it with what is held.
@@ -287,7 +295,13 @@ impl Supervisor {
                 Tell::Failed { kind: Failure::Missing, .. } => return Ok(Reading::Restless),
                 Tell::Failed { kind: Failure::Refused, .. } => return Ok(Reading::Refused),
                 Tell::Failed { kind, text } => return Err(Trouble::Failed(kind, text)),
-                Tell::Alive | Tell::Root { .. } | Tell::Listed { .. } | Tell::Same | Tell::End { .. } => {
+                Tell::Alive
+                | Tell::Root { .. }
+                | Tell::Mounted(_)
+                | Tell::Room { .. }
+                | Tell::Listed { .. }
+                | Tell::Same
+                | Tell::End { .. } => {
                     return Err(self.out_of_turn());
                 }
             }
@@ -404,6 +418,11 @@ enum Trouble {
     Silence(Silence),
     Failed(Failure, String),
     Wrong(&'static str),
+    /// The root is on another kind of file system than it must be on.
+    Elsewhere {
+        kind: String,
+        wanted: String,
+    },
 }
 
 impl From<Silence> for Trouble {
@@ -422,6 +441,9 @@ impl Trouble {
             }
             Self::Silence(silence @ Silence::Ended(_)) => (SourceState::Gone, silence.to_string()),
             Self::Wrong(why) => (SourceState::Wrong, (*why).to_owned()),
+            Self::Elsewhere { kind, wanted } => {
+                (SourceState::Wrong, format!("it is on {kind} and not on {wanted}: check the mount"))
+            }
             Self::Failed(Failure::TooMany, text) => (SourceState::Wrong, text.clone()),
             Self::Failed(Failure::Missing, text) => {
                 (SourceState::Gone, format!("{text}; create the directory, or mount it"))

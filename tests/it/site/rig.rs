@@ -22,6 +22,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a test may change.
 pub(super) struct Plan {
+    pub(super) kind: Option<String>,
     pub(super) rules: Rules,
     pub(super) memory: u64,
     pub(super) limits: Limits,
@@ -34,6 +35,7 @@ impl Default for Plan {
     fn default() -> Self {
         let loader = PathBuf::from(env!("CARGO_BIN_EXE_hearth"));
         Self {
+            kind: None,
             rules: Rules::GithubPages,
             memory: 64 << 20,
             limits: Limits::default(),
@@ -111,6 +113,7 @@ pub(super) fn start(plan: Plan, prepare: impl FnOnce(&Path)) -> Site {
     let settings = SiteSettings {
         hosts: vec![HOST.to_owned(), "twopir".to_owned()],
         root: root.clone(),
+        kind: plan.kind,
         rules: plan.rules,
         listen: vec![address],
         memory: plan.memory,
