@@ -234,13 +234,8 @@ mod tests {
             (None, failed("No such file"), Gone, "nothing is mounted: No such file"),
             (None, room(1), Wrong, "nothing is mounted"),
             (gluster(), refused, Wrong, "Permission denied; let the user"),
-            (
-                self::mounted("ext4"),
-                room(1),
-                Wrong,
-                "ext4 from pi1:/gv0 is mounted, and not fuse.glusterfs",
-            ),
-            (self::mounted("autofs"), failed("No such device"), Wrong, "the automount is there"),
+            (mounted("ext4"), room(1), Wrong, "ext4 from pi1:/gv0 is mounted, and not fuse.glusterfs"),
+            (mounted("autofs"), failed("No such device"), Wrong, "the automount is there"),
         ] {
             let look = Look { mounted, answer };
             let reading = read(&look, &settings(Access::Read));

@@ -113,8 +113,13 @@ impl Watch {
             state: told.state,
             why: parts.into_iter().flatten().cloned().collect::<Vec<_>>().join("; "),
             what: self.mounted.as_ref().map(Mounted::describe).unwrap_or_default(),
-            room: self.room.map(rounded),
+            room: self.ours().and(self.room).map(rounded),
         }
+    }
+
+    /// What is mounted, if it is what must be.
+    fn ours(&self) -> Option<&Mounted> {
+        self.mounted.as_ref().filter(|mounted| mounted.kind == self.settings.kind)
     }
 
     /// One look; what does not answer within the deadline is abandoned.
@@ -185,7 +190,6 @@ impl Watch {
             Todo::MountAnew => self.mount(Anew::Yes).await,
             Todo::Release => self.release().await,
         };
-        tracing::warn!("{}: {done}", self.settings.path.display());
         self.done = Some(done);
     }
 
@@ -198,8 +202,7 @@ impl Watch {
 
     /// Only the connection of what must be mounted here is given up, as the kernel's table had it at the last look.
     async fn release(&mut self) -> String {
-        let ours = self.mounted.as_ref().filter(|mounted| mounted.kind == self.settings.kind);
-        let Some(connection) = ours.and_then(Mounted::connection) else {
+        let Some(connection) = self.ours().and_then(Mounted::connection) else {
             return "it hangs, and is no FUSE mount that could be released".to_owned();
         };
         match release(connection).await {

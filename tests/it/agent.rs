@@ -2,6 +2,7 @@
 //! beats.
 
 mod lines;
+mod mounts;
 mod names;
 mod rig;
 mod serving;
