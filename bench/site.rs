@@ -59,7 +59,8 @@ fn main() -> anyhow::Result<()> {
 async fn serve(settings: SiteSettings, limits: Limits, loader: PathBuf) -> anyhow::Result<()> {
     let listener = hearth::host::listen::tcp(settings.listen[0])?;
     let (_run, stop) = watch::channel(false);
-    let (status, _) = watch::channel(hearth::site::not_looked_at(settings.listen.clone()));
+    let (status, _) =
+        watch::channel(hearth::site::not_looked_at(settings.hosts.clone(), settings.listen.clone()));
     let around = Surroundings {
         listeners: vec![listener],
         well_known: Arc::new(|_| None),

@@ -52,7 +52,7 @@ use crate::host::notify;
 use crate::host::shutdown::{Shutdown, stopped};
 use crate::host::time::Timeline;
 use crate::leds::{self, LedPreset};
-use crate::site::SiteError;
+use crate::site::{self, SiteError};
 use crate::status::AgentStatus;
 
 /// The addresses that were agreed on, by family.
@@ -141,7 +141,11 @@ impl Agent {
         let board = Board::new(
             config.node.clone(),
             address::remembered(&config.address, &memory.agreed()),
-            config.site.as_ref().map(|_| listening(&doors.site)),
+            config
+                .site
+                .iter()
+                .map(|site| site::not_looked_at(site.hosts.clone(), listening(&doors.site)))
+                .collect(),
             &config.records,
             lines.iter().map(Line::url).collect(),
         );

@@ -30,7 +30,7 @@ pub(super) struct Parts {
 
 /// Serves until `close`.
 pub(super) async fn serve(parts: Parts, events: mpsc::Sender<Event>, close: watch::Receiver<bool>) -> Ended {
-    let (publish, status) = watch::channel(site::not_looked_at(Vec::new()));
+    let (publish, status) = watch::channel(site::not_looked_at(Vec::new(), Vec::new()));
     let around = Surroundings {
         listeners: parts.listeners,
         well_known: proofs(parts.key, parts.node, status.clone()),
@@ -47,7 +47,7 @@ pub(super) async fn serve(parts: Parts, events: mpsc::Sender<Event>, close: watc
 async fn tell(mut status: watch::Receiver<SiteStatus>, events: mpsc::Sender<Event>) {
     while status.changed().await.is_ok() {
         let now = status.borrow_and_update().clone();
-        if events.send(Event::Site(now)).await.is_err() {
+        if events.send(Event::Site(0, now)).await.is_err() {
             return;
         }
     }

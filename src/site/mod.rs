@@ -117,8 +117,9 @@ pub fn loader_main() -> std::io::Result<()> {
 
 /// How a site stands before it was looked at.
 #[must_use]
-pub fn not_looked_at(listening: Vec<SocketAddr>) -> SiteStatus {
+pub fn not_looked_at(hosts: Vec<String>, listening: Vec<SocketAddr>) -> SiteStatus {
     SiteStatus {
+        hosts,
         generation: None,
         files: 0,
         bytes: 0,
@@ -126,6 +127,12 @@ pub fn not_looked_at(listening: Vec<SocketAddr>) -> SiteStatus {
         why: "not looked at yet".to_owned(),
         listening,
     }
+}
+
+/// Whether a site was looked at.
+#[must_use]
+pub fn was_looked_at(site: &SiteStatus) -> bool {
+    *site != not_looked_at(site.hosts.clone(), site.listening.clone())
 }
 
 /// Serves a site until `shutdown` says true: looks at its root, publishes generations, answers requests. `status` has
@@ -140,7 +147,7 @@ pub async fn run(
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), SiteError> {
     let listening: Result<Vec<_>, _> = around.listeners.iter().map(TcpListener::local_addr).collect();
-    status.send_replace(not_looked_at(listening.map_err(SiteError::Listener)?));
+    status.send_replace(not_looked_at(settings.hosts.clone(), listening.map_err(SiteError::Listener)?));
     let (publish, current) = watch::channel::<Current>(None);
     let large = large::Large::below(&settings.root, around.loader.clone());
     let source =
@@ -189,6 +196,7 @@ fn show(status: &watch::Sender<SiteStatus>, report: LoadReport, current: &watch:
     let generation = current.borrow().clone();
     status.send_if_modified(|shown| {
         let next = SiteStatus {
+            hosts: shown.hosts.clone(),
             generation: generation.as_ref().map(|g| g.digest().to_string()),
             files: generation.as_ref().map_or(0, |g| g.files()),
             bytes: generation.as_ref().map_or(0, |g| g.bytes()),

@@ -129,7 +129,7 @@ pub(super) fn start(plan: Plan, prepare: impl FnOnce(&Path)) -> Site {
         limits: plan.limits,
     };
     let (stop, stopped) = watch::channel(false);
-    let (publish, status) = watch::channel(hearth::site::not_looked_at(Vec::new()));
+    let (publish, status) = watch::channel(hearth::site::not_looked_at(Vec::new(), Vec::new()));
     let task = runtime.spawn(hearth::site::run(settings, around, publish, stopped));
     Site { address, root, status, stop, task: Some(task), runtime, _directory: directory }
 }
