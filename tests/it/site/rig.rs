@@ -9,7 +9,7 @@ use hearth::heartbeat::SourceState;
 use hearth::site::log::LogSettings;
 use hearth::site::reply::Reply;
 use hearth::site::serve::Limits;
-use hearth::site::{Rules, SiteSettings, Surroundings};
+use hearth::site::{Door, Rules, SiteSettings, Surroundings};
 use hearth::status::SiteStatus;
 use tokio::sync::watch;
 
@@ -47,7 +47,7 @@ impl Default for Plan {
 pub(super) struct Site {
     pub(super) address: SocketAddr,
     pub(super) root: PathBuf,
-    status: watch::Receiver<SiteStatus>,
+    status: watch::Receiver<Vec<SiteStatus>>,
     stop: watch::Sender<bool>,
     task: Option<tokio::task::JoinHandle<Result<(), hearth::site::SiteError>>>,
     runtime: tokio::runtime::Runtime,
@@ -119,7 +119,7 @@ pub(super) fn start(plan: Plan, prepare: impl FnOnce(&Path)) -> Site {
         log: plan.log,
     };
     let around = Surroundings {
-        listeners: vec![listener],
+        doors: vec![Door { listener, sites: vec![0] }],
         well_known: Arc::new(|request| {
             (request.path == "here")
                 .then(|| Reply::text(hyper::StatusCode::OK, format!("here, {}", request.host)))
@@ -129,8 +129,8 @@ pub(super) fn start(plan: Plan, prepare: impl FnOnce(&Path)) -> Site {
         limits: plan.limits,
     };
     let (stop, stopped) = watch::channel(false);
-    let (publish, status) = watch::channel(hearth::site::not_looked_at(Vec::new(), Vec::new()));
-    let task = runtime.spawn(hearth::site::run(settings, around, publish, stopped));
+    let (publish, status) = watch::channel(Vec::new());
+    let task = runtime.spawn(hearth::site::run(vec![settings], around, publish, stopped));
     Site { address, root, status, stop, task: Some(task), runtime, _directory: directory }
 }
 
@@ -148,7 +148,8 @@ impl Site {
     }
 
     pub(super) fn status(&self) -> SiteStatus {
-        self.status.borrow().clone()
+        let sites = self.status.borrow().clone();
+        sites.into_iter().next().unwrap_or_else(|| hearth::site::not_looked_at(Vec::new(), Vec::new()))
     }
 
     #[track_caller]
