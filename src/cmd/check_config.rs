@@ -111,8 +111,9 @@ impl Page<'_> {
         self.signing_key("node.key", &agent.key);
         self.text("state", agent.state.display());
         self.text("control", agent.control.display());
-        if let Some(site) = &agent.site {
-            self.site(site);
+        let header = if agent.sites.len() == 1 { "[site]" } else { "[[site]]" };
+        for site in &agent.sites {
+            self.site(header, site);
         }
         for mount in &agent.mounts {
             self.mount(mount);
@@ -128,8 +129,8 @@ impl Page<'_> {
         self.bare("preset", word(&agent.leds));
     }
 
-    fn site(&mut self, site: &SiteSettings) {
-        self.table("[site]");
+    fn site(&mut self, header: &str, site: &SiteSettings) {
+        self.table(header);
         self.list("hosts", &site.hosts);
         self.text("root", site.root.display());
         self.bare("rules", word(&site.rules));

@@ -21,7 +21,7 @@ use self::address::Address;
 use self::agent::{Heartbeat, Leds, Node, Record};
 use self::mount::Mount;
 use self::provider::Provider;
-use self::site::Site;
+use self::site::Sites;
 use self::watcher::{Peer, Watch, Watcher};
 
 /// The whole file. `[node]` makes it an agent's, `[watcher]` a watcher's; it can be both.
@@ -30,8 +30,9 @@ use self::watcher::{Peer, Watch, Watcher};
 pub(super) struct File {
     /// Who this node is. Without it: no agent.
     pub(super) node: Option<Spanned<Node>>,
-    /// The site that the agent serves. Without it: the agent serves none.
-    pub(super) site: Option<Spanned<Site>>,
+    /// The site that the agent serves, or the sites: `[site]` or `[[site]]`. Without it: the agent serves none.
+    #[serde(default)]
+    pub(super) site: Sites,
     /// The mounts that the agent looks after; none by default.
     #[serde(default)]
     pub(super) mount: Vec<Spanned<Mount>>,

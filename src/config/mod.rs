@@ -16,6 +16,7 @@ mod policy;
 mod provider;
 mod reading;
 pub mod secret;
+mod site;
 mod stars;
 mod value;
 mod watcher;
@@ -69,8 +70,8 @@ pub struct AgentConfig {
     pub state: PathBuf,
     /// The socket that answers `hearth status`.
     pub control: PathBuf,
-    /// The site it serves, if any.
-    pub site: Option<SiteSettings>,
+    /// The sites it serves, if any. No host belongs to two of them.
+    pub sites: Vec<SiteSettings>,
     /// The mounts that it looks after.
     pub mounts: Vec<MountSettings>,
     /// How it finds its public address.

@@ -28,12 +28,13 @@ pub struct NodeFacts {
     pub last_beat: Option<Moment>,
     /// The version that it runs.
     pub version: String,
-    /// The digest of what it serves.
-    pub generation: Option<String>,
-    /// How what it reads from stands.
+    /// The digest of what it serves, by the names of sites.
     #[serde(default)]
-    pub source: Option<SourceState>,
-    /// Its other mounts that are not in order.
+    pub generations: BTreeMap<Name, String>,
+    /// How what it reads from stands, by the names of sites.
+    #[serde(default)]
+    pub sources: BTreeMap<Name, SourceState>,
+    /// The mounts that it looks after and that are not in order.
     #[serde(default)]
     pub mounts: Vec<MountReport>,
     /// Why it is leaving.
@@ -141,8 +142,8 @@ impl Engine {
         let facts = NodeFacts {
             last_beat: Some(now),
             version: beat.version.clone(),
-            generation: beat.generation.clone(),
-            source: beat.source,
+            generations: beat.generations.clone(),
+            sources: beat.sources.clone(),
             mounts: beat.mounts.clone(),
             leaving: beat.leaving.clone(),
             silence_told: false,

@@ -146,12 +146,13 @@ pub struct BeatSeen {
     pub sequence: u64,
     /// Where the node says that it is.
     pub addresses: Vec<IpAddr>,
-    /// The digest of the generation that it serves.
-    pub generation: Option<String>,
-    /// How the directory or mount stands that it comes from; None: a journal from before this was said.
+    /// The digest of what it serves, by the names of sites.
     #[serde(default)]
-    pub source: Option<SourceState>,
-    /// The other mounts that the node looks after and that are not in order.
+    pub generations: BTreeMap<Name, String>,
+    /// How what it reads from stands, by the names of sites.
+    #[serde(default)]
+    pub sources: BTreeMap<Name, SourceState>,
+    /// The mounts that it looks after and that are not in order.
     #[serde(default)]
     pub mounts: Vec<MountReport>,
     /// The version that it runs.

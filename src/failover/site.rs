@@ -166,7 +166,8 @@ impl Site {
         }
         let led_to = self.lanes.values().any(|lane| lane.has(&beat.node));
         let place = if led_to { Place::Member } else { Place::Outside };
-        self.contents.record(&beat.node, beat.boot, beat.generation.as_deref(), place);
+        let generation = beat.generations.get(&self.setup.site).map(String::as_str);
+        self.contents.record(&beat.node, beat.boot, generation, place);
         let beats = self.beats.entry(beat.node.clone()).or_default();
         beats.record(now, beat.boot, &self.setup.policy);
         if beat.leaving.is_some() {

@@ -258,8 +258,8 @@ impl Engine {
             published: site.lanes.values().any(|lane| lane.has(node)),
             version: facts.version,
             content: site.contents.freshness(node, site.current_content()),
-            generation: facts.generation,
-            source: facts.source,
+            generation: facts.generations.get(&site.setup.site).cloned(),
+            source: facts.sources.get(&site.setup.site).copied(),
             mounts: facts.mounts,
             targets,
         }

@@ -72,9 +72,8 @@ pub fn shown(status: &AgentStatus) -> Shown {
 
 /// What a person must look after: the faults that were reported, then what is refused for good.
 fn fault(status: &AgentStatus) -> Option<FaultCode> {
-    // A node without a site listens nowhere, and nothing is missing there.
-    let has_site = !status.site.listening.is_empty();
-    let nothing_to_serve = has_site && status.phase == Phase::Running && status.site.generation.is_none();
+    let empty = status.sites.iter().any(|site| site.generation.is_none());
+    let nothing_to_serve = empty && status.phase == Phase::Running;
     let reported = status.faults.first().map(|fault| fault.code);
     let records =
         status.records.iter().any(|r| r.state == RecordState::Refused).then_some(FaultCode::DnsRefused);
@@ -115,13 +114,9 @@ fn is_degraded(status: &AgentStatus) -> bool {
         !status.addresses.is_empty() && status.addresses.values().all(|address| address.agreed.is_none());
     let unwatched = status.watchers.iter().any(|watcher| watcher.state != LinkState::Answered);
     let pending = status.records_report() == RecordsReport::Pending;
-    let mounts = status.mounts.iter().any(|mount| mount.state != SourceState::Ok);
-    status.site.source != SourceState::Ok
-        || mounts
-        || pending
-        || homeless
-        || unwatched
-        || is_passed_over(status)
+    let unfed = status.sites.iter().any(|site| site.source != SourceState::Ok)
+        || status.mounts.iter().any(|mount| mount.state != SourceState::Ok);
+    unfed || pending || homeless || unwatched || is_passed_over(status)
 }
 
 impl Shown {

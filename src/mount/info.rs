@@ -42,7 +42,7 @@ impl Mounted {
     #[must_use]
     pub fn line_at<'t>(table: &'t [u8], path: &Path) -> Option<&'t [u8]> {
         let is_at = |line: &&[u8]| Self::of_line(line).is_some_and(|mounted| mounted.at == path);
-        table.split(|byte| *byte == b'\n').filter(is_at).last()
+        table.split(|byte| *byte == b'\n').rfind(is_at)
     }
 
     /// The mount with this number.

@@ -275,13 +275,17 @@ impl Driver {
             return Ok(());
         }
         let (node, boot, sequence) = (beat.node.clone(), beat.boot, beat.sequence);
+        let served = |site: &Name| Some((site.clone(), beat.generation_of(site.as_str())?.to_owned()));
+        let generations = self.watches.keys().filter_map(served).collect();
+        let source = |site: &Name| Some((site.clone(), beat.report_of(site.as_str())?.source));
+        let sources = self.watches.keys().filter_map(source).collect();
         self.step(Event::Beat(BeatSeen {
             node: beat.node,
             boot,
             sequence,
             addresses: beat.addresses.iter().map(|claim| claim.address).collect(),
-            generation: beat.site.generation,
-            source: Some(beat.site.source),
+            generations,
+            sources,
             mounts: beat.mounts,
             version: beat.version,
             skew_ms: beat.wall_ms.cast_signed().saturating_sub(self.line.wall_ms().cast_signed()),

@@ -52,6 +52,7 @@ pub enum JournalError {
 /// One line of a segment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[allow(clippy::large_enum_variant, reason = "a line lives for as long as it takes to write or to replay it")]
 enum Line {
     /// The engine as it was when the segment began.
     Snapshot { form: u32, at: Moment, wall_ms: u64, engine: Box<Engine> },

@@ -8,4 +8,5 @@ mod large;
 mod log;
 mod parity;
 mod rig;
+mod several;
 mod slow;

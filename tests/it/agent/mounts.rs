@@ -1,5 +1,7 @@
 //! The mount that a site is on, in every mood: a real FUSE file system that stalls, is slow, fails, dies and comes back.
 
+#![expect(clippy::print_stdout, reason = "what is left out and what was measured is said")]
+
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -63,7 +65,7 @@ impl Mounted {
     fn start(&mut self) {
         self.rig.start();
         self.until(SourceState::Ok);
-        self.rig.wait_for("the site", |status| status.site.generation.is_some());
+        self.rig.wait_for("the site", |status| status.sites[0].generation.is_some());
     }
 
     fn mount(&mut self) {
@@ -232,8 +234,13 @@ fn a_dead_file_system_and_an_empty_mount_point_are_told_and_never_served() {
     site.unmount();
     let wrong = site.until(SourceState::Wrong);
     assert!(wrong.why.contains("nothing is mounted") && wrong.what.is_empty(), "{wrong:?}");
-    let status = site.rig.wait_for("the site's own word", |status| status.site.source == SourceState::Wrong);
-    assert!(status.site.why.contains("and not on fuse.moody: check the mount"), "{}", status.site.why);
+    let status =
+        site.rig.wait_for("the site's own word", |status| status.sites[0].source == SourceState::Wrong);
+    assert!(
+        status.sites[0].why.contains("and not on fuse.moody: check the mount"),
+        "{}",
+        status.sites[0].why
+    );
     site.mount();
     site.until(SourceState::Ok);
     visitors.were_all_answered();
@@ -247,10 +254,10 @@ fn what_lies_below_the_mount_is_not_served_before_the_volume_is_there() {
     let mut site = Mounted::nothing("");
     site.rig.start();
     site.until(SourceState::Wrong);
-    site.rig.wait_for("the site's own word", |status| status.site.source == SourceState::Wrong);
+    site.rig.wait_for("the site's own word", |status| status.sites[0].source == SourceState::Wrong);
     assert_eq!(http::ask(site.rig.site, "GET", "/", HOST, &[]).status, 503);
     site.mount();
-    site.rig.wait_for("the site", |status| status.site.generation.is_some());
+    site.rig.wait_for("the site", |status| status.sites[0].generation.is_some());
     assert_eq!(http::ask(site.rig.site, "GET", "/", HOST, &[]).text(), "home");
 }
 
