@@ -145,7 +145,8 @@ impl Agent {
             config.mounts.iter().map(mount::watch::not_looked_at).collect(),
             &config.records,
             lines.iter().map(Line::url).collect(),
-        );
+        )
+        .with_include(config.include);
         let status = watch::Sender::new(board.snapshot(line.now(), line.uptime()));
         let (tasks, beats, close) = (JoinSet::new(), JoinSet::new(), Shutdown::manual());
         let mut agent = Self { tasks, beats, events, memory, line, close };

@@ -24,6 +24,9 @@ pub struct AgentStatus {
     pub phase: Phase,
     /// The public address, by family.
     pub addresses: BTreeMap<Family, AddressStatus>,
+    /// The part of its configuration that is shared, if any.
+    #[serde(default)]
+    pub include: Option<IncludeStatus>,
     /// The sites that it serves, in the order of its configuration; none for a node that serves none.
     pub sites: Vec<SiteStatus>,
     /// The mounts that it looks after.
@@ -77,6 +80,31 @@ pub struct SiteStatus {
     pub why: String,
     /// Where it is served.
     pub listening: Vec<std::net::SocketAddr>,
+}
+
+/// The part of the configuration that is shared with other machines, as it was at the start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncludeStatus {
+    /// The shared file.
+    pub path: String,
+    /// What of it is in force.
+    pub state: IncludeState,
+    /// Why it is not the file as it stands; empty when it is.
+    pub why: String,
+}
+
+/// What of a shared file is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IncludeState {
+    /// The file as it stands.
+    Fresh,
+    /// The last good copy: the file could not be read.
+    CopyOfUnread,
+    /// The last good copy: the file has mistakes.
+    CopyOfBroken,
+    /// Nothing: it could not be read or has mistakes, and there is no good copy.
+    Nothing,
 }
 
 /// One mount that the node looks after.
@@ -273,6 +301,7 @@ mod tests {
             phase: Phase::Running,
             addresses: BTreeMap::new(),
             sites,
+            include: None,
             mounts: Vec::new(),
             records: Vec::new(),
             watchers: Vec::new(),

@@ -19,8 +19,8 @@ use crate::moment::Moment;
 use crate::mount;
 use crate::site;
 use crate::status::{
-    AddressStatus, AgentStatus, LinkState, MountStatus, Phase, RecordState, RecordStatus, SiteStatus,
-    WatcherLink,
+    AddressStatus, AgentStatus, IncludeStatus, LinkState, MountStatus, Phase, RecordState, RecordStatus,
+    SiteStatus, WatcherLink,
 };
 
 /// Between two snapshots at most: well below a third of the LEDs' lease (30 s), and often enough to tick a watchdog.
@@ -79,6 +79,7 @@ impl Board {
             uptime_ms: 0,
             phase: Phase::Starting,
             addresses,
+            include: None,
             sites,
             mounts,
             records: records.iter().map(|record| unread(record.name.clone())).collect(),
@@ -86,6 +87,12 @@ impl Board {
             faults: Vec::new(),
         };
         Self { status, address_asked: false, answered }
+    }
+
+    /// Says how the shared part of the configuration stood at the start.
+    pub(super) fn with_include(mut self, include: Option<IncludeStatus>) -> Self {
+        self.status.include = include;
+        self
     }
 
     /// Takes reports and publishes until `close`.

@@ -6,11 +6,14 @@
 use crate::address::Verdict;
 use crate::heartbeat::SourceState;
 use crate::site::was_looked_at;
-use crate::status::{AgentStatus, Fault, FaultCode, LinkState, RecordState, SiteStatus};
+use crate::status::{
+    AgentStatus, Fault, FaultCode, IncludeState, IncludeStatus, LinkState, RecordState, SiteStatus,
+};
 
 /// The faults of `status`, the worst first: nothing to serve, then unreachable, then what is only not kept up to date.
 pub(super) fn faults(status: &AgentStatus) -> Vec<Fault> {
-    sites(status).chain(address(status)).chain(records(status)).chain(watchers(status)).collect()
+    let served = sites(status).chain(address(status)).chain(records(status));
+    served.chain(watchers(status)).chain(include(status)).collect()
 }
 
 fn fault(code: FaultCode, message: String) -> Fault {
@@ -41,6 +44,13 @@ fn address(status: &AgentStatus) -> Option<Fault> {
             format!("the provider shares its address among customers; {todo} ({})", why()),
         )
     })
+}
+
+/// A shared file with mistakes. One that could not be read at the start is no fault: at boot the volume comes later.
+fn include(status: &AgentStatus) -> Option<Fault> {
+    let broken = |include: &&IncludeStatus| include.state == IncludeState::CopyOfBroken;
+    let include = status.include.as_ref().filter(broken)?;
+    Some(fault(FaultCode::Configuration, format!("{}; put it right and restart hearth", include.why)))
 }
 
 fn records(status: &AgentStatus) -> impl Iterator<Item = Fault> {

@@ -30,6 +30,7 @@ pub fn run(path: &Path) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    super::see_to_include(config.include.as_ref());
     let mut agent = config.agent.ok_or_else(|| {
         anyhow!(
             "{} has no [node], so there is no agent to run; `hearth watcher` runs its watcher",

@@ -9,9 +9,10 @@ use std::time::Duration;
 use super::print;
 use crate::address::{AddressSettings, SourceSettings};
 use crate::cli::CheckConfigArgs;
+use crate::config::include::Counts;
 use crate::config::{
-    self, AgentConfig, Checked, FallbackSettings, PeerSettings, RecordSettings, Secrets, WatchSettings,
-    WatcherConfig,
+    self, AgentConfig, Checked, FallbackSettings, Included, PeerSettings, RecordSettings, Secrets,
+    WatchSettings, WatcherConfig,
 };
 use crate::dns::Ttl;
 use crate::dns::provider::{ProviderSettings, Rfc2136Settings};
@@ -33,6 +34,9 @@ pub fn run(path: &Path, args: &CheckConfigArgs) -> anyhow::Result<()> {
     for warning in &checked.config().warnings {
         eprintln!("warning: {warning}\n");
     }
+    if let Some(remark) = checked.config().include.as_ref().and_then(Included::remark) {
+        eprintln!("warning: {remark}\n");
+    }
     print(&effective(path, &checked))
 }
 
@@ -48,6 +52,9 @@ fn effective(path: &Path, checked: &Checked) -> String {
     page.line(format_args!("# {} is in order. It runs {roles}.", path.display()));
     if checked.secrets() == Secrets::Skip {
         page.line("# The secrets were not read.");
+    }
+    if let Some(included) = &config.include {
+        page.line(format_args!("include = {:?}  # in force: {}", included.path, included.describe()));
     }
     if let Some(agent) = &config.agent {
         page.agent(agent);
@@ -76,6 +83,13 @@ impl Page<'_> {
 
     fn table(&mut self, header: impl Display) {
         self.line(format_args!("\n{header}"));
+    }
+
+    /// What follows the header of a table that is not of the local file, which has `local` of them.
+    fn origin(&self, number: usize, local: impl Fn(&Counts) -> usize) -> String {
+        let included = self.checked.config().include.as_ref();
+        let shared = included.filter(|included| number >= local(&included.local));
+        shared.map(|shared| format!("  # from {}", shared.path.display())).unwrap_or_default()
     }
 
     /// `key = "value"`
@@ -112,15 +126,16 @@ impl Page<'_> {
         self.text("state", agent.state.display());
         self.text("control", agent.control.display());
         let header = if agent.sites.len() == 1 { "[site]" } else { "[[site]]" };
-        for site in &agent.sites {
-            self.site(header, site);
+        for (number, site) in agent.sites.iter().enumerate() {
+            let origin = self.origin(number, |local| local.sites);
+            self.site(&format!("{header}{origin}"), site);
         }
         for mount in &agent.mounts {
             self.mount(mount);
         }
         self.address(&agent.address);
-        for record in &agent.records {
-            self.record(record);
+        for (number, record) in agent.records.iter().enumerate() {
+            self.record(&self.origin(number, |local| local.records), record);
         }
         if let Some(beats) = &agent.beats {
             self.heartbeat(beats);
@@ -187,8 +202,8 @@ impl Page<'_> {
         }
     }
 
-    fn record(&mut self, record: &RecordSettings) {
-        self.table("[[record]]");
+    fn record(&mut self, origin: &str, record: &RecordSettings) {
+        self.table(format_args!("[[record]]{origin}"));
         self.text("name", &record.name);
         self.text("provider", &record.provider);
         self.text("ttl", ttl(record.ttl));
@@ -215,16 +230,16 @@ impl Page<'_> {
         self.text("control", watcher.control.display());
         self.signing_key("watcher.key", &watcher.key);
         self.list("references", &watcher.references);
-        for watch in &watcher.watches {
-            self.watch(watch);
+        for (number, watch) in watcher.watches.iter().enumerate() {
+            self.watch(&self.origin(number, |local| local.watches), watch);
         }
         for peer in &watcher.peers {
             self.peer(peer);
         }
     }
 
-    fn watch(&mut self, watch: &WatchSettings) {
-        self.table("[[watch]]");
+    fn watch(&mut self, origin: &str, watch: &WatchSettings) {
+        self.table(format_args!("[[watch]]{origin}"));
         self.text("site", &watch.site);
         self.text("provider", &watch.provider);
         self.bare("record", word(&watch.shape));

@@ -67,8 +67,9 @@ pub(super) fn agent(
     Some(AgentConfig {
         node: node.name.value,
         key: key?,
-        state: reading.path(node.state.as_deref().unwrap_or(Path::new("/var/lib/hearth"))),
+        state: reading.path(node.state.as_deref().unwrap_or(Path::new(written::STATE))),
         control: reading.path(node.control.as_deref().unwrap_or(Path::new("/run/hearth/agent.sock"))),
+        include: None,
         sites,
         mounts,
         address,

@@ -13,6 +13,7 @@ pub(super) mod site;
 pub(super) mod watcher;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -28,6 +29,8 @@ use self::watcher::{Peer, Watch, Watcher};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct File {
+    /// A file with more sites, records and watches, on a volume that several machines share. Default: none.
+    pub(super) include: Option<Spanned<PathBuf>>,
     /// Who this node is. Without it: no agent.
     pub(super) node: Option<Spanned<Node>>,
     /// The site that the agent serves, or the sites: `[site]` or `[[site]]`. Without it: the agent serves none.
@@ -56,4 +59,16 @@ pub(super) struct File {
     /// The nodes that may beat to the watcher.
     #[serde(default)]
     pub(super) peer: Vec<Spanned<Peer>>,
+}
+
+impl File {
+    /// The directory for what must be remembered: the agent's, or the watcher's when there is no agent.
+    pub(super) fn state(&self) -> &Path {
+        let node = self.node.as_ref().map(Spanned::get_ref);
+        let watcher = self.watcher.as_ref().map(Spanned::get_ref);
+        match (node, watcher) {
+            (None, Some(watcher)) => watcher.state.as_deref().unwrap_or(Path::new(watcher::STATE)),
+            (node, _) => node.and_then(|node| node.state.as_deref()).unwrap_or(Path::new(agent::STATE)),
+        }
+    }
 }

@@ -41,7 +41,7 @@ pub(super) fn understood(reading: &mut Reading<'_>, written: File) -> Config {
     let agent = node.and_then(|node| agent::agent(reading, node, tables, &providers));
     let (watch, peer) = (written.watch, written.peer);
     let watcher = written.watcher.and_then(|w| watcher::watcher(reading, w, watch, peer, &providers));
-    Config { agent, watcher, warnings: Vec::new() }
+    Config { agent, watcher, warnings: Vec::new(), include: None }
 }
 
 /// A node's name is written by its agent alone and a site's by the watcher alone.

@@ -29,6 +29,7 @@ pub(super) fn healthy() -> AgentStatus {
             why: String::new(),
             listening: vec!["192.0.2.1:80".parse().unwrap()],
         }],
+        include: None,
         mounts: Vec::new(),
         records: vec![record(RecordState::InForce)],
         watchers: vec![watcher(LinkState::Answered, false)],

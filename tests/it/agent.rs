@@ -6,3 +6,4 @@ mod mounts;
 mod names;
 mod rig;
 mod serving;
+mod shared;

@@ -16,6 +16,11 @@ pub(super) fn screen(status: &AgentStatus) -> String {
     let head = format!("{}, hearth {}, up {}", status.node, status.version, span(status.uptime_ms));
     line(&mut screen, "node", &head);
     line(&mut screen, "state", &format!("{shown}: {}", shown.describe()));
+    if let Some(include) = &status.include {
+        for (at, text) in include.why.lines().enumerate() {
+            line(&mut screen, if at == 0 { "include" } else { "" }, text);
+        }
+    }
     status.sites.iter().for_each(|site| self::site(&mut screen, site));
     if status.sites.is_empty() {
         line(&mut screen, "site", "none");

@@ -3,9 +3,9 @@
 #![expect(clippy::print_stdout, reason = "what is left out and what was measured is said")]
 
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -16,14 +16,70 @@ use super::rig::{HOST, PATIENCE, Rig, text};
 use crate::support::name_server::left_out;
 use crate::support::{http, wait_until};
 
-/// A site on a FUSE file system, and the agent that looks after it.
+/// A FUSE file system over a directory; unmounted when it is dropped, whatever hangs in it.
+pub(super) struct Volume {
+    below: PathBuf,
+    at: PathBuf,
+    daemon: Mutex<Option<Child>>,
+}
+
+impl Volume {
+    /// Not mounted yet; both are directories of `rig`, made when they are missing.
+    pub(super) fn new(rig: &Rig, below: &str, at: &str) -> Self {
+        let [below, at] = [below, at].map(|name| rig.path(name));
+        for made in [&below, &at] {
+            std::fs::create_dir_all(made).unwrap();
+        }
+        Self { below, at, daemon: Mutex::new(None) }
+    }
+
+    pub(super) fn mount(&self) {
+        let child = Command::new(program())
+            .args([&self.below, &self.at])
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("python3-fusepy is installed; tests/run installs it");
+        *self.daemon.lock().unwrap() = Some(child);
+        let at = self.at.display().to_string();
+        wait_until("the file system is mounted", PATIENCE, || {
+            std::fs::read_to_string("/proc/self/mountinfo").unwrap().contains(&at).then_some(())
+        });
+    }
+
+    /// `well`, `slow`, `stall` or `error`.
+    pub(super) fn mood(&self, mood: &str) {
+        std::fs::write(self.below.with_extension("mood"), mood).unwrap();
+    }
+
+    fn kill_the_daemon(&self) {
+        if let Some(mut daemon) = self.daemon.lock().unwrap().take() {
+            daemon.kill().unwrap();
+            daemon.wait().unwrap();
+        }
+    }
+
+    fn unmount(&self) -> Output {
+        Command::new("umount").arg("-l").arg(&self.at).output().unwrap()
+    }
+}
+
+impl Drop for Volume {
+    fn drop(&mut self) {
+        self.mood("well");
+        self.kill_the_daemon();
+        // An error: it is not mounted any more.
+        self.unmount();
+    }
+}
+
+/// A site on a volume, and the agent that looks after it. What is mounted goes first.
 struct Mounted {
+    volume: Volume,
     rig: Rig,
-    daemon: Option<Child>,
 }
 
 /// Why these tests cannot run here.
-fn cannot_run() -> bool {
+pub(super) fn cannot_run() -> bool {
     if left_out("FUSE file system") {
         return true;
     }
@@ -44,14 +100,14 @@ impl Mounted {
     fn nothing(more: &str) -> Self {
         let rig = Rig::new("");
         std::fs::write(rig.path("www/index.html"), "the disk below").unwrap();
-        std::fs::create_dir(rig.path("volume")).unwrap();
+        let volume = Volume::new(&rig, "volume", "www");
         std::fs::write(rig.path("volume/index.html"), "home").unwrap();
         let path = rig.path("www");
         rig.also(&format!(
             "[[mount]]\npath = \"{}\"\ntype = \"fuse.moody\"\nevery = \"200ms\"\n{more}",
             path.display()
         ));
-        Self { rig, daemon: None }
+        Self { volume, rig }
     }
 
     /// It is mounted, and the agent serves it.
@@ -68,31 +124,16 @@ impl Mounted {
         self.rig.wait_for("the site", |status| status.sites[0].generation.is_some());
     }
 
-    fn mount(&mut self) {
-        let child = Command::new(program())
-            .args([self.rig.path("volume"), self.rig.path("www")])
-            .stdin(Stdio::null())
-            .spawn()
-            .expect("python3-fusepy is installed; tests/run installs it");
-        self.daemon = Some(child);
-        let at = self.rig.path("www").display().to_string();
-        wait_until("the file system is mounted", PATIENCE, || {
-            std::fs::read_to_string("/proc/self/mountinfo").unwrap().contains(&at).then_some(())
-        });
+    fn mount(&self) {
+        self.volume.mount();
     }
 
     fn mood(&self, mood: &str) {
-        std::fs::write(self.rig.path("volume.mood"), mood).unwrap();
-    }
-
-    fn kill_the_daemon(&mut self) {
-        let mut daemon = self.daemon.take().unwrap();
-        daemon.kill().unwrap();
-        daemon.wait().unwrap();
+        self.volume.mood(mood);
     }
 
     fn unmount(&self) {
-        let done = Command::new("umount").arg("-l").arg(self.rig.path("www")).output().unwrap();
+        let done = self.volume.unmount();
         assert!(done.status.success(), "{}", text(&done));
     }
 
@@ -107,18 +148,6 @@ impl Mounted {
 
     fn told(&self) -> usize {
         self.rig.log().matches("the mount ").count()
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        self.mood("well");
-        if let Some(mut daemon) = self.daemon.take() {
-            let _ = daemon.kill();
-            let _ = daemon.wait();
-        }
-        // An error: it is not mounted any more.
-        let _ = Command::new("umount").arg("-l").arg(self.rig.path("www")).output();
     }
 }
 
@@ -226,9 +255,9 @@ fn a_dead_file_system_and_an_empty_mount_point_are_told_and_never_served() {
     if cannot_run() {
         return;
     }
-    let mut site = Mounted::serving("");
+    let site = Mounted::serving("");
     let visitors = Visitors::of(&site.rig);
-    site.kill_the_daemon();
+    site.volume.kill_the_daemon();
     let gone = site.until(SourceState::Gone);
     assert!(gone.why.contains("not connected"), "{gone:?}");
     site.unmount();
