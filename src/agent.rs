@@ -12,8 +12,10 @@
 //!
 //! DNS leads visitors here until a watcher has written something else, so the door stays open while that is asked for:
 //!
-//! 1. The phase is `leaving`, and each watcher is told so, within [`FAREWELL`] in all.
-//! 2. When a watcher has heard it, visitors are served for [`LINGER`] more, while the record changes.
+//! 1. The phase is `leaving`, and each watcher is told so, within [`FAREWELL`] in all; from names that others keep too
+//!    the node's member is taken out.
+//! 2. When a watcher has heard it, or a member was taken out, visitors are served for [`LINGER`] more, while the record
+//!    changes.
 //! 3. The ports are closed, and answers under way end within the site's time for draining.
 //! 4. The LEDs go dark and the control socket is gone.
 
@@ -38,7 +40,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use self::beating::{Farewell, Line};
 use self::board::{Board, Event};
-use self::keeper::Keeper;
+use self::keeper::{Keeper, Left};
 use self::memory::Memory;
 use crate::address::{AddressSettings, Family};
 use crate::config::{AgentConfig, RecordSettings};
@@ -116,8 +118,9 @@ type Ended = (&'static str, Result<(), AgentError>);
 
 /// A running agent.
 struct Agent {
-    /// Everything but the beats.
+    /// Everything but the beats and the keepers.
     tasks: JoinSet<Ended>,
+    keepers: JoinSet<Left>,
     beats: JoinSet<Farewell>,
     events: mpsc::Sender<Event>,
     memory: Memory,
@@ -148,8 +151,9 @@ impl Agent {
         )
         .with_include(config.include);
         let status = watch::Sender::new(board.snapshot(line.now(), line.uptime()));
-        let (tasks, beats, close) = (JoinSet::new(), JoinSet::new(), Shutdown::manual());
-        let mut agent = Self { tasks, beats, events, memory, line, close };
+        let (tasks, keepers, beats) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
+        let close = Shutdown::manual();
+        let mut agent = Self { tasks, keepers, beats, events, memory, line, close };
 
         agent.show(config.leds, doors.control, &status);
         if !config.sites.is_empty() {
@@ -209,7 +213,7 @@ impl Agent {
             let provider = &providers[&record.provider];
             let (memory, events) = (self.memory.clone(), self.events.clone());
             let keeper = Keeper::new(index, record, node, provider, memory, self.line, events);
-            self.tasks.spawn(keeper.keep(agreed.clone(), shutdown.receiver()).named("keeper of a record"));
+            self.keepers.spawn(keeper.keep(agreed.clone(), shutdown.receiver()));
         }
         let looking = address::Looking { settings: address, memory: self.memory.clone(), line: self.line };
         self.tasks
@@ -222,6 +226,10 @@ impl Agent {
             biased;
             () = stopped(&mut stop) => None,
             Some(ended) = self.tasks.join_next() => Some(cause(ended)),
+            Some(ended) = self.keepers.join_next() => Some(match ended {
+                Ok(_) => AgentError::Ended("keeper of a record"),
+                Err(error) => AgentError::Panicked(error.to_string()),
+            }),
             Some(Err(error)) = self.beats.join_next() => Some(AgentError::Panicked(error.to_string())),
         };
         // Every task hears of a stop at once, and on another thread one of them may be quicker than this one: that is
@@ -231,8 +239,9 @@ impl Agent {
         match defect {
             None => self.leave().await,
             Some(_) => {
-                // Not announced: another agent is about to be started.
+                // Not announced, and no name is left: another agent is about to be started.
                 self.beats.abort_all();
+                self.keepers.abort_all();
                 shutdown.begin();
                 self.close_the_doors(AFTER_DEFECT).await;
             }
@@ -244,12 +253,28 @@ impl Agent {
     async fn leave(&mut self) {
         // The board may be gone only when the process is on its way out already.
         let _ = self.events.send(Event::Leaving).await;
-        if self.take_leave().await {
-            tracing::info!("a watcher knows; serving visitors for {LINGER:?} more while the record changes");
+        let heard = self.take_leave().await;
+        if self.leave_the_names().await || heard {
+            tracing::info!("serving visitors for {LINGER:?} more while records change");
             tokio::time::sleep(LINGER).await;
         }
         self.close_the_doors(CLOSING).await;
         self.memory.stopped_on_purpose().await;
+    }
+
+    /// Whether the node's member was taken out of a name.
+    async fn leave_the_names(&mut self) -> bool {
+        let mut left = false;
+        let leaving = async {
+            while let Some(ended) = self.keepers.join_next().await {
+                left |= matches!(ended, Ok(Left::Withdrawn));
+            }
+        };
+        if tokio::time::timeout(CLOSING, leaving).await.is_err() {
+            tracing::warn!("a DNS provider holds the stop up; what stands at the names is left as it is");
+            self.keepers.abort_all();
+        }
+        left
     }
 
     /// Lets every task end within `patience`; the LEDs go dark by it.

@@ -2,6 +2,7 @@
 //! beats.
 
 mod lines;
+mod members;
 mod mounts;
 mod names;
 mod rig;

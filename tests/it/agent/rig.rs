@@ -102,6 +102,16 @@ impl Rig {
         ))
     }
 
+    /// The same rig for another node, seen at `address`.
+    pub(super) fn called(self, node: &str, address: [u8; 4]) -> Self {
+        let text = std::fs::read_to_string(self.path("hearth.toml")).unwrap();
+        let named = text.replace("name = \"pi1\"", &format!("name = \"{node}\""));
+        std::fs::write(self.path("hearth.toml"), named).unwrap();
+        std::fs::write(self.path("tsig.key"), BASE64.encode(tsig_key(node).secret.expose())).unwrap();
+        self.line.moves_to(address);
+        self
+    }
+
     /// Adds to the configuration.
     pub(super) fn also(&self, more: &str) {
         let text = std::fs::read_to_string(self.path("hearth.toml")).unwrap();
