@@ -74,6 +74,9 @@ pub struct SiteStatus {
     pub why: String,
     /// Where it is served.
     pub listening: Vec<std::net::SocketAddr>,
+    /// Lines of the access log that were dropped since the start, because whoever writes them did not keep up.
+    #[serde(default)]
+    pub log_dropped: u64,
 }
 
 /// One DNS name that the node keeps.
@@ -224,6 +227,7 @@ mod tests {
             source: SourceState::Ok,
             why: String::new(),
             listening: Vec::new(),
+            log_dropped: 0,
         }
     }
 

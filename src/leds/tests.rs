@@ -28,6 +28,7 @@ pub(super) fn healthy() -> AgentStatus {
             source: SourceState::Ok,
             why: String::new(),
             listening: vec!["192.0.2.1:80".parse().unwrap()],
+            log_dropped: 0,
         }],
         records: vec![record(RecordState::InForce)],
         watchers: vec![watcher(LinkState::Answered, false)],

@@ -37,6 +37,7 @@ pub use self::served::Door;
 
 use self::host::Hosts;
 use self::load::{Current, LoadReport, Source, Supervisor};
+use self::log::AccessLog;
 use self::serve::{Limits, WallClock, WellKnown};
 use self::served::{Served, SharedSite};
 use crate::heartbeat::SourceState;
@@ -129,6 +130,7 @@ pub fn not_looked_at(hosts: Vec<String>, listening: Vec<SocketAddr>) -> SiteStat
         source: SourceState::Gone,
         why: "not looked at yet".to_owned(),
         listening,
+        log_dropped: 0,
     }
 }
 
@@ -183,8 +185,8 @@ pub async fn run(
     let (mut loads, mut shared) = (JoinSet::new(), Vec::new());
     for (number, settings) in sites.into_iter().enumerate() {
         let (site, supervisor) = open(settings, &around.loader)?;
-        let (status, current) = (status.clone(), site.current.clone());
-        let report = move |report| show(&status, number, report, &current);
+        let (status, current, log) = (status.clone(), site.current.clone(), site.log.clone());
+        let report = move |report| show(&status, number, report, &current, &log);
         loads.spawn(supervisor.run(report, shutdown.clone()));
         shared.push(site);
     }
@@ -216,7 +218,7 @@ fn open(settings: SiteSettings, loader: &Path) -> Result<(SharedSite, Supervisor
     if let Some(directory) = settings.keep {
         supervisor = supervisor.keeping(keep::Keeper::at(directory));
     }
-    let log = log::AccessLog::start(settings.log).map_err(SiteError::Log)?;
+    let log = AccessLog::start(settings.log).map_err(SiteError::Log)?;
     Ok((SharedSite { rules: settings.rules, current, large, log }, supervisor))
 }
 
@@ -255,6 +257,7 @@ fn show(
     number: usize,
     report: LoadReport,
     current: &watch::Receiver<Current>,
+    log: &AccessLog,
 ) {
     let generation = current.borrow().clone();
     status.send_if_modified(|sites| {
@@ -267,6 +270,7 @@ fn show(
             source: report.state,
             why: report.why,
             listening: shown.listening.clone(),
+            log_dropped: log.dropped(),
         };
         let changed = *shown != next;
         *shown = next;

@@ -42,6 +42,7 @@ fn site(generation: Option<&str>, source: SourceState) -> Event {
             source,
             why: if source == SourceState::Ok { String::new() } else { "/www: gone".to_owned() },
             listening: vec!["192.0.2.1:80".parse().unwrap()],
+            log_dropped: 0,
         },
     )
 }
