@@ -7,6 +7,7 @@ mod keep;
 mod large;
 mod log;
 mod parity;
+mod provoked;
 mod rig;
 mod several;
 mod slow;

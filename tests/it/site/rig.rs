@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use hearth::heartbeat::SourceState;
@@ -238,6 +238,18 @@ impl Site {
             (self.get(target).text() == text).then_some(())
         });
         start.elapsed()
+    }
+
+    /// Every state of the source from now on, as it comes.
+    pub(super) fn follow_source(&self) -> Arc<Mutex<Vec<SourceState>>> {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (log, mut status) = (Arc::clone(&seen), self.running.status.clone());
+        self.running.runtime.spawn(async move {
+            while status.changed().await.is_ok() {
+                log.lock().unwrap().push(status.borrow_and_update()[0].source);
+            }
+        });
+        seen
     }
 
     /// Tells it to stop, without waiting.
