@@ -6,6 +6,7 @@
 //!
 //! Never answers a request by waiting for the mount: requests see the current generation and nothing else.
 
+pub mod adopt;
 pub mod body;
 pub mod condition;
 pub mod generation;
@@ -35,6 +36,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 pub use self::served::Door;
 
+use self::adopt::{AdoptSettings, Adopter};
 use self::host::Hosts;
 use self::load::{Current, LoadReport, Source, Supervisor};
 use self::log::AccessLog;
@@ -60,6 +62,8 @@ pub struct SiteSettings {
     pub keep: Option<PathBuf>,
     /// Between two looks at the root.
     pub poll: Duration,
+    /// Whose validators are adopted. None: nobody's.
+    pub validators: Option<AdoptSettings>,
     /// The access log.
     pub log: log::LogSettings,
 }
@@ -183,8 +187,13 @@ pub async fn run(
     status.send_replace(before_the_first_look(&sites, &around.doors));
     let hosts: Vec<_> = sites.iter().map(|site| site.hosts.clone()).collect();
     let (mut loads, mut shared) = (JoinSet::new(), Vec::new());
+    // Their end ends nothing else; they end with this function.
+    let mut adopters = JoinSet::new();
     for (number, settings) in sites.into_iter().enumerate() {
-        let (site, supervisor) = open(settings, &around.loader)?;
+        let Opened { site, supervisor, adopter } = open(settings, &around.loader)?;
+        if let Some(adopter) = adopter {
+            adopters.spawn(adopter.run(site.current.clone()));
+        }
         let (status, current, log) = (status.clone(), site.current.clone(), site.log.clone());
         let report = move |report| show(&status, number, report, &current, &log);
         loads.spawn(supervisor.run(report, shutdown.clone()));
@@ -209,17 +218,30 @@ pub async fn run(
 }
 
 /// A site as the server sees it, and what keeps it up to date.
-fn open(settings: SiteSettings, loader: &Path) -> Result<(SharedSite, Supervisor), SiteError> {
+struct Opened {
+    site: SharedSite,
+    supervisor: Supervisor,
+    adopter: Option<Adopter>,
+}
+
+fn open(settings: SiteSettings, loader: &Path) -> Result<Opened, SiteError> {
     let (publish, current) = watch::channel::<Current>(None);
     let large = large::Large::below(&settings.root, loader.to_owned());
     let source =
         Source { root: settings.root, rules: settings.rules, memory: settings.memory, poll: settings.poll };
     let mut supervisor = Supervisor::new(source, loader.to_owned(), publish);
+    let mut adopter = None;
+    if let Some(validators) = settings.validators {
+        let (adopt, adopted) = watch::channel(None);
+        adopter = Adopter::new(validators, settings.keep.as_deref(), adopt);
+        supervisor = supervisor.adopting(adopted);
+    }
     if let Some(directory) = settings.keep {
         supervisor = supervisor.keeping(keep::Keeper::at(directory));
     }
     let log = AccessLog::start(settings.log).map_err(SiteError::Log)?;
-    Ok((SharedSite { rules: settings.rules, current, large, log }, supervisor))
+    let site = SharedSite { rules: settings.rules, current, large, log };
+    Ok(Opened { site, supervisor, adopter })
 }
 
 /// Waits for the end, which is an error before it was asked for.

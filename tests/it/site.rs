@@ -1,5 +1,6 @@
 //! The site server over real sockets, with the real loader process and real files.
 
+mod adopt;
 mod faults;
 mod fuzz;
 mod guards;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use hearth::heartbeat::SourceState;
+use hearth::site::adopt::AdoptSettings;
 use hearth::site::log::LogSettings;
 use hearth::site::reply::Reply;
 use hearth::site::serve::Limits;
@@ -31,6 +32,7 @@ pub(super) struct Plan {
     pub(super) loader: PathBuf,
     pub(super) keep: Option<PathBuf>,
     pub(super) log: LogSettings,
+    pub(super) validators: Option<AdoptSettings>,
 }
 
 impl Default for Plan {
@@ -45,6 +47,7 @@ impl Default for Plan {
             loader,
             keep: None,
             log: LogSettings::default(),
+            validators: None,
         }
     }
 }
@@ -164,6 +167,7 @@ fn settings(plan: Plan, root: PathBuf) -> SiteSettings {
         keep: plan.keep,
         poll: POLL,
         log: plan.log,
+        validators: plan.validators,
     }
 }
 
