@@ -128,19 +128,22 @@ impl State {
         match self.mood {
             Mood::Elsewhere => return plain("301 Moved Permanently\r\nLocation: http://127.0.0.1:1/"),
             Mood::Limited => return plain("429 Too Many Requests"),
-            _ => {}
+            Mood::Well | Mood::Mtimes | Mood::Digests | Mood::Compressed | Mood::Torn => {}
         }
         let Some(text) = self.files.get(&target.replace("%20", " ")) else { return plain("404 Not Found") };
-        let late = match self.mood {
-            Mood::Mtimes => target.len() as u64,
-            Mood::Torn => self.asked.len() as u64 % 2,
-            _ => 0,
+        let late = if self.mood == Mood::Mtimes {
+            target.len() as u64
+        } else if self.mood == Mood::Torn {
+            self.asked.len() as u64 % 2
+        } else {
+            0
         };
         let deployed = self.deployed - late;
-        let tag = match self.mood {
-            Mood::Digests => "\"33a64df551425fcc55e4d42a148795d9f25f89d4\"".to_owned(),
-            Mood::Compressed => format!("W/\"{deployed:x}-{:x}\"", text.len()),
-            _ => format!("\"{deployed:x}-{:x}\"", text.len()),
+        let weak = if self.mood == Mood::Compressed { "W/" } else { "" };
+        let tag = if self.mood == Mood::Digests {
+            "\"33a64df551425fcc55e4d42a148795d9f25f89d4\"".to_owned()
+        } else {
+            format!("{weak}\"{deployed:x}-{:x}\"", text.len())
         };
         let date = |seconds| httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
         let body = if method == "HEAD" { "" } else { text };
