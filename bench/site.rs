@@ -42,6 +42,7 @@ fn main() -> anyhow::Result<()> {
         keep,
         poll: Duration::from_secs(2),
         log,
+        validators: None,
     };
     let limits = Limits {
         connections: 4096,

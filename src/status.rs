@@ -80,6 +80,9 @@ pub struct SiteStatus {
     pub why: String,
     /// Where it is served.
     pub listening: Vec<std::net::SocketAddr>,
+    /// Lines of the access log that were dropped since the start, because whoever writes them did not keep up.
+    #[serde(default)]
+    pub log_dropped: u64,
 }
 
 /// The part of the configuration that is shared with other machines, as it was at the start.
@@ -290,6 +293,7 @@ mod tests {
             source: SourceState::Ok,
             why: String::new(),
             listening: Vec::new(),
+            log_dropped: 0,
         }
     }
 

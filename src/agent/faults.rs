@@ -24,7 +24,9 @@ fn fault(code: FaultCode, message: String) -> Fault {
 /// costs no visitor an answer.
 fn sites(status: &AgentStatus) -> impl Iterator<Item = Fault> {
     let nothing = |site: &&SiteStatus| {
-        was_looked_at(site) && site.generation.is_none() && site.source != SourceState::Ok
+        // A look that takes long is still under way: the first of a large site is no fault.
+        let under_way = matches!(site.source, SourceState::Ok | SourceState::Slow);
+        was_looked_at(site) && site.generation.is_none() && !under_way
     };
     status.sites.iter().filter(nothing).map(|site| {
         let name = site.hosts.first().map_or("a site", String::as_str);

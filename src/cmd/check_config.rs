@@ -155,6 +155,15 @@ impl Page<'_> {
             self.text("keep", keep.display());
         }
         self.text("poll", time(site.poll));
+        if let Some(validators) = &site.validators {
+            let address =
+                validators.address.map_or(String::new(), |address| format!(", address = \"{address}\""));
+            let every = time(validators.every);
+            self.bare(
+                "validators",
+                format_args!("{{ from = {:?}{address}, every = \"{every}\" }}", validators.from),
+            );
+        }
         self.table("[site.log]");
         self.bare("format", word(&site.log.format));
         if let Some(file) = &site.log.file {

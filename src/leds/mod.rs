@@ -16,7 +16,7 @@ use crate::address::Verdict;
 use crate::dns::{Rdata, RdataSet, RecordType};
 use crate::heartbeat::SiteView;
 use crate::heartbeat::{RecordsReport, SourceState};
-use crate::status::{AddressStatus, AgentStatus, FaultCode, LinkState, Phase, RecordState};
+use crate::status::{AddressStatus, AgentStatus, FaultCode, LinkState, Phase, RecordState, SiteStatus};
 
 /// Where the LEDs are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,8 +72,9 @@ pub fn shown(status: &AgentStatus) -> Shown {
 
 /// What a person must look after: the faults that were reported, then what is refused for good.
 fn fault(status: &AgentStatus) -> Option<FaultCode> {
-    let empty = status.sites.iter().any(|site| site.generation.is_none());
-    let nothing_to_serve = empty && status.phase == Phase::Running;
+    // The first look at a large site takes long, and nobody need do anything about it.
+    let empty = |site: &SiteStatus| site.generation.is_none() && site.source != SourceState::Slow;
+    let nothing_to_serve = status.sites.iter().any(empty) && status.phase == Phase::Running;
     let reported = status.faults.first().map(|fault| fault.code);
     let records =
         status.records.iter().any(|r| r.state == RecordState::Refused).then_some(FaultCode::DnsRefused);

@@ -28,6 +28,7 @@ pub(super) fn healthy() -> AgentStatus {
             source: SourceState::Ok,
             why: String::new(),
             listening: vec!["192.0.2.1:80".parse().unwrap()],
+            log_dropped: 0,
         }],
         include: None,
         mounts: Vec::new(),
@@ -97,6 +98,11 @@ fn each_status_is_shown_as_the_gravest_thing_it_says() {
         ("watcher refused", with(|s| s.watchers[0].state = LinkState::Refused), needs(FaultCode::Watcher)),
         ("no site to serve", with(|s| s.sites.clear()), Shown::Healthy),
         ("nothing to serve", with(|s| s.sites[0].generation = None), needs(FaultCode::SiteSource)),
+        (
+            "the first look takes long",
+            with(|s| (s.sites[0].generation, s.sites[0].source) = (None, SourceState::Slow)),
+            Shown::Degraded,
+        ),
         ("leaving", with(|s| s.phase = Phase::Leaving), Shown::Leaving),
     ] {
         assert_eq!(shown(&status), expected, "{what}");

@@ -6,6 +6,7 @@
 //!
 //! Never answers a request by waiting for the mount: requests see the current generation and nothing else.
 
+pub mod adopt;
 pub mod body;
 pub mod condition;
 pub mod generation;
@@ -35,8 +36,10 @@ use tokio::task::{JoinHandle, JoinSet};
 
 pub use self::served::Door;
 
+use self::adopt::{AdoptSettings, Adopter};
 use self::host::Hosts;
 use self::load::{Current, LoadReport, Source, Supervisor};
+use self::log::AccessLog;
 use self::serve::{Limits, WallClock, WellKnown};
 use self::served::{Served, SharedSite};
 use crate::heartbeat::SourceState;
@@ -61,6 +64,8 @@ pub struct SiteSettings {
     pub keep: Option<PathBuf>,
     /// Between two looks at the root.
     pub poll: Duration,
+    /// Whose validators are adopted. None: nobody's.
+    pub validators: Option<AdoptSettings>,
     /// The access log.
     pub log: log::LogSettings,
 }
@@ -131,6 +136,7 @@ pub fn not_looked_at(hosts: Vec<String>, listening: Vec<SocketAddr>) -> SiteStat
         source: SourceState::Gone,
         why: "not looked at yet".to_owned(),
         listening,
+        log_dropped: 0,
     }
 }
 
@@ -183,10 +189,15 @@ pub async fn run(
     status.send_replace(before_the_first_look(&sites, &around.doors));
     let hosts: Vec<_> = sites.iter().map(|site| site.hosts.clone()).collect();
     let (mut loads, mut shared) = (JoinSet::new(), Vec::new());
+    // Their end ends nothing else; they end with this function.
+    let mut adopters = JoinSet::new();
     for (number, settings) in sites.into_iter().enumerate() {
-        let (site, supervisor) = open(settings, &around.loader)?;
-        let (status, current) = (status.clone(), site.current.clone());
-        let report = move |report| show(&status, number, report, &current);
+        let Opened { site, supervisor, adopter } = open(settings, &around.loader)?;
+        if let Some(adopter) = adopter {
+            adopters.spawn(adopter.run(site.current.clone()));
+        }
+        let (status, current, log) = (status.clone(), site.current.clone(), site.log.clone());
+        let report = move |report| show(&status, number, report, &current, &log);
         loads.spawn(supervisor.run(report, shutdown.clone()));
         shared.push(site);
     }
@@ -209,7 +220,13 @@ pub async fn run(
 }
 
 /// A site as the server sees it, and what keeps it up to date.
-fn open(settings: SiteSettings, loader: &Path) -> Result<(SharedSite, Supervisor), SiteError> {
+struct Opened {
+    site: SharedSite,
+    supervisor: Supervisor,
+    adopter: Option<Adopter>,
+}
+
+fn open(settings: SiteSettings, loader: &Path) -> Result<Opened, SiteError> {
     let (publish, current) = watch::channel::<Current>(None);
     let large = large::Large::below(&settings.root, loader.to_owned());
     let source = Source {
@@ -220,11 +237,18 @@ fn open(settings: SiteSettings, loader: &Path) -> Result<(SharedSite, Supervisor
         kind: settings.kind,
     };
     let mut supervisor = Supervisor::new(source, loader.to_owned(), publish);
+    let mut adopter = None;
+    if let Some(validators) = settings.validators {
+        let (adopt, adopted) = watch::channel(None);
+        adopter = Adopter::new(validators, settings.keep.as_deref(), adopt);
+        supervisor = supervisor.adopting(adopted);
+    }
     if let Some(directory) = settings.keep {
         supervisor = supervisor.keeping(keep::Keeper::at(directory));
     }
-    let log = log::AccessLog::start(settings.log).map_err(SiteError::Log)?;
-    Ok((SharedSite { rules: settings.rules, current, large, log }, supervisor))
+    let log = AccessLog::start(settings.log).map_err(SiteError::Log)?;
+    let site = SharedSite { rules: settings.rules, current, large, log };
+    Ok(Opened { site, supervisor, adopter })
 }
 
 /// Waits for the end, which is an error before it was asked for.
@@ -262,6 +286,7 @@ fn show(
     number: usize,
     report: LoadReport,
     current: &watch::Receiver<Current>,
+    log: &AccessLog,
 ) {
     let generation = current.borrow().clone();
     status.send_if_modified(|sites| {
@@ -274,6 +299,7 @@ fn show(
             source: report.state,
             why: report.why,
             listening: shown.listening.clone(),
+            log_dropped: log.dropped(),
         };
         let changed = *shown != next;
         *shown = next;

@@ -42,6 +42,7 @@ fn site(generation: Option<&str>, source: SourceState) -> Event {
             source,
             why: if source == SourceState::Ok { String::new() } else { "/www: gone".to_owned() },
             listening: vec!["192.0.2.1:80".parse().unwrap()],
+            log_dropped: 0,
         },
     )
 }
@@ -111,9 +112,10 @@ fn a_snapshot_says_how_long_ago_a_watcher_answered() {
 #[test]
 fn only_what_stays_wrong_until_a_person_acts_is_a_fault() {
     type Step = fn(&mut Board);
-    let table: [(&str, Step, Option<FaultCode>); 9] = [
+    let table: [(&str, Step, Option<FaultCode>); 10] = [
         ("all is well", |_| {}, None),
         ("nothing to serve", |b| b.take(site(None, SourceState::Gone), NOW), Some(FaultCode::SiteSource)),
+        ("a first look that takes long", |b| b.take(site(None, SourceState::Slow), NOW), None),
         ("a mount that hangs behind its content", |b| b.take(site(Some("g"), SourceState::Hung), NOW), None),
         ("a provider that is away", |b| b.take(record(RecordState::Pending), NOW), None),
         (

@@ -52,6 +52,10 @@ fn site(screen: &mut String, site: &SiteStatus) {
     if !site.why.is_empty() {
         line(screen, "", &site.why);
     }
+    if site.log_dropped > 0 {
+        let words = "lines of the access log were dropped; its disk is slow, full or gone";
+        line(screen, "", &format!("{} {words}", site.log_dropped));
+    }
 }
 
 fn mount(screen: &mut String, mount: &MountStatus) {

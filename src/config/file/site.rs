@@ -1,7 +1,7 @@
 //! What is written about the sites that an agent serves: `[site]`, or several times `[[site]]`.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use crate::config::endpoint::Host;
+use crate::config::endpoint::{Host, WebUrl};
 use crate::config::value::{At, Size};
 use crate::site::Rules;
 use crate::site::log::LogFormat;
@@ -77,8 +77,27 @@ pub(crate) struct Site {
     pub(crate) keep: Option<Spanned<PathBuf>>,
     /// Between two looks at the root. Default: `2s`.
     pub(crate) poll: Option<At<Duration>>,
+    /// Whose validators (`ETag`, `Last-Modified`) are adopted, so that what browsers hold outlives a switch to the fallback
+    /// and back. Only under the rules `github-pages`. Default: nobody's.
+    pub(crate) validators: Option<Spanned<Validators>>,
     /// `[site.log]`: the access log. Without it: none.
     pub(crate) log: Option<Spanned<SiteLog>>,
+}
+
+/// `validators = { … }`
+#[derive(Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a table such as { from = \"https://user.github.io\" }"
+)]
+pub(crate) struct Validators {
+    /// Where the fallback has the site, such as `"https://user.github.io"`. Required.
+    pub(crate) from: At<WebUrl>,
+    /// The address to connect to, where the name in `from` leads elsewhere. Default: that of the name.
+    pub(crate) address: Option<At<IpAddr>>,
+    /// Between two questions whether the fallback was deployed anew. Default: `10m`.
+    pub(crate) every: Option<At<Duration>>,
 }
 
 /// `[site.log]`

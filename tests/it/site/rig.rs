@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use hearth::heartbeat::SourceState;
+use hearth::site::adopt::AdoptSettings;
 use hearth::site::log::LogSettings;
 use hearth::site::reply::Reply;
 use hearth::site::serve::Limits;
@@ -32,6 +33,7 @@ pub(super) struct Plan {
     pub(super) loader: PathBuf,
     pub(super) keep: Option<PathBuf>,
     pub(super) log: LogSettings,
+    pub(super) validators: Option<AdoptSettings>,
 }
 
 impl Default for Plan {
@@ -47,6 +49,7 @@ impl Default for Plan {
             loader,
             keep: None,
             log: LogSettings::default(),
+            validators: None,
         }
     }
 }
@@ -167,6 +170,7 @@ fn settings(plan: Plan, root: PathBuf) -> SiteSettings {
         keep: plan.keep,
         poll: POLL,
         log: plan.log,
+        validators: plan.validators,
     }
 }
 
@@ -241,6 +245,18 @@ impl Site {
             (self.get(target).text() == text).then_some(())
         });
         start.elapsed()
+    }
+
+    /// Every state of the source from now on, as it comes.
+    pub(super) fn follow_source(&self) -> Arc<Mutex<Vec<SourceState>>> {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (log, mut status) = (Arc::clone(&seen), self.running.status.clone());
+        self.running.runtime.spawn(async move {
+            while status.changed().await.is_ok() {
+                log.lock().unwrap().push(status.borrow_and_update()[0].source);
+            }
+        });
+        seen
     }
 
     /// Tells it to stop, without waiting.

@@ -23,11 +23,11 @@ STAT = ("st_mode", "st_ino", "st_nlink", "st_size", "st_uid", "st_gid", "st_atim
 class Faulty(fuse.Operations):
     def __init__(self, below, faults):
         self.below, self.faults = below, faults
-        self.lock, self.used, self.read_at = threading.Lock(), {}, None
+        self.guard, self.used, self.read_at = threading.Lock(), {}, None
 
     def wanted(self, operation, path):
         """The fault that is due now, if any; it counts as used."""
-        with self.lock:
+        with self.guard:
             stat = os.stat(self.faults)
             if (stat.st_ino, stat.st_mtime_ns) != self.read_at:
                 self.used, self.read_at = {}, (stat.st_ino, stat.st_mtime_ns)
