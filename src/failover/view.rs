@@ -29,6 +29,9 @@ pub struct WatcherStatus {
     pub references: (u32, u32),
     /// Milliseconds until decisions are made; None: they are made.
     pub warming_up_for_ms: Option<u64>,
+    /// Why nothing can be written down; until it can, no decision is carried out.
+    #[serde(default)]
+    pub journal_trouble: Option<String>,
     /// The sites.
     pub sites: Vec<SiteStatus>,
     /// What happened last, the newest first.
@@ -205,6 +208,7 @@ impl Engine {
             isolated_for_ms: self.isolation.since().map(|since| ms(now - since)),
             references: self.isolation.answered(),
             warming_up_for_ms: self.warm_until.map(|until| ms(until - now)),
+            journal_trouble: None,
             sites: self.sites.values().map(|site| self.site_status(site, now)).collect(),
             timeline,
         }

@@ -216,6 +216,26 @@ impl Journal {
         Ok(())
     }
 
+    /// Begins a new segment with `engine`, whatever became of this one: the disk was full, and what happened meanwhile
+    /// was not written down.
+    ///
+    /// # Errors
+    /// When it cannot be written; this one goes on, and nothing is left of the attempt.
+    pub fn renew(&mut self, engine: &Engine, at: Moment, wall_ms: u64) -> Result<(), JournalError> {
+        let number = self.number + 1;
+        match Self::begin(&self.directory, number, engine, at, wall_ms) {
+            Ok(journal) => {
+                *self = journal;
+                Ok(())
+            }
+            Err(error) => {
+                // An error: it was not even made.
+                let _ = fs::remove_file(segment(&self.directory, number));
+                Err(error)
+            }
+        }
+    }
+
     fn put(&mut self, line: &Line) -> Result<(), JournalError> {
         let text = serde_json::to_vec(line).map_err(|e| disk(&self.path(), io::Error::other(e)))?;
         let link = link(self.link, &text);

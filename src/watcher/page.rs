@@ -70,6 +70,9 @@ fn watcher(out: &mut String, status: &WatcherStatus) {
         "<p><span class=\"state {class}\">{text}</span>, up for {}; {answered} of {asked} references answer.</p>",
         ago(status.uptime_ms)
     );
+    if let Some(trouble) = &status.journal_trouble {
+        let _ = write!(out, "<p class=\"bad\">No decision is carried out: {}</p>", escape(trouble));
+    }
 }
 
 fn section(out: &mut String, site: &SiteStatus) {

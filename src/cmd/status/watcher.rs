@@ -13,6 +13,9 @@ pub(super) fn screen(status: &WatcherStatus) -> String {
     let mut screen = String::new();
     line(&mut screen, "watcher", &format!("hearth {}, up {}", status.version, span(status.uptime_ms)));
     line(&mut screen, "state", &state(status));
+    if let Some(trouble) = &status.journal_trouble {
+        line(&mut screen, "", &format!("no decision is carried out: {trouble}"));
+    }
     status.sites.iter().for_each(|site| self::site(&mut screen, site));
     if !status.timeline.is_empty() {
         screen.push_str("\nlately\n");
