@@ -1,7 +1,5 @@
 //! A disk that is full: the watcher goes on watching, says so, and acts on nothing that it could not write down.
 
-#![expect(clippy::print_stdout, reason = "what is left out is said")]
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
