@@ -45,6 +45,7 @@ pub mod heartbeat;
 pub mod leds;
 pub mod liveness;
 pub mod moment;
+pub mod mount;
 pub mod policy;
 pub mod secret;
 pub mod site;

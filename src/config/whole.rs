@@ -19,6 +19,7 @@ pub(super) fn understood(reading: &mut Reading<'_>, written: File) -> Config {
     let providers = provider::providers(reading, written.provider);
     let tables = AgentTables {
         site: written.site,
+        mount: written.mount,
         address: written.address,
         record: written.record,
         heartbeat: written.heartbeat,
@@ -41,7 +42,7 @@ pub(super) fn understood(reading: &mut Reading<'_>, written: File) -> Config {
     let agent = node.and_then(|node| agent::agent(reading, node, tables, &providers));
     let (watch, peer) = (written.watch, written.peer);
     let watcher = written.watcher.and_then(|w| watcher::watcher(reading, w, watch, peer, &providers));
-    Config { agent, watcher, gluster, warnings: Vec::new() }
+    Config { agent, watcher, gluster, warnings: Vec::new(), include: None }
 }
 
 /// A node's name is written by its agent alone and a site's by the watcher alone.

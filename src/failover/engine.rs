@@ -14,7 +14,7 @@ use crate::failover::isolation::{AllFail, Isolation, Turn};
 use crate::failover::lane::{Readiness, Side, Situation, words};
 use crate::failover::site::{Pin, Site};
 use crate::heartbeat::window::{Replayed, Window};
-use crate::heartbeat::{BootId, NodeName};
+use crate::heartbeat::{BootId, MountReport, NodeName, SourceState};
 use crate::moment::Moment;
 use crate::policy::Policy;
 
@@ -28,8 +28,15 @@ pub struct NodeFacts {
     pub last_beat: Option<Moment>,
     /// The version that it runs.
     pub version: String,
-    /// The digest of what it serves.
-    pub generation: Option<String>,
+    /// The digest of what it serves, by the names of sites.
+    #[serde(default)]
+    pub generations: BTreeMap<Name, String>,
+    /// How what it reads from stands, by the names of sites.
+    #[serde(default)]
+    pub sources: BTreeMap<Name, SourceState>,
+    /// The mounts that it looks after and that are not in order.
+    #[serde(default)]
+    pub mounts: Vec<MountReport>,
     /// Why it is leaving.
     pub leaving: Option<String>,
     /// Whether its silence has been told.
@@ -135,7 +142,9 @@ impl Engine {
         let facts = NodeFacts {
             last_beat: Some(now),
             version: beat.version.clone(),
-            generation: beat.generation.clone(),
+            generations: beat.generations.clone(),
+            sources: beat.sources.clone(),
+            mounts: beat.mounts.clone(),
             leaving: beat.leaving.clone(),
             silence_told: false,
             skew_told: skewed,

@@ -38,6 +38,9 @@ pub struct Candidate {
     pub risen: bool,
     /// Whether it has risen as far as that goes without a hold-down.
     pub steady: bool,
+    /// Whether it serves something else than what was published last, and is to wait for that
+    /// ([`super::content`]).
+    pub stale: bool,
 }
 
 /// Whether the fallback can be switched to.
@@ -320,14 +323,14 @@ impl Lane {
     /// Nodes that are up but still held: better than the fallback, as far as the budget goes.
     fn substitutes(&self, s: &Situation<'_>) -> BTreeSet<NodeName> {
         let up = |c: &Candidate| c.health.is_up() && c.steady && c.rdata.is_some();
-        self.admit(s, up)
+        self.admit_current(s, up)
     }
 
     fn come_back(&mut self, s: &Situation<'_>) {
         // Visitors who meet a dead fallback are not helped by a hold-down.
         let waive = self.side == Side::Fallback && s.fallback_dead;
         let fit = |c: &Candidate| c.health.is_up() && c.rdata.is_some() && (c.risen || (waive && c.steady));
-        let back = self.admit(s, fit);
+        let back = self.admit_current(s, fit);
         if back.is_empty() {
             return;
         }
@@ -343,6 +346,15 @@ impl Lane {
     fn add_returns(&mut self, now: Moment, count: usize) {
         self.returns.extend(std::iter::repeat_n(now, count));
         self.returning += count;
+    }
+
+    /// The nodes outside that fit and serve what was published last. Those that serve something else only when nobody
+    /// serves that: neither one of these, nor one whom visitors are led to.
+    fn admit_current(&self, s: &Situation<'_>, fit: impl Fn(&Candidate) -> bool) -> BTreeSet<NodeName> {
+        let current = self.admit(s, |c| fit(c) && !c.stale);
+        let serves = |n: &NodeName| s.candidates.get(n).is_some_and(|c| !c.stale && !c.health.is_down());
+        let served = self.side == Side::Home && self.members.iter().any(serves);
+        if current.is_empty() && !served { self.admit(s, fit) } else { current }
     }
 
     /// The nodes outside that fit, as many as the budget allows, in the order of the configuration.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Family;
 use crate::dns::{Owner, RdataSet, RecordType};
 use crate::failover::Shape;
+use crate::failover::content::{Contents, Place};
 use crate::failover::event::{BeatSeen, Effect, Note, SiteSetup, Target, Weight};
 use crate::failover::fallback::FallbackWatch;
 use crate::failover::lane::{Lane, Side};
@@ -86,6 +87,12 @@ pub struct Site {
     begun: Moment,
     /// How many name servers answered with the last write, of how many.
     pub(super) confirmed: Option<(u32, u32)>,
+    /// What its nodes serve.
+    #[serde(default)]
+    pub(super) contents: Contents,
+    /// The nodes that are up and kept out for what they serve, and since when.
+    #[serde(default)]
+    pub(super) held_back: BTreeMap<NodeName, Moment>,
 }
 
 impl Site {
@@ -109,6 +116,8 @@ impl Site {
             frozen_until: None,
             begun: now,
             confirmed: None,
+            contents: Contents::default(),
+            held_back: BTreeMap::new(),
         };
         site.open_lane(site.main_type(), now);
         site
@@ -155,6 +164,10 @@ impl Site {
         if !self.setup.nodes.contains(&beat.node) {
             return;
         }
+        let led_to = self.lanes.values().any(|lane| lane.has(&beat.node));
+        let place = if led_to { Place::Member } else { Place::Outside };
+        let generation = beat.generations.get(&self.setup.site).map(String::as_str);
+        self.contents.record(&beat.node, beat.boot, generation, place);
         let beats = self.beats.entry(beat.node.clone()).or_default();
         beats.record(now, beat.boot, &self.setup.policy);
         if beat.leaving.is_some() {

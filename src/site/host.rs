@@ -1,4 +1,4 @@
-//! Which host a request is for (RFC 9112 section 3.2): ours, a sibling of ours, or somebody else's.
+//! Which host a request is for (RFC 9112 section 3.2): one of ours, a sibling of one, or somebody else's.
 //!
 //! PURE. hyper does not look at Host, so this is the one place that does.
 
@@ -28,19 +28,38 @@ impl Scheme {
 /// Whose host a request names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission<'a, 'h> {
-    /// Ours; as the client wrote it, without the port.
-    Ours(&'a str),
-    /// The one that differs from this one of ours by a leading `www.` only.
-    Sibling(&'h str),
+    /// One of ours, as the client wrote it, without the port; and the number of its site.
+    Ours(&'a str, usize),
+    /// The one that differs from this one of ours by a leading `www.` only; and the number of its site.
+    Sibling(&'h str, usize),
     /// None of ours.
     Foreign,
     /// None at all: missing, doubled, or no host.
     Malformed,
 }
 
+/// The hosts that are answered, each with the number of its site.
+///
+/// A handful: they are looked through one after the other.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts(Vec<(String, usize)>);
+
+impl Hosts {
+    /// Each host with the number of its site. Where a host has two, the first counts.
+    #[must_use]
+    pub fn new(hosts: impl IntoIterator<Item = (String, usize)>) -> Self {
+        Self(hosts.into_iter().collect())
+    }
+
+    fn find(&self, is_it: impl Fn(&str) -> bool) -> Option<(&str, usize)> {
+        let found = self.0.iter().find(|(host, _)| is_it(host));
+        found.map(|(host, site)| (host.as_str(), *site))
+    }
+}
+
 /// Looks at the host of a request. One in the request target (absolute form, HTTP/2) wins over Host; both must be hosts.
 #[must_use]
-pub fn admit<'a, 'h>(uri: &'a Uri, headers: &'a HeaderMap, hosts: &'h [String]) -> Admission<'a, 'h> {
+pub fn admit<'a, 'h>(uri: &'a Uri, headers: &'a HeaderMap, hosts: &'h Hosts) -> Admission<'a, 'h> {
     let mut named = headers.get_all(HOST).iter();
     let (first, second) = (named.next(), named.next());
     if second.is_some() {
@@ -58,13 +77,14 @@ pub fn admit<'a, 'h>(uri: &'a Uri, headers: &'a HeaderMap, hosts: &'h [String]) 
     }
 }
 
-fn whose<'a, 'h>(host: &'a str, hosts: &'h [String]) -> Admission<'a, 'h> {
+/// A host of one site is not taken for the sibling of another's.
+fn whose<'a, 'h>(host: &'a str, hosts: &'h Hosts) -> Admission<'a, 'h> {
     let host = host.strip_suffix('.').unwrap_or(host);
-    if hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host)) {
-        return Admission::Ours(host);
+    if let Some((_, site)) = hosts.find(|ours| ours.eq_ignore_ascii_case(host)) {
+        return Admission::Ours(host, site);
     }
-    match hosts.iter().find(|ours| are_siblings(ours, host)) {
-        Some(ours) => Admission::Sibling(ours),
+    match hosts.find(|ours| are_siblings(ours, host)) {
+        Some((ours, site)) => Admission::Sibling(ours, site),
         None => Admission::Foreign,
     }
 }
@@ -109,7 +129,9 @@ mod tests {
         for value in host {
             headers.append(HOST, value.parse().unwrap());
         }
-        let hosts = ["www.example.com".to_owned(), "twopir".to_owned(), "[::1]".to_owned()];
+        let ours =
+            [("www.example.com", 0), ("twopir", 0), ("[::1]", 0), ("example.net", 1), ("www.example.net", 2)];
+        let hosts = Hosts::new(ours.map(|(host, site)| (host.to_owned(), site)));
         format!("{:?}", admit(&uri, &headers, &hosts))
     }
 
@@ -118,7 +140,7 @@ mod tests {
         for host in ["www.example.com", "WWW.Example.com:8080", "www.example.com.", "twopir:", "[::1]:80"] {
             assert!(see("/", &[host]).starts_with("Ours"), "{host}");
         }
-        assert_eq!(see("http://twopir/x", &["evil.example"]), "Ours(\"twopir\")");
+        assert_eq!(see("http://twopir/x", &["evil.example"]), "Ours(\"twopir\", 0)");
     }
 
     #[test]
@@ -143,8 +165,10 @@ mod tests {
 
     #[test]
     fn the_bare_name_is_a_sibling_of_www_and_others_are_foreign() {
-        assert_eq!(see("/", &["example.com"]), "Sibling(\"www.example.com\")");
-        assert_eq!(see("/", &["www.twopir"]), "Sibling(\"twopir\")");
+        assert_eq!(see("/", &["example.com"]), "Sibling(\"www.example.com\", 0)");
+        assert_eq!(see("/", &["www.twopir"]), "Sibling(\"twopir\", 0)");
+        assert_eq!(see("/", &["www.example.net"]), "Ours(\"www.example.net\", 2)");
+        assert_eq!(see("/", &["example.net"]), "Ours(\"example.net\", 1)");
         for host in ["evil.example", "www.www.example.com.evil", "xwww.example.com", "192.0.2.1"] {
             assert_eq!(see("/", &[host]), "Foreign", "{host}");
         }

@@ -27,13 +27,13 @@ use tokio::task::JoinSet;
 use super::body::Outgoing;
 use super::generation::date;
 use super::host::Scheme;
-use super::large::Large;
 use super::load::Current;
 use super::log::{AccessLog, Answered};
+use super::page;
 use super::path;
 use super::patience::Patient;
-use super::reply::{self, Body, Question, Reply};
-use super::{Rules, page};
+use super::reply::{self, Admitted, Body, Question, Reply};
+use super::served::{Served, SharedSite};
 
 /// What `/.well-known/hearth/` is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +42,11 @@ pub struct WellKnownRequest<'a> {
     pub path: &'a str,
     /// The host, which is one of the site's.
     pub host: &'a str,
+    /// The number of the site.
+    pub site: usize,
 }
 
-/// Answers `/.well-known/hearth/…`, before the site does. None: there is nothing of this name. Must not wait.
+/// Answers `/.well-known/hearth/…`, before a site does. None: there is nothing of this name. Must not wait.
 pub type WellKnown = Arc<dyn Fn(&WellKnownRequest<'_>) -> Option<Reply> + Send + Sync>;
 
 /// Reads the wall clock.
@@ -86,43 +88,23 @@ impl Default for Limits {
     }
 }
 
-/// A site as the server sees it.
-#[derive(Clone)]
-pub struct SharedSite {
-    /// The hosts that are answered.
-    pub hosts: Arc<[String]>,
-    /// How a path becomes an answer.
-    pub rules: Rules,
-    /// The current generation.
-    pub current: watch::Receiver<Current>,
-    /// Reads what the generation does not hold.
-    pub large: Large,
-    /// One line for each answer.
-    pub log: AccessLog,
-    /// What is answered before the site.
-    pub well_known: WellKnown,
-    /// For `Expires` and the log.
-    pub now: WallClock,
-}
-
-/// Serves on `listeners` until `stop` says true: then the ports are closed at once, and answers under way are given
+/// Serves at `doors` until `stop` says true: then the ports are closed at once, and answers under way are given
 /// time to end.
 ///
 /// Each worker is a thread with a runtime of its own: a connection stays on its core, and nothing else that the process
 /// does delays an answer.
 pub async fn run(
-    listeners: Vec<TcpListener>,
-    site: SharedSite,
+    doors: Vec<(TcpListener, Served)>,
     limits: Limits,
     stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
-    let listeners = listeners.into_iter().map(TcpListener::into_std).collect::<Result<Vec<_>, _>>()?;
-    let (site, house) = (Arc::new(site), Arc::new(House::new(limits)));
+    let open = |(listener, served): (TcpListener, Served)| Ok((listener.into_std()?, Arc::new(served)));
+    let doors = doors.into_iter().map(open).collect::<std::io::Result<Vec<_>>>()?;
+    let house = Arc::new(House::new(limits));
     let mut ends = Vec::new();
     for number in 0..limits.workers.max(1) {
-        let listeners =
-            listeners.iter().map(std::net::TcpListener::try_clone).collect::<Result<Vec<_>, _>>()?;
-        let work = work(listeners, Arc::clone(&site), Arc::clone(&house), stop.clone());
+        let own = doors.iter().map(|(listener, served)| Ok((listener.try_clone()?, Arc::clone(served))));
+        let work = work(own.collect::<std::io::Result<_>>()?, Arc::clone(&house), stop.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (end, ended) = oneshot::channel();
         std::thread::Builder::new().name(format!("site-{number}")).spawn(move || {
@@ -132,7 +114,7 @@ pub async fn run(
         })?;
         ends.push(ended);
     }
-    drop(listeners);
+    drop(doors);
     for ended in ends {
         // An error: the thread panicked, which is on standard error.
         ended.await.unwrap_or_else(|_| Err(std::io::Error::other("a worker panicked")))?;
@@ -142,15 +124,14 @@ pub async fn run(
 
 /// One worker, from the first connection until it is stopped and everybody has left.
 async fn work(
-    listeners: Vec<std::net::TcpListener>,
-    site: Arc<SharedSite>,
+    open: Vec<(std::net::TcpListener, Arc<Served>)>,
     house: Arc<House>,
     mut stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
     let mut doors = JoinSet::new();
-    for listener in listeners {
+    for (listener, served) in open {
         let listener = TcpListener::from_std(listener)?;
-        doors.spawn(accept(listener, Arc::clone(&site), Arc::clone(&house)));
+        doors.spawn(accept(listener, served, Arc::clone(&house)));
     }
     // An error: whoever could stop us is gone, and so should we be.
     let _ = stop.wait_for(|stopped| *stopped).await;
@@ -213,12 +194,12 @@ fn server(limits: Limits) -> auto::Builder<TokioExecutor> {
 }
 
 /// Takes connections. An error of accept(2) is of one connection, or of a table that is full: warn, wait, go on.
-async fn accept(listener: TcpListener, site: Arc<SharedSite>, house: Arc<House>) {
+async fn accept(listener: TcpListener, served: Arc<Served>, house: Arc<House>) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 if let Some(seat) = Seat::take(&house, peer) {
-                    tokio::spawn(converse(stream, peer.ip(), Arc::clone(&site), seat));
+                    tokio::spawn(converse(stream, peer.ip(), Arc::clone(&served), seat));
                 }
             }
             Err(error) => {
@@ -230,12 +211,12 @@ async fn accept(listener: TcpListener, site: Arc<SharedSite>, house: Arc<House>)
 }
 
 /// One connection, from the first byte to the last.
-async fn converse(stream: TcpStream, peer: IpAddr, site: Arc<SharedSite>, seat: Seat) {
+async fn converse(stream: TcpStream, peer: IpAddr, served: Arc<Served>, seat: Seat) {
     // Without it a small answer may wait for the acknowledgement of the one before; an error only means that it does.
     let _ = stream.set_nodelay(true);
     let (house, asked) = (&seat.house, Arc::new(AtomicU32::new(0)));
     let io = TokioIo::new(Patient::new(stream, house.limits.stall));
-    let connection = house.server.serve_connection(io, Visit::new(site, peer, Arc::clone(&asked)));
+    let connection = house.server.serve_connection(io, Visit::new(served, peer, Arc::clone(&asked)));
     tokio::pin!(connection);
     let mut closed = house.closing.subscribe();
     tokio::select! {
@@ -313,14 +294,15 @@ fn network(address: IpAddr) -> IpAddr {
 
 /// What one connection remembers between requests.
 struct Visit {
-    site: Arc<SharedSite>,
+    served: Arc<Served>,
     asked: Arc<AtomicU32>,
     peer: IpAddr,
-    current: RefCell<Seen>,
+    current: RefCell<Option<Seen>>,
 }
 
-/// The generation that was current at the last request, and when that was.
+/// The site of the last request, its generation at that time, and when that was.
 struct Seen {
+    site: usize,
     receiver: watch::Receiver<Current>,
     generation: Current,
     second: u64,
@@ -328,16 +310,15 @@ struct Seen {
 }
 
 impl Visit {
-    fn new(site: Arc<SharedSite>, peer: IpAddr, asked: Arc<AtomicU32>) -> Self {
-        let mut receiver = site.current.clone();
-        let generation = receiver.borrow_and_update().clone();
-        let seen = Seen { receiver, generation, second: 0, expires: HeaderValue::from_static("") };
-        Self { site, peer, asked, current: RefCell::new(seen) }
+    fn new(served: Arc<Served>, peer: IpAddr, asked: Arc<AtomicU32>) -> Self {
+        Self { served, peer, asked, current: RefCell::new(None) }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Reply {
+    /// The answer, and the site that gives it.
+    fn answer(&self, request: &Request<Incoming>) -> (Reply, &SharedSite) {
+        let nobody = self.served.site(self.served.first);
         if let Some(refused) = refuse_body(request) {
-            return refused;
+            return (refused, nobody);
         }
         let question = Question {
             method: request.method(),
@@ -345,20 +326,26 @@ impl Visit {
             headers: request.headers(),
             scheme: Scheme::Http,
         };
-        let host = match reply::admit(question, &self.site.hosts, self.site.rules) {
-            Ok(host) => host,
-            Err(reply) => return *reply,
+        let rules = |site| self.served.site(site).rules;
+        let admitted = match reply::admit(question, &self.served.hosts, rules) {
+            Ok(admitted) => admitted,
+            Err(reply) => return (*reply, nobody),
         };
-        if let Some(reply) = self.well_known(question, host) {
-            return reply;
+        let site = self.served.site(admitted.site);
+        if let Some(reply) = self.well_known(question, admitted) {
+            return (reply, site);
         }
-        let mut seen = self.current.borrow_mut();
-        seen.refresh((self.site.now)());
-        reply::answer(question, seen.generation.as_deref(), &seen.expires)
+        let mut current = self.current.borrow_mut();
+        let seen = match &mut *current {
+            Some(seen) if seen.site == admitted.site => seen,
+            other => other.insert(Seen::new(admitted.site, site)),
+        };
+        seen.refresh((self.served.now)());
+        (reply::answer(question, seen.generation.as_deref(), &seen.expires), site)
     }
 
     /// What is ours and not the site's; reading it is all that can be done with it.
-    fn well_known(&self, question: Question<'_>, host: &str) -> Option<Reply> {
+    fn well_known(&self, question: Question<'_>, admitted: Admitted<'_>) -> Option<Reply> {
         if !matches!(question.method.as_str(), "GET" | "HEAD") {
             return None;
         }
@@ -368,13 +355,21 @@ impl Visit {
             return None;
         }
         let path = path::resolve(target.as_bytes()).ok()?;
-        let request = WellKnownRequest { path: path.name.strip_prefix(OURS)?, host };
-        let reply = (self.site.well_known)(&request).unwrap_or_else(|| page::not_found(self.site.rules));
+        let Admitted { host, site } = admitted;
+        let request = WellKnownRequest { path: path.name.strip_prefix(OURS)?, host, site };
+        let missing = || page::not_found(self.served.site(site).rules);
+        let reply = (self.served.well_known)(&request).unwrap_or_else(missing);
         Some(if question.method == hyper::Method::HEAD { reply.without_body() } else { reply })
     }
 }
 
 impl Seen {
+    fn new(number: usize, site: &SharedSite) -> Self {
+        let mut receiver = site.current.clone();
+        let generation = receiver.borrow_and_update().clone();
+        Self { site: number, receiver, generation, second: 0, expires: HeaderValue::from_static("") }
+    }
+
     fn refresh(&mut self, now: SystemTime) {
         // An error means that no other generation will come; the last one is good.
         if self.receiver.has_changed().unwrap_or(false) {
@@ -409,10 +404,13 @@ impl Service<Request<Incoming>> for Visit {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let reply = self.answer(&request);
-        let scribe = Scribe { site: &self.site, peer: self.peer };
+        let (reply, site) = self.answer(&request);
+        let scribe = Scribe { log: &site.log, now: self.served.now, peer: self.peer };
         match reply.body {
-            Body::Left(_) => Either::Right(Box::pin(read(Arc::clone(&self.site), self.peer, request, reply))),
+            Body::Left(_) => {
+                let reading = read(site.clone(), self.served.now, self.peer, request, reply);
+                Either::Right(Box::pin(reading))
+            }
             Body::Empty | Body::Held(_) | Body::Pieces(_) => {
                 Either::Left(std::future::ready(Ok(scribe.respond(&request, reply))))
             }
@@ -422,12 +420,13 @@ impl Service<Request<Incoming>> for Visit {
 
 /// An answer with what is not held in memory, or 503 when it cannot be read now.
 async fn read(
-    site: Arc<SharedSite>,
+    site: SharedSite,
+    now: WallClock,
     peer: IpAddr,
     request: Request<Incoming>,
     mut reply: Reply,
 ) -> Result<Response<Outgoing>, Infallible> {
-    let scribe = Scribe { site: &site, peer };
+    let scribe = Scribe { log: &site.log, now, peer };
     let Body::Left(part) = std::mem::take(&mut reply.body) else {
         return Ok(scribe.respond(&request, reply));
     };
@@ -442,7 +441,8 @@ async fn read(
 
 /// Makes responses of replies, and a line in the log of each.
 struct Scribe<'a> {
-    site: &'a SharedSite,
+    log: &'a AccessLog,
+    now: WallClock,
     peer: IpAddr,
 }
 
@@ -458,9 +458,9 @@ impl Scribe<'_> {
         mut reply: Reply,
         body: Outgoing,
     ) -> Response<Outgoing> {
-        if self.site.log.is_on() {
-            self.site.log.add(&Answered {
-                at: (self.site.now)(),
+        if self.log.is_on() {
+            self.log.add(&Answered {
+                at: (self.now)(),
                 peer: self.peer,
                 method: request.method(),
                 uri: request.uri(),

@@ -1,6 +1,6 @@
 //! The nodes of the world.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -79,7 +79,9 @@ pub(super) fn said(node: &Node, leaving: Option<&str>) -> BeatSeen {
         boot: BootId::new(bits),
         sequence: node.sequence,
         addresses: vec![node.lie.unwrap_or(node.address)],
-        generation: None,
+        generations: BTreeMap::new(),
+        sources: BTreeMap::new(),
+        mounts: Vec::new(),
         version: String::new(),
         skew_ms: node.skew_ms,
         leaving: leaving.map(ToOwned::to_owned),

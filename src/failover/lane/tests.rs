@@ -40,6 +40,7 @@ fn candidate(name: &str, looks: &str, record_type: RecordType) -> Candidate {
         "steady" => (Health::Up, true, false, true),
         "up" => (Health::Up, true, false, false),
         "unproven" => (Health::Up, false, true, true),
+        "stale" => (Health::Up, true, true, true),
         "suspect" => (Health::Suspect, true, false, false),
         "unknown" => (Health::Unknown, true, false, false),
         "recovering" => (Health::Recovering, true, false, false),
@@ -48,7 +49,7 @@ fn candidate(name: &str, looks: &str, record_type: RecordType) -> Candidate {
         "gray" => (Health::DownGray, true, false, false),
         other => panic!("{other} is no look"),
     };
-    Candidate { health, rdata: proven.then_some(rdata), risen, steady }
+    Candidate { health, rdata: proven.then_some(rdata), risen, steady, stale: looks == "stale" }
 }
 
 fn pages(record_type: RecordType) -> RdataSet {
@@ -152,6 +153,16 @@ fn each_situation_leads_to_its_decision() {
         ("fallback", "pi1:steady pi2:down", "good", Nothing, "fallback"),
         ("fallback", "pi1:recovering pi2:down", "dead", Nothing, "fallback"),
         ("fallback", "pi1:unproven pi2:down", "good", Nothing, "fallback"),
+        // What serves old content waits while what was published last is served, and only then.
+        ("home pi1", "pi1:up pi2:stale", "good", Nothing, "home pi1"),
+        ("home pi1", "pi1:suspect pi2:stale", "good", Nothing, "home pi1"),
+        ("home pi1", "pi1:stale pi2:stale", "good", Changed, "home pi1 pi2"),
+        ("home pi1", "pi1:stale pi2:risen", "good", Changed, "home pi1 pi2"),
+        ("home pi1", "pi1:down pi2:stale", "good", Changed, "home pi2"),
+        ("home pi1", "pi1:down pi2:stale pi3:steady", "good", Changed, "home pi3"),
+        ("home pi1 pi2", "pi1:up pi2:stale", "good", Nothing, "home pi1 pi2"),
+        ("fallback", "pi1:risen pi2:stale", "good", Changed, "home pi1"),
+        ("fallback", "pi1:recovering pi2:stale", "good", Changed, "home pi2"),
         // A fallback that is dead waives the hold-down, and nothing more.
         ("fallback", "pi1:steady pi2:down", "dead", Changed, "home pi1"),
         ("fallback", "pi1:up pi2:down", "dead", Nothing, "fallback"),

@@ -87,7 +87,7 @@ impl<'a> Agent<'a> {
 
     #[track_caller]
     pub(super) fn wait_for_source(&self, state: SourceState) -> AgentStatus {
-        self.wait_for(&format!("the mount is {state:?}"), |status| status.site.source == state)
+        self.wait_for(&format!("the mount is {state:?}"), |status| status.sites[0].source == state)
     }
 
     #[track_caller]

@@ -126,7 +126,7 @@ fn what_is_published_on_one_node_is_served_by_the_other_and_known_to_the_watcher
             let [Some(one), Some(two)] = digests.as_slice() else { return None };
             (one == two && !known.contains(one)).then(|| one.clone())
         });
-        assert_eq!(agents[0].status().unwrap().site.generation.as_ref(), Some(&digest));
+        assert_eq!(agents[0].status().unwrap().sites[0].generation.as_ref(), Some(&digest));
         known.insert(digest);
     }
     drop(agents);

@@ -79,7 +79,7 @@ fn the_fuse_client_stops_and_dies_and_every_request_is_answered() {
         agents[0].wait_for_source(SourceState::Gone);
         pair.pi1.unmount();
         // The bare mount point is an empty directory without the site.
-        agents[0].wait_for("the root is missed", |status| status.site.why.contains("www"));
+        agents[0].wait_for("the root is missed", |status| status.sites[0].why.contains("www"));
         pair.pi1.run("mkdir -p /mnt/gluster1/www");
         agents[0].wait_for_source(SourceState::Wrong);
         pair.pi1.run("rmdir /mnt/gluster1/www");
