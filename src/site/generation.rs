@@ -7,6 +7,7 @@ mod date;
 mod digest;
 mod entry;
 mod file;
+mod head;
 mod heads;
 
 use std::collections::{HashMap, HashSet};
@@ -16,6 +17,7 @@ pub use self::date::{date, unix};
 pub use self::digest::{Digest, NoDigest};
 pub use self::entry::{Entry, LeftFile, Representation, Stored};
 pub use self::file::{Content, File, Files, Stamp};
+pub use self::head::Describes;
 
 use self::date::{LAST_SECOND, seconds};
 use self::digest::Summing;

@@ -15,6 +15,7 @@ use hyper::header::{
 use super::date::{date, seconds, unix};
 use super::entry::{Entry, LeftFile, Representation, Stored};
 use super::file::{Content, File};
+use super::head::Head;
 use crate::site::negotiate::Coding;
 use crate::site::{Rules, media};
 
@@ -29,7 +30,7 @@ pub(super) enum Answer {
 pub(super) struct Writer {
     rules: Rules,
     deployed: SystemTime,
-    heads: HashMap<(HeaderValue, Coding, Answer), Arc<HeaderMap>>,
+    heads: HashMap<(HeaderValue, Coding, Answer), Arc<Head>>,
 }
 
 impl Writer {
@@ -66,12 +67,11 @@ impl Writer {
             .expect("hex digits and a dash are visible ASCII")
     }
 
-    fn head(&mut self, content_type: &HeaderValue, coding: Coding, answer: Answer) -> Arc<HeaderMap> {
+    fn head(&mut self, content_type: &HeaderValue, coding: Coding, answer: Answer) -> Arc<Head> {
         let rules = self.rules;
         let key = (content_type.clone(), coding, answer);
-        Arc::clone(
-            self.heads.entry(key).or_insert_with(|| Arc::new(new_head(content_type, coding, answer, rules))),
-        )
+        let new = || Arc::new(Head::of(new_head(content_type, coding, answer, rules)));
+        Arc::clone(self.heads.entry(key).or_insert_with(new))
     }
 }
 
