@@ -18,6 +18,7 @@ pub use self::digest::{Digest, NoDigest};
 pub use self::entry::{Entry, LeftFile, Representation, Stored};
 pub use self::file::{Content, File, Files, Stamp};
 pub use self::head::Describes;
+pub(crate) use self::head::write_line;
 
 use self::date::{LAST_SECOND, seconds};
 use self::digest::Summing;

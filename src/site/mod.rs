@@ -21,6 +21,7 @@ pub mod path;
 pub mod patience;
 pub mod range;
 pub mod reply;
+pub mod request;
 pub mod serve;
 
 use std::net::SocketAddr;

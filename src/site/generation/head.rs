@@ -88,7 +88,7 @@ fn is_fixed(name: &HeaderName) -> bool {
 }
 
 /// What an answer without a body to speak of leaves out.
-pub(crate) fn describes_body(name: &HeaderName) -> bool {
+fn describes_body(name: &HeaderName) -> bool {
     [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING].contains(name)
 }
 
