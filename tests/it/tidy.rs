@@ -38,7 +38,6 @@ const PURE: &[&str] = &[
     "site/range.rs",
     "site/reply.rs",
     "site/request.rs",
-    "site/serve/limits.rs",
     "site/serve/plain/head.rs",
     "site/serve/plain/outbox.rs",
     "site/serve/plain/text.rs",

@@ -1,6 +1,4 @@
 //! How much a server takes upon itself.
-//!
-//! PURE.
 
 use std::time::Duration;
 
