@@ -49,7 +49,11 @@ impl Answered<'_> {
         line.extend_from_slice(self.at.combined.as_bytes());
         line.extend_from_slice(b"] \"");
         self.request(line);
-        put(line, format_args!("\" {} {} \"", self.status, self.bytes));
+        line.extend_from_slice(b"\" ");
+        number(self.status.into(), line);
+        line.push(b' ');
+        number(self.bytes, line);
+        line.extend_from_slice(b" \"");
         escape(self.fields.referer.unwrap_or(b"-"), Escape::Hex, line);
         line.extend_from_slice(b"\" \"");
         escape(self.fields.user_agent.unwrap_or(b"-"), Escape::Hex, line);
@@ -60,7 +64,10 @@ impl Answered<'_> {
         escape(self.method.as_str().as_bytes(), Escape::Hex, line);
         line.push(b' ');
         escape(self.target().as_bytes(), Escape::Hex, line);
-        put(line, format_args!(" {:?}", self.version));
+        match self.version {
+            Version::HTTP_11 => line.extend_from_slice(b" HTTP/1.1"),
+            other => put(line, format_args!(" {other:?}")),
+        }
     }
 
     fn json(&self, line: &mut Vec<u8>) {
@@ -84,6 +91,21 @@ impl Answered<'_> {
     fn target(&self) -> &str {
         self.target.path.unwrap_or("*")
     }
+}
+
+/// In decimal: the formatter of the standard library is the larger part of what a line costs.
+fn number(mut number: u64, line: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    line.extend_from_slice(&digits[start..]);
 }
 
 /// How a byte that a line must not have is written.
@@ -150,6 +172,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn numbers_are_decimal(of: u64) {
+            for of in [of, of % 1000, 0, u64::MAX] {
+                let mut line = Vec::new();
+                number(of, &mut line);
+                prop_assert_eq!(String::from_utf8(line).unwrap(), of.to_string());
+            }
+        }
+
         #[test]
         fn whatever_a_client_sends_is_one_line_of_ascii(agent: Vec<u8>) {
             let agent: Vec<u8> = agent.into_iter().filter(|b| *b == 9 || (*b >= 32 && *b != 127)).collect();
