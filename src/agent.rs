@@ -28,12 +28,11 @@ mod journal;
 mod serving;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
@@ -52,7 +51,7 @@ use crate::host::notify;
 use crate::host::shutdown::{Shutdown, stopped};
 use crate::host::time::Timeline;
 use crate::leds::{self, LedPreset};
-use crate::site::SiteError;
+use crate::site::{self, Door, SiteError};
 use crate::status::AgentStatus;
 
 /// The addresses that were agreed on, by family.
@@ -94,8 +93,8 @@ pub enum AgentError {
 /// What an agent answers on. Whoever calls has bound them.
 #[derive(Debug)]
 pub struct Doors {
-    /// For visitors; empty without a `[site]`.
-    pub site: Vec<TcpListener>,
+    /// For visitors; empty without a site.
+    pub site: Vec<Door>,
     /// For `hearth status`.
     pub control: control::Server,
 }
@@ -141,7 +140,7 @@ impl Agent {
         let board = Board::new(
             config.node.clone(),
             address::remembered(&config.address, &memory.agreed()),
-            config.site.as_ref().map(|_| listening(&doors.site)),
+            site::before_the_first_look(&config.sites, &doors.site),
             &config.records,
             lines.iter().map(Line::url).collect(),
         );
@@ -150,8 +149,9 @@ impl Agent {
         let mut agent = Self { tasks, beats, events, memory, line, close };
 
         agent.show(config.leds, doors.control, &status);
-        if let Some(site) = config.site {
-            let parts = serving::Parts { site, listeners: doors.site, key, node: config.node.clone() };
+        if !config.sites.is_empty() {
+            let node = config.node.clone();
+            let parts = serving::Parts { sites: config.sites, doors: doors.site, key, node };
             agent.tasks.spawn(serving::serve(parts, agent.events.clone(), agent.close.receiver()));
         }
         agent.keep(config.address, config.records, &config.providers, &config.node, shutdown);
@@ -261,11 +261,6 @@ fn cause(ended: Result<Ended, JoinError>) -> AgentError {
         Ok((what, Ok(()))) => AgentError::Ended(what),
         Err(error) => AgentError::Panicked(error.to_string()),
     }
-}
-
-/// Where visitors are served.
-fn listening(listeners: &[TcpListener]) -> Vec<SocketAddr> {
-    listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
 }
 
 /// One line to each watcher, all of the same run.

@@ -130,7 +130,7 @@ impl Line {
             wall_ms: self.clock.wall_ms(),
             version: status.version.clone(),
             addresses: claims(status),
-            site: status.site_report(),
+            sites: status.site_reports(),
             records: status.records_report(),
             led: shown(status).to_string(),
             leaving,

@@ -9,7 +9,7 @@ use crate::status::{AgentStatus, LinkState, RecordState};
 /// Says what is new in `now`.
 pub(super) fn tell(last: &AgentStatus, now: &AgentStatus) {
     tell_addresses(last, now);
-    tell_site(last, now);
+    tell_sites(last, now);
     tell_records(last, now);
     tell_watchers(last, now);
     let shown_now = shown(now);
@@ -33,11 +33,15 @@ fn tell_addresses(last: &AgentStatus, now: &AgentStatus) {
 }
 
 /// A new generation is told where it is made.
-fn tell_site(last: &AgentStatus, now: &AgentStatus) {
-    if (last.site.source, &last.site.why) != (now.site.source, &now.site.why) {
-        match now.site.why.as_str() {
-            "" => tracing::info!("the source of the site is in order"),
-            why => tracing::warn!("the source of the site: {why}"),
+fn tell_sites(last: &AgentStatus, now: &AgentStatus) {
+    for (before, site) in last.sites.iter().zip(&now.sites) {
+        if (before.source, &before.why) == (site.source, &site.why) {
+            continue;
+        }
+        let name = site.hosts.first().map_or("the site", String::as_str);
+        match site.why.as_str() {
+            "" => tracing::info!("the source of {name} is in order"),
+            why => tracing::warn!("the source of {name}: {why}"),
         }
     }
 }

@@ -110,8 +110,9 @@ impl Page<'_> {
         self.signing_key("node.key", &agent.key);
         self.text("state", agent.state.display());
         self.text("control", agent.control.display());
-        if let Some(site) = &agent.site {
-            self.site(site);
+        let header = if agent.sites.len() == 1 { "[site]" } else { "[[site]]" };
+        for site in &agent.sites {
+            self.site(header, site);
         }
         self.address(&agent.address);
         for record in &agent.records {
@@ -124,8 +125,8 @@ impl Page<'_> {
         self.bare("preset", word(&agent.leds));
     }
 
-    fn site(&mut self, site: &SiteSettings) {
-        self.table("[site]");
+    fn site(&mut self, header: &str, site: &SiteSettings) {
+        self.table(header);
         self.list("hosts", &site.hosts);
         self.text("root", site.root.display());
         self.bare("rules", word(&site.rules));
@@ -135,6 +136,15 @@ impl Page<'_> {
             self.text("keep", keep.display());
         }
         self.text("poll", time(site.poll));
+        if let Some(validators) = &site.validators {
+            let address =
+                validators.address.map_or(String::new(), |address| format!(", address = \"{address}\""));
+            let every = time(validators.every);
+            self.bare(
+                "validators",
+                format_args!("{{ from = {:?}{address}, every = \"{every}\" }}", validators.from),
+            );
+        }
         self.table("[site.log]");
         self.bare("format", word(&site.log.format));
         if let Some(file) = &site.log.file {

@@ -19,7 +19,7 @@ use toml::Spanned;
 use self::address::Address;
 use self::agent::{Heartbeat, Leds, Node, Record};
 use self::provider::Provider;
-use self::site::Site;
+use self::site::Sites;
 use self::watcher::{Peer, Watch, Watcher};
 
 /// The whole file. `[node]` makes it an agent's, `[watcher]` a watcher's; it can be both.
@@ -28,8 +28,9 @@ use self::watcher::{Peer, Watch, Watcher};
 pub(super) struct File {
     /// Who this node is. Without it: no agent.
     pub(super) node: Option<Spanned<Node>>,
-    /// The site that the agent serves. Without it: the agent serves none.
-    pub(super) site: Option<Spanned<Site>>,
+    /// The site that the agent serves, or the sites: `[site]` or `[[site]]`. Without it: the agent serves none.
+    #[serde(default)]
+    pub(super) site: Sites,
     /// How the agent finds its public address. Without it: the defaults of its keys.
     pub(super) address: Option<Spanned<Address>>,
     /// The DNS names that the agent keeps pointed at itself; none by default.

@@ -15,6 +15,7 @@ mod policy;
 mod provider;
 mod reading;
 pub mod secret;
+mod site;
 mod stars;
 mod value;
 mod watcher;
@@ -67,8 +68,8 @@ pub struct AgentConfig {
     pub state: PathBuf,
     /// The socket that answers `hearth status`.
     pub control: PathBuf,
-    /// The site it serves, if any.
-    pub site: Option<SiteSettings>,
+    /// The sites it serves, if any. No host belongs to two of them.
+    pub sites: Vec<SiteSettings>,
     /// How it finds its public address.
     pub address: AddressSettings,
     /// The names that it keeps pointed at itself.

@@ -28,8 +28,9 @@ pub struct NodeFacts {
     pub last_beat: Option<Moment>,
     /// The version that it runs.
     pub version: String,
-    /// The digest of what it serves.
-    pub generation: Option<String>,
+    /// The digest of what it serves, by the names of sites.
+    #[serde(default)]
+    pub generations: BTreeMap<Name, String>,
     /// Why it is leaving.
     pub leaving: Option<String>,
     /// Whether its silence has been told.
@@ -135,7 +136,7 @@ impl Engine {
         let facts = NodeFacts {
             last_beat: Some(now),
             version: beat.version.clone(),
-            generation: beat.generation.clone(),
+            generations: beat.generations.clone(),
             leaving: beat.leaving.clone(),
             silence_told: false,
             skew_told: skewed,

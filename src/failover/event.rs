@@ -146,8 +146,9 @@ pub struct BeatSeen {
     pub sequence: u64,
     /// Where the node says that it is.
     pub addresses: Vec<IpAddr>,
-    /// The digest of the generation that it serves.
-    pub generation: Option<String>,
+    /// The digest of what it serves, by the names of sites.
+    #[serde(default)]
+    pub generations: BTreeMap<Name, String>,
     /// The version that it runs.
     pub version: String,
     /// How far its wall clock is ahead of the watcher's, in milliseconds.

@@ -229,7 +229,7 @@ impl Engine {
             beat_ms_ago: facts.last_beat.map(|at| ms(now - at)),
             published: site.lanes.values().any(|lane| lane.has(node)),
             version: facts.version,
-            generation: facts.generation,
+            generation: facts.generations.get(&site.setup.site).cloned(),
             targets,
         }
     }

@@ -3,6 +3,7 @@
 //! PURE and immutable. Never reads a file: what it is made of is handed in, and files that did not change are shared
 //! with the generation before, bodies and encodings and all.
 
+mod adopted;
 mod date;
 mod digest;
 mod entry;
@@ -13,6 +14,7 @@ mod heads;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, SystemTime};
 
+pub use self::adopted::Adopted;
 pub use self::date::{date, unix};
 pub use self::digest::{Digest, NoDigest};
 pub use self::entry::{Entry, LeftFile, Representation, Stored};
@@ -20,8 +22,8 @@ pub use self::file::{Content, File, Files, Stamp};
 pub use self::head::Describes;
 pub(crate) use self::head::write_line;
 
-use self::date::{LAST_SECOND, seconds};
-use self::digest::Summing;
+use self::date::{seconds, since_1970};
+pub(super) use self::digest::Summing;
 use self::heads::{Answer, Writer};
 use super::Rules;
 
@@ -41,20 +43,42 @@ impl Generation {
     /// Makes a generation of files. `previous` is the one before, which a different one never ties with in its date.
     #[must_use]
     pub fn build(files: &Files, rules: Rules, previous: Option<&Generation>) -> Self {
-        let digest = digest_of(files);
-        Self::assemble(files, rules, digest, deployed(files, digest, previous))
+        Self::build_adopting(files, rules, previous, &Adopted::default())
     }
 
-    /// Makes the generation again that was deployed at `deployed`, seconds since 1970.
+    /// The same, with the validators of a fallback for the files that it is known to have as well.
     #[must_use]
-    pub fn again(files: &Files, rules: Rules, deployed: u64) -> Self {
-        // A date that no clock shows is no reason to fail: it only names the deploy.
-        let since = Duration::from_secs(deployed.min(LAST_SECOND));
-        Self::assemble(files, rules, digest_of(files), SystemTime::UNIX_EPOCH + since)
+    pub fn build_adopting(
+        files: &Files,
+        rules: Rules,
+        previous: Option<&Generation>,
+        adopted: &Adopted,
+    ) -> Self {
+        let digest = digest_of(files);
+        Self::assemble(files, rules, digest, deployed(files, digest, previous), adopted)
     }
 
-    fn assemble(files: &Files, rules: Rules, digest: Digest, deployed: SystemTime) -> Self {
-        let mut writer = Writer::new(rules, deployed);
+    /// Makes the generation again that was deployed at `deployed`, seconds since 1970, with the validators of a fallback
+    /// for the files that it is known to have as well.
+    #[must_use]
+    pub fn again(files: &Files, rules: Rules, deployed: u64, adopted: &Adopted) -> Self {
+        Self::assemble(files, rules, digest_of(files), since_1970(deployed), adopted)
+    }
+
+    fn assemble(
+        files: &Files,
+        rules: Rules,
+        digest: Digest,
+        deployed: SystemTime,
+        adopted: &Adopted,
+    ) -> Self {
+        // What the fallback does not have is dated after all that it has: no `ETag` of ours is one of its own for other
+        // bytes, and nothing of ours looks older than what it replaced.
+        let deployed = match adopted.deployed() {
+            Some(theirs) => deployed.max(since_1970(theirs) + Duration::from_secs(1)),
+            None => deployed,
+        };
+        let mut writer = Writer::new(rules, deployed, adopted);
         let entries =
             files.iter().map(|(name, file)| (name.clone(), writer.entry(name, file, Answer::Page))).collect();
         let not_found = (rules == Rules::GithubPages)
@@ -100,6 +124,14 @@ impl Generation {
     #[must_use]
     pub const fn rules(&self) -> Rules {
         self.rules
+    }
+
+    /// The files whose content is held: name, digest and size.
+    pub fn held(&self) -> impl Iterator<Item = (&str, Digest, u64)> {
+        self.entries.iter().filter_map(|(name, entry)| match &entry.identity()?.stored {
+            Stored::Held(bytes) => Some((name.as_ref(), entry.digest, bytes.len() as u64)),
+            Stored::Left(_) => None,
+        })
     }
 
     /// The file of exactly this name.
@@ -198,6 +230,45 @@ mod tests {
         assert!(second.deployed() > first.deployed());
         let again = Generation::build(&files(&[("a", "y", 5)]), Rules::GithubPages, Some(&second));
         assert_eq!(again.deployed(), second.deployed());
+    }
+
+    fn tag<'a>(site: &'a Generation, name: &str) -> &'a str {
+        site.file(name).unwrap().identity().unwrap().etag.to_str().unwrap()
+    }
+
+    #[test]
+    fn what_the_fallback_has_as_well_is_dated_as_there_and_nothing_else_is() {
+        let files = files(&[("404.html", "?", 5), ("a", "x", 5), ("b", "yy", 5)]);
+        let known = |list: &[(&str, &[u8])]| {
+            Adopted::new(255, list.iter().map(|(name, text)| (Box::from(*name), Digest::of(text))).collect())
+        };
+        let own = Generation::build(&files, Rules::GithubPages, None);
+        let adopted = known(&[("404.html", b"?"), ("a", b"x"), ("b", b"zz"), ("gone", b"y")]);
+        let site = Generation::build_adopting(&files, Rules::GithubPages, Some(&own), &adopted);
+        assert_eq!((tag(&site, "a"), unix(site.file("a").unwrap().modified)), ("\"ff-1\"", 255));
+        assert_eq!(site.not_found().unwrap().identity().unwrap().etag, "\"ff-1\"");
+        assert_eq!((tag(&site, "b"), unix(site.file("b").unwrap().modified)), ("\"100-2\"", 256));
+        assert_eq!(site.digest(), own.digest());
+        // Other rules have other tags, which no fallback shares.
+        let spa = Generation::build_adopting(&files, Rules::Spa, None, &adopted);
+        assert_eq!(tag(&spa, "a"), tag(&Generation::build(&files, Rules::Spa, None), "a"));
+    }
+
+    #[test]
+    fn a_change_after_the_adoption_never_brings_a_tag_of_the_fallback_for_other_bytes() {
+        let adopted = Adopted::new(9, [("a".into(), Digest::of(b"x"))].into());
+        let first = Generation::build_adopting(&files(&[("a", "x", 5)]), Rules::GithubPages, None, &adopted);
+        // Published in the very second of the fallback's deploy, in the same size.
+        let second =
+            Generation::build_adopting(&files(&[("a", "y", 9)]), Rules::GithubPages, Some(&first), &adopted);
+        assert_eq!(tag(&first, "a"), "\"9-1\"");
+        assert_ne!(tag(&second, "a"), "\"9-1\"");
+        assert!(second.file("a").unwrap().modified > first.file("a").unwrap().modified);
+        // What turns up at the fallback later is adopted as it comes.
+        let third = Adopted::new(40, [("a".into(), Digest::of(b"y"))].into());
+        let third =
+            Generation::build_adopting(&files(&[("a", "y", 9)]), Rules::GithubPages, Some(&second), &third);
+        assert_eq!(tag(&third, "a"), "\"28-1\"");
     }
 
     #[test]

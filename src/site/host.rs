@@ -1,4 +1,4 @@
-//! Which host a request is for (RFC 9112 section 3.2): ours, a sibling of ours, or somebody else's.
+//! Which host a request is for (RFC 9112 section 3.2): one of ours, a sibling of one, or somebody else's.
 //!
 //! PURE. hyper does not look at Host, so this is the one place that does.
 
@@ -27,19 +27,38 @@ impl Scheme {
 /// Whose host a request names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission<'a, 'h> {
-    /// Ours; as the client wrote it, without the port.
-    Ours(&'a str),
-    /// The one that differs from this one of ours by a leading `www.` only.
-    Sibling(&'h str),
+    /// One of ours, as the client wrote it, without the port; and the number of its site.
+    Ours(&'a str, usize),
+    /// The one that differs from this one of ours by a leading `www.` only; and the number of its site.
+    Sibling(&'h str, usize),
     /// None of ours.
     Foreign,
     /// None at all: missing, doubled, or no host.
     Malformed,
 }
 
+/// The hosts that are answered, each with the number of its site.
+///
+/// A handful: they are looked through one after the other.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts(Vec<(String, usize)>);
+
+impl Hosts {
+    /// Each host with the number of its site. Where a host has two, the first counts.
+    #[must_use]
+    pub fn new(hosts: impl IntoIterator<Item = (String, usize)>) -> Self {
+        Self(hosts.into_iter().collect())
+    }
+
+    fn find(&self, is_it: impl Fn(&str) -> bool) -> Option<(&str, usize)> {
+        let found = self.0.iter().find(|(host, _)| is_it(host));
+        found.map(|(host, site)| (host.as_str(), *site))
+    }
+}
+
 /// Looks at the host of a request. One in the request target (absolute form, HTTP/2) wins over Host; both must be hosts.
 #[must_use]
-pub fn admit<'a, 'h>(target: Target<'a>, header: Host<'a>, hosts: &'h [String]) -> Admission<'a, 'h> {
+pub fn admit<'a, 'h>(target: Target<'a>, header: Host<'a>, hosts: &'h Hosts) -> Admission<'a, 'h> {
     let header = match header {
         Host::Missing => None,
         Host::Several => return Admission::Malformed,
@@ -54,13 +73,14 @@ pub fn admit<'a, 'h>(target: Target<'a>, header: Host<'a>, hosts: &'h [String]) 
     }
 }
 
-fn whose<'a, 'h>(host: &'a str, hosts: &'h [String]) -> Admission<'a, 'h> {
+/// A host of one site is not taken for the sibling of another's.
+fn whose<'a, 'h>(host: &'a str, hosts: &'h Hosts) -> Admission<'a, 'h> {
     let host = host.strip_suffix('.').unwrap_or(host);
-    if hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host)) {
-        return Admission::Ours(host);
+    if let Some((_, site)) = hosts.find(|ours| ours.eq_ignore_ascii_case(host)) {
+        return Admission::Ours(host, site);
     }
-    match hosts.iter().find(|ours| are_siblings(ours, host)) {
-        Some(ours) => Admission::Sibling(ours),
+    match hosts.find(|ours| are_siblings(ours, host)) {
+        Some((ours, site)) => Admission::Sibling(ours, site),
         None => Admission::Foreign,
     }
 }
@@ -106,7 +126,9 @@ mod tests {
             [one] => Host::One(one.as_bytes()),
             _ => Host::Several,
         };
-        let hosts = ["www.example.com".to_owned(), "twopir".to_owned(), "[::1]".to_owned()];
+        let ours =
+            [("www.example.com", 0), ("twopir", 0), ("[::1]", 0), ("example.net", 1), ("www.example.net", 2)];
+        let hosts = Hosts::new(ours.map(|(host, site)| (host.to_owned(), site)));
         format!("{:?}", admit(target, header, &hosts))
     }
 
@@ -116,7 +138,7 @@ mod tests {
             assert!(see(Target::origin("/"), &[host]).starts_with("Ours"), "{host}");
         }
         let absolute = Target { authority: Some("twopir"), path: Some("/x") };
-        assert_eq!(see(absolute, &["evil.example"]), "Ours(\"twopir\")");
+        assert_eq!(see(absolute, &["evil.example"]), "Ours(\"twopir\", 0)");
     }
 
     #[test]
@@ -141,8 +163,10 @@ mod tests {
 
     #[test]
     fn the_bare_name_is_a_sibling_of_www_and_others_are_foreign() {
-        assert_eq!(see(Target::origin("/"), &["example.com"]), "Sibling(\"www.example.com\")");
-        assert_eq!(see(Target::origin("/"), &["www.twopir"]), "Sibling(\"twopir\")");
+        assert_eq!(see(Target::origin("/"), &["example.com"]), "Sibling(\"www.example.com\", 0)");
+        assert_eq!(see(Target::origin("/"), &["www.twopir"]), "Sibling(\"twopir\", 0)");
+        assert_eq!(see(Target::origin("/"), &["www.example.net"]), "Ours(\"www.example.net\", 2)");
+        assert_eq!(see(Target::origin("/"), &["example.net"]), "Ours(\"example.net\", 1)");
         for host in ["evil.example", "www.www.example.com.evil", "xwww.example.com", "192.0.2.1"] {
             assert_eq!(see(Target::origin("/"), &[host]), "Foreign", "{host}");
         }

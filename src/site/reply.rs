@@ -15,7 +15,7 @@ use hyper::{HeaderMap, Method, StatusCode};
 use super::Rules;
 use super::condition::{self, Validators};
 use super::generation::{Describes, Entry, Generation, LeftFile, Representation, Stored};
-use super::host::{self, Admission, Scheme};
+use super::host::{self, Admission, Hosts, Scheme};
 use super::negotiate::Accepted;
 use super::page;
 use super::path::{self, Ending, Refusal, SitePath};
@@ -192,17 +192,33 @@ impl Reply {
     }
 }
 
-/// Whether the request is for one of our hosts, and said so properly; otherwise the answer that it gets.
+/// A request for one of our hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admitted<'a> {
+    /// The host, as the client wrote it, without the port.
+    pub host: &'a str,
+    /// The number of its site.
+    pub site: usize,
+}
+
+/// Whether the request is for one of our hosts, and said so properly; otherwise the answer that it gets. `rules` are
+/// those of the site with a number.
 ///
 /// # Errors
 /// 400 for a Host that is missing, doubled or no host (RFC 9112 section 3.2), 421 for a foreign one (RFC 9110 section
 /// 7.4), 301 for the `www` or bare sibling of ours under the rules of GitHub Pages.
-pub fn admit<'a>(question: Question<'a>, hosts: &[String], rules: Rules) -> Result<&'a str, Box<Reply>> {
+pub fn admit<'a>(
+    question: Question<'a>,
+    hosts: &Hosts,
+    rules: impl Fn(usize) -> Rules,
+) -> Result<Admitted<'a>, Box<Reply>> {
     match host::admit(question.target, question.fields.host, hosts) {
-        Admission::Ours(host) => Ok(host),
+        Admission::Ours(host, site) => Ok(Admitted { host, site }),
         Admission::Malformed => Err(Box::new(page::bad_request())),
-        Admission::Sibling(ours) if rules == Rules::GithubPages => Err(Box::new(to_sibling(question, ours))),
-        Admission::Sibling(_) | Admission::Foreign => Err(Box::new(page::misdirected())),
+        Admission::Sibling(ours, site) if rules(site) == Rules::GithubPages => {
+            Err(Box::new(to_sibling(question, ours)))
+        }
+        Admission::Sibling(..) | Admission::Foreign => Err(Box::new(page::misdirected())),
     }
 }
 

@@ -22,11 +22,8 @@ use tokio::sync::{oneshot, watch};
 pub use self::limits::Limits;
 
 use self::house::House;
-use super::Rules;
-use super::large::Large;
-use super::load::Current;
-use super::log::AccessLog;
 use super::reply::Reply;
+use super::served::Served;
 
 /// What `/.well-known/hearth/` is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,35 +32,18 @@ pub struct WellKnownRequest<'a> {
     pub path: &'a str,
     /// The host, which is one of the site's.
     pub host: &'a str,
+    /// The number of the site.
+    pub site: usize,
 }
 
-/// Answers `/.well-known/hearth/…`, before the site does. None: there is nothing of this name. Must not wait.
+/// Answers `/.well-known/hearth/…`, before a site does. None: there is nothing of this name. Must not wait.
 pub type WellKnown = Arc<dyn Fn(&WellKnownRequest<'_>) -> Option<Reply> + Send + Sync>;
 
 /// Reads the wall clock.
 pub type WallClock = fn() -> SystemTime;
 
-/// A site as the server sees it.
-#[derive(Clone)]
-pub struct SharedSite {
-    /// The hosts that are answered.
-    pub hosts: Arc<[String]>,
-    /// How a path becomes an answer.
-    pub rules: Rules,
-    /// The current generation.
-    pub current: watch::Receiver<Current>,
-    /// Reads what the generation does not hold.
-    pub large: Large,
-    /// One line for each answer.
-    pub log: AccessLog,
-    /// What is answered before the site.
-    pub well_known: WellKnown,
-    /// For `Expires` and the log.
-    pub now: WallClock,
-}
-
-/// Serves on `listeners` until `stop` says true: then the ports are closed at once, and answers under way are given
-/// time to end.
+/// Serves at `doors` until `stop` says true: then the ports are closed at once, and answers under way are given time to
+/// end.
 ///
 /// Each worker is a thread with a runtime of its own: a connection stays on its core, and nothing else that the process
 /// does delays an answer.
@@ -71,26 +51,26 @@ pub struct SharedSite {
 /// # Errors
 /// When a thread, a runtime or a listener cannot be had.
 pub async fn run(
-    listeners: Vec<TcpListener>,
-    site: SharedSite,
+    doors: Vec<(TcpListener, Served)>,
     limits: Limits,
     stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
-    let listeners = listeners.into_iter().map(TcpListener::into_std).collect::<Result<Vec<_>, _>>()?;
+    let open = |(listener, served): (TcpListener, Served)| Ok((listener.into_std()?, served));
+    let doors = doors.into_iter().map(open).collect::<std::io::Result<Vec<_>>>()?;
     let house = Arc::new(House::new(limits));
     let mut ends = Vec::new();
     for number in 0..limits.workers.max(1) {
-        let listeners =
-            listeners.iter().map(std::net::TcpListener::try_clone).collect::<Result<Vec<_>, _>>()?;
-        let (site, house, stop) = (site.clone(), Arc::clone(&house), stop.clone());
+        let own = doors.iter().map(|(listener, served)| Ok((listener.try_clone()?, served.clone())));
+        let own = own.collect::<std::io::Result<_>>()?;
+        let (house, stop) = (Arc::clone(&house), stop.clone());
         let (end, ended) = oneshot::channel();
         std::thread::Builder::new().name(format!("site-{number}")).spawn(move || {
             // An error: nobody waits for it any more.
-            let _ = end.send(worker::work(listeners, site, house, stop));
+            let _ = end.send(worker::work(own, house, stop));
         })?;
         ends.push(ended);
     }
-    drop(listeners);
+    drop(doors);
     for ended in ends {
         // An error: the thread panicked, which is on standard error.
         ended.await.unwrap_or_else(|_| Err(std::io::Error::other("a worker panicked")))?;

@@ -275,12 +275,14 @@ impl Driver {
             return Ok(());
         }
         let (node, boot, sequence) = (beat.node.clone(), beat.boot, beat.sequence);
+        let served = |site: &Name| Some((site.clone(), beat.generation_of(site.as_str())?.to_owned()));
+        let generations = self.watches.keys().filter_map(served).collect();
         self.step(Event::Beat(BeatSeen {
             node: beat.node,
             boot,
             sequence,
             addresses: beat.addresses.iter().map(|claim| claim.address).collect(),
-            generation: beat.site.generation,
+            generations,
             version: beat.version,
             skew_ms: beat.wall_ms.cast_signed().saturating_sub(self.line.wall_ms().cast_signed()),
             leaving: beat.leaving.map(|l| l.reason),

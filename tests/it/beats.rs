@@ -44,7 +44,7 @@ fn beat(sequence: u64) -> Beat {
         wall_ms: 1_700_000_000_000,
         version: "0.1.0".to_owned(),
         addresses: vec![Claim { address: "192.0.2.1".parse().unwrap(), verdict: Verdict::Public }],
-        site: SiteReport { generation: None, source: SourceState::Ok },
+        sites: vec![SiteReport { hosts: Vec::new(), generation: None, source: SourceState::Ok }],
         records: RecordsReport::InForce,
         led: "all-well".to_owned(),
         leaving: None,

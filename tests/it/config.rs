@@ -499,7 +499,7 @@ fn secrets_are_read_and_paths_start_at_the_directory_of_the_file() {
     let hearth::dns::provider::ProviderSettings::Rfc2136(home) = &agent.providers["home"];
     assert_eq!(home.key.secret.expose(), b"secret");
     assert_eq!(home.server, "ns1.example.com:53");
-    assert_eq!(agent.site.as_ref().unwrap().root, installed.path("www"));
+    assert_eq!(agent.sites[0].root, installed.path("www"));
     assert_eq!(agent.state, Path::new("/var/lib/hearth"));
 }
 
@@ -509,7 +509,7 @@ fn what_is_left_out_has_its_default() {
     let record = "[[record]]\nname = \"pi1.example.com\"\nprovider = \"home\"\n";
     let checked = check(&format!("{NODE}{site}{record}{PROVIDER}")).unwrap();
     let agent = checked.config().agent.as_ref().unwrap();
-    let site = agent.site.as_ref().unwrap();
+    let site = &agent.sites[0];
     assert_eq!(site.hosts, ["www.example.com"]);
     assert_eq!(site.listen, ["[::]:80".parse::<SocketAddr>().unwrap()]);
     assert_eq!((site.memory, site.poll, site.rules), (64 << 20, Duration::from_secs(2), Rules::GithubPages));
@@ -585,7 +585,7 @@ fn the_access_log_is_combined_unless_told_otherwise_and_never_on_the_mount() {
     let site = "[site]\nhosts = [\"www.example.com\"]\nroot = \"/srv\"\n";
     let log = |more: &str| {
         let checked = check(&format!("{NODE}{site}{more}")).unwrap();
-        checked.config().agent.as_ref().unwrap().site.as_ref().unwrap().log.clone()
+        checked.config().agent.as_ref().unwrap().sites[0].log.clone()
     };
     assert_eq!(log("").format, LogFormat::None);
     let written = log("[site.log]\nfile = \"/var/log/a.log\"\n");

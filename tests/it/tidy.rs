@@ -28,6 +28,7 @@ const PURE: &[&str] = &[
     "policy.rs",
     "probe/outcome.rs",
     "secret.rs",
+    "site/adopt/claim.rs",
     "site/condition.rs",
     "site/generation.rs",
     "site/generation/",

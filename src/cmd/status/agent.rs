@@ -16,7 +16,10 @@ pub(super) fn screen(status: &AgentStatus) -> String {
     let head = format!("{}, hearth {}, up {}", status.node, status.version, span(status.uptime_ms));
     line(&mut screen, "node", &head);
     line(&mut screen, "state", &format!("{shown}: {}", shown.describe()));
-    site(&mut screen, &status.site);
+    status.sites.iter().for_each(|site| self::site(&mut screen, site));
+    if status.sites.is_empty() {
+        line(&mut screen, "site", "none");
+    }
     for (family, address) in &status.addresses {
         self::address(&mut screen, &family.to_string(), address);
     }
@@ -35,19 +38,17 @@ fn site(screen: &mut String, site: &SiteStatus) {
     let what = match &site.generation {
         Some(digest) => {
             let short: String = digest.chars().take(12).collect();
-            format!(
-                "{} files, {} bytes, generation {short}, at {}",
-                site.files,
-                site.bytes,
-                list(&site.listening)
-            )
+            format!("{} files, {} bytes, generation {short}", site.files, site.bytes)
         }
-        None if site.listening.is_empty() => "none".to_owned(),
-        None => format!("nothing to serve, visitors get 503, at {}", list(&site.listening)),
+        None => "nothing to serve, visitors get 503".to_owned(),
     };
-    line(screen, "site", &what);
+    line(screen, "site", &format!("{}: {what}, at {}", list(&site.hosts), list(&site.listening)));
     if !site.why.is_empty() {
         line(screen, "", &site.why);
+    }
+    if site.log_dropped > 0 {
+        let words = "lines of the access log were dropped; its disk is slow, full or gone";
+        line(screen, "", &format!("{} {words}", site.log_dropped));
     }
 }
 

@@ -22,6 +22,11 @@ pub(super) fn seconds(nanos: i64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
+/// The time so many seconds after 1970. One that no clock shows is no reason to fail: it only names a deploy.
+pub(super) fn since_1970(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.min(LAST_SECOND))
+}
+
 /// Whole seconds since 1970.
 #[must_use]
 pub fn unix(at: SystemTime) -> u64 {

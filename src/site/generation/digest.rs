@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// A SHA-256 digest. Written in lower-case hex.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Digest(pub(super) [u8; 32]);
 
@@ -59,18 +59,18 @@ impl fmt::Debug for Digest {
 }
 
 /// A digest in the making.
-pub(super) struct Summing(ring::digest::Context);
+pub(in crate::site) struct Summing(ring::digest::Context);
 
 impl Summing {
-    pub(super) fn new() -> Self {
+    pub(in crate::site) fn new() -> Self {
         Self(ring::digest::Context::new(&ring::digest::SHA256))
     }
 
-    pub(super) fn add(&mut self, bytes: &[u8]) {
+    pub(in crate::site) fn add(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    pub(super) fn done(self) -> Digest {
+    pub(in crate::site) fn done(self) -> Digest {
         let mut digest = [0; 32];
         digest.copy_from_slice(self.0.finish().as_ref());
         Digest(digest)

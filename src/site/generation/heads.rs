@@ -12,7 +12,8 @@ use hyper::header::{
     CONTENT_TYPE, ETAG, EXPIRES, HeaderValue, LAST_MODIFIED, VARY,
 };
 
-use super::date::{date, seconds, unix};
+use super::adopted::Adopted;
+use super::date::{date, seconds, since_1970, unix};
 use super::entry::{Entry, LeftFile, Representation, Stored};
 use super::file::{Content, File};
 use super::head::Head;
@@ -27,26 +28,27 @@ pub(super) enum Answer {
 }
 
 /// Writes heads; those of the same kind are shared.
-pub(super) struct Writer {
+pub(super) struct Writer<'a> {
     rules: Rules,
+    adopted: &'a Adopted,
     deployed: SystemTime,
     heads: HashMap<(HeaderValue, Coding, Answer), Arc<Head>>,
 }
 
-impl Writer {
-    pub(super) fn new(rules: Rules, deployed: SystemTime) -> Self {
-        Self { rules, deployed, heads: HashMap::new() }
+impl<'a> Writer<'a> {
+    pub(super) fn new(rules: Rules, deployed: SystemTime, adopted: &'a Adopted) -> Self {
+        Self { rules, adopted, deployed, heads: HashMap::new() }
     }
 
     pub(super) fn entry(&mut self, name: &str, file: &File, answer: Answer) -> Entry {
         let modified = match self.rules {
-            Rules::GithubPages => self.deployed,
+            Rules::GithubPages => self.adopted.date_of(name, file.digest).map_or(self.deployed, since_1970),
             Rules::Spa | Rules::Files => seconds(file.stamp.mtime),
         };
         let content_type = media::content_type(name);
         let stored = stored(name, file).into_iter().map(|(coding, stored)| Representation {
             coding,
-            etag: self.etag(file, coding),
+            etag: self.etag(file, modified, coding),
             length: HeaderValue::from(stored.size()),
             stored,
             head: self.head(&content_type, coding, answer),
@@ -57,9 +59,9 @@ impl Writer {
 
     /// GitHub Pages: hex time of the deploy, hex size; so that what it has answered is still good here. Otherwise the
     /// content's digest.
-    fn etag(&self, file: &File, coding: Coding) -> HeaderValue {
+    fn etag(&self, file: &File, modified: SystemTime, coding: Coding) -> HeaderValue {
         let opaque = match self.rules {
-            Rules::GithubPages => format!("{:x}-{:x}", unix(self.deployed), file.stamp.size),
+            Rules::GithubPages => format!("{:x}-{:x}", unix(modified), file.stamp.size),
             Rules::Spa | Rules::Files => data_encoding::HEXLOWER.encode(&file.digest.0[..12]),
         };
         let weak = if coding == Coding::Identity { "" } else { "W/" };

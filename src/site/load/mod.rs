@@ -24,7 +24,8 @@ use self::keeping::Keeping;
 use self::process::{Loaders, Silence};
 use self::settle::{Extent, Judgement, Listing, Settle};
 use self::wire::{Ask, Failure, Tell};
-use super::generation::{Content, File, Files, Generation, Stamp, unix};
+use super::adopt::Adoption;
+use super::generation::{Adopted, Content, File, Files, Generation, Stamp, unix};
 use super::keep::{Copy, Keeper, Origin};
 use super::{Rules, media};
 use crate::heartbeat::SourceState;
@@ -71,6 +72,7 @@ pub struct Supervisor {
     fingerprint: Option<[u8; 32]>,
     pressing: Option<press::Pressing>,
     keeping: Option<Keeping>,
+    adopted: Option<watch::Receiver<Adoption>>,
     current: watch::Sender<Current>,
 }
 
@@ -86,6 +88,7 @@ impl Supervisor {
             fingerprint: None,
             pressing: None,
             keeping: None,
+            adopted: None,
             source,
             current,
         }
@@ -98,12 +101,20 @@ impl Supervisor {
         self
     }
 
+    /// Publishes with the validators that were adopted.
+    #[must_use]
+    pub fn adopting(mut self, adopted: watch::Receiver<Adoption>) -> Self {
+        self.adopted = Some(adopted);
+        self
+    }
+
     /// Looks every `poll`, tells `report` how each look went, and ends when `stop` says true.
     pub async fn run(mut self, mut report: impl FnMut(LoadReport), mut stop: watch::Receiver<bool>) {
         let work = async {
             self.restore().await;
             loop {
                 self.look(&mut report).await;
+                self.adopt();
                 self.keep().await;
                 self.press().await;
             }
@@ -123,7 +134,8 @@ impl Supervisor {
             self.settle.resume(copy.origin.file_system, copy.origin.sentinel);
         }
         self.held = within(copy.files, self.source.memory);
-        let generation = Generation::again(&self.held, self.source.rules, copy.deployed);
+        let adopted = self.remembered_adoption().await;
+        let generation = Generation::again(&self.held, self.source.rules, copy.deployed, &adopted);
         tracing::info!(generation = %generation.digest(), files = generation.files(), "serving the kept copy");
         self.current.send_replace(Some(Arc::new(generation)));
     }
@@ -313,9 +325,36 @@ impl Supervisor {
         file
     }
 
+    /// A generation of `files` after the current one.
+    fn next(&self, files: &Files) -> Generation {
+        let previous = self.current.borrow().clone();
+        let adopted = self.adopted.as_ref().and_then(|adopted| adopted.borrow().clone()).unwrap_or_default();
+        Generation::build_adopting(files, self.source.rules, previous.as_deref(), &adopted)
+    }
+
+    /// What was adopted before a restart, so that not even the kept copy is served under other validators.
+    async fn remembered_adoption(&mut self) -> Arc<Adopted> {
+        let Some(adopted) = &mut self.adopted else { return Arc::default() };
+        // An error: whoever adopts could not begin.
+        let read = adopted.wait_for(Option::is_some).await;
+        read.ok().and_then(|adopted| adopted.clone()).unwrap_or_default()
+    }
+
+    /// Publishes the current generation again when other validators were adopted.
+    fn adopt(&mut self) {
+        let Some(adopted) = &mut self.adopted else { return };
+        if adopted.has_changed().unwrap_or(false) {
+            adopted.mark_unchanged();
+            if self.current.borrow().is_some() {
+                let next = self.next(&self.held);
+                self.current.send_replace(Some(Arc::new(next)));
+            }
+        }
+    }
+
     fn publish(&mut self, files: Files) {
         let previous = self.current.borrow().clone();
-        let next = Generation::build(&files, self.source.rules, previous.as_deref());
+        let next = self.next(&files);
         let changed = previous.is_none_or(|previous| previous.digest() != next.digest());
         self.held = files;
         if changed {
@@ -347,8 +386,7 @@ impl Supervisor {
                 *file = Arc::new(one.onto(file, &mut room));
             }
         }
-        let previous = self.current.borrow().clone();
-        let next = Generation::build(&self.held, self.source.rules, previous.as_deref());
+        let next = self.next(&self.held);
         self.current.send_replace(Some(Arc::new(next)));
     }
 

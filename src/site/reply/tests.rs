@@ -169,14 +169,18 @@ fn without_a_site_visitors_are_asked_to_come_back() {
 
 #[test]
 fn the_bare_name_is_sent_to_ours_and_a_foreign_one_away() {
-    let hosts = ["www.example.com".to_owned()];
+    let hosts = Hosts::new([("www.example.com".to_owned(), 3)]);
     let admitted = |host: &str, rules| {
         let fields = Fields { host: Host::One(host.as_bytes()), ..Fields::default() };
         let target = Target::origin("/a/b?c");
         let question = Question { method: &Method::GET, target, fields: &fields, scheme: Scheme::Https };
-        admit(question, &hosts, rules).map(str::to_owned)
+        admit(question, &hosts, |site| {
+            assert_eq!(site, 3);
+            rules
+        })
+        .map(|admitted| (admitted.host.to_owned(), admitted.site))
     };
-    assert_eq!(admitted("www.example.com:8080", Rules::Files).unwrap(), "www.example.com");
+    assert_eq!(admitted("www.example.com:8080", Rules::Files).unwrap(), ("www.example.com".to_owned(), 3));
     let sibling = admitted("example.com", Rules::GithubPages).unwrap_err();
     assert_eq!(
         (sibling.status.as_u16(), &sibling.headers[LOCATION]),

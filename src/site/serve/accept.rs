@@ -15,6 +15,7 @@ use rustix::net::{SocketFlags, acceptfrom_with, sockopt};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::desk::Desk;
 use super::house::Seat;
 use super::plain::{self, Begun, Then};
 use super::worker::{Room, Visitor, Worker};
@@ -26,7 +27,7 @@ const AT_ONCE: usize = 32;
 ///
 /// # Errors
 /// When the listener cannot be listened to.
-pub(super) async fn accept(listener: TcpListener, worker: Rc<Worker>) -> io::Result<()> {
+pub(super) async fn accept(listener: TcpListener, desk: Rc<Desk>, worker: Rc<Worker>) -> io::Result<()> {
     // Connections inherit it: a small answer must not wait for the acknowledgement of the one before. An error only
     // means that it does.
     let _ = sockopt::set_tcp_nodelay(&listener, true);
@@ -38,7 +39,7 @@ pub(super) async fn accept(listener: TcpListener, worker: Rc<Worker>) -> io::Res
                 Ok((socket, peer)) => {
                     let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
                     if let Some(peer) = peer {
-                        greet(socket, peer.ip(), &worker);
+                        greet(socket, peer.ip(), &desk, &worker);
                     }
                 }
                 Err(Errno::AGAIN) => {
@@ -64,10 +65,10 @@ fn watch(listener: TcpListener) -> io::Result<AsyncFd<TcpListener>> {
 }
 
 /// One connection that has just come in.
-fn greet(socket: OwnedFd, peer: IpAddr, worker: &Rc<Worker>) {
+fn greet(socket: OwnedFd, peer: IpAddr, desk: &Rc<Desk>, worker: &Rc<Worker>) {
     let Some(seat) = Seat::take(&worker.house, peer) else { return };
-    let (stream, visitor) =
-        (TcpStream::from(socket), Visitor { worker: Rc::clone(worker), peer, _seat: seat });
+    let stream = TcpStream::from(socket);
+    let visitor = Visitor { worker: Rc::clone(worker), desk: Rc::clone(desk), peer, _seat: seat };
     // An error is of the client or the network, and there is nobody left to tell.
     let Ok(begun) = first_words(&stream, &visitor) else { return };
     if begun.unsent.is_empty() && begun.then == Then::Leave {

@@ -1,37 +1,45 @@
-//! The desk of a worker: where a request, however it was read, gets its answer and its line in the log.
+//! The desk of a door: where a request, however it was read, gets its answer and its line in the log.
 //!
-//! Never waits, and takes no lock but that of the log. A generation and what is the same for a second are looked up
-//! once for all connections of the worker.
+//! Never waits, and takes no lock but that of the log. The generations and what is the same for a second are looked up
+//! once for all connections that came in by the door to the same worker.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode, Version};
 use tokio::sync::watch;
 
-use super::{SharedSite, WellKnownRequest};
+use super::WellKnownRequest;
 use crate::site::generation::{date, unix};
 use crate::site::load::Current;
 use crate::site::log::{Answered, Stamp};
-use crate::site::reply::{self, Answer, Question, Reply};
+use crate::site::reply::{self, Admitted, Answer, Question, Reply};
+use crate::site::served::{Served, SharedSite};
 use crate::site::{page, path};
 
 /// The names under the site's root that are ours.
 const OURS: &str = ".well-known/hearth/";
 
-/// A site, as one worker sees it.
+/// The sites of a door, as one worker sees them.
 pub(super) struct Desk {
-    pub(super) site: SharedSite,
+    served: Served,
     seen: RefCell<Seen>,
 }
 
-/// The generation that was current at the last request, and when that was.
+/// The generations that were current at the last request for each, and when the last request was.
 struct Seen {
+    sites: Vec<Looked>,
+    second: Second,
+}
+
+struct Looked {
     receiver: watch::Receiver<Current>,
     generation: Current,
-    second: Second,
 }
 
 /// What is the same for all answers of one second.
@@ -44,38 +52,72 @@ pub(super) struct Second {
     stamp: Stamp,
 }
 
+/// Who answers, and when.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) site: &'a SharedSite,
+    /// The site's.
+    pub(super) number: usize,
+    pub(super) second: &'a Second,
+}
+
 impl Desk {
-    pub(super) fn new(site: SharedSite) -> Self {
-        let mut receiver = site.current.clone();
-        let generation = receiver.borrow_and_update().clone();
-        let seen = RefCell::new(Seen { receiver, generation, second: Second::of((site.now)()) });
-        Self { site, seen }
+    pub(super) fn new(served: Served) -> Self {
+        let sites = served.sites.iter().map(Looked::of).collect();
+        let seen = RefCell::new(Seen { sites, second: Second::of((served.now)()) });
+        Self { served, seen }
+    }
+
+    /// Lets go of the generations that are not current any more, also when nobody asks; ends with the sites.
+    pub(super) async fn follow(self: Rc<Self>) {
+        let follow = |number: usize| {
+            let (desk, mut receiver) = (&self, self.served.site(number).current.clone());
+            async move {
+                while receiver.changed().await.is_ok() {
+                    desk.seen.borrow_mut().sites[number].refresh();
+                }
+            }
+        };
+        let all = (0..self.served.sites.len()).map(follow);
+        all.collect::<FuturesUnordered<_>>().collect::<()>().await;
+    }
+
+    /// The number of the site that speaks when none was asked for.
+    pub(super) const fn first(&self) -> usize {
+        self.served.first
     }
 
     /// Answers a question; `tell` makes of it what is sent.
-    pub(super) fn ask<T>(&self, question: Question<'_>, tell: impl FnOnce(Answer<'_>, &Second) -> T) -> T {
-        let mut seen = self.seen.borrow_mut();
-        seen.refresh((self.site.now)());
-        let Seen { generation, second, .. } = &*seen;
-        let answer = match reply::admit(question, &self.site.hosts, self.site.rules) {
-            Err(reply) => made(question, *reply),
-            Ok(host) => match self.well_known(question, host) {
-                Some(reply) => made(question, reply),
-                None => reply::answer(question, generation.as_deref(), &second.expires),
-            },
+    pub(super) fn ask<T>(&self, question: Question<'_>, tell: impl FnOnce(Answer<'_>, Place<'_>) -> T) -> T {
+        let rules = |site| self.served.site(site).rules;
+        let admitted = match reply::admit(question, &self.served.hosts, rules) {
+            Ok(admitted) => admitted,
+            Err(reply) => return self.at(self.first(), |place| tell(made(question, *reply), place)),
         };
-        tell(answer, second)
+        if let Some(reply) = self.well_known(question, admitted) {
+            return self.at(admitted.site, |place| tell(made(question, reply), place));
+        }
+        let Seen { sites, second } = &mut *self.seen.borrow_mut();
+        second.refresh((self.served.now)());
+        let looked = &mut sites[admitted.site];
+        looked.refresh();
+        let answer = reply::answer(question, looked.generation.as_deref(), &second.expires);
+        tell(answer, self.place(admitted.site, second))
     }
 
-    /// What is the same for all answers of this second.
-    pub(super) fn with_second<T>(&self, tell: impl FnOnce(&Second) -> T) -> T {
-        let mut seen = self.seen.borrow_mut();
-        seen.refresh((self.site.now)());
-        tell(&seen.second)
+    /// Where the site with this number answers now.
+    pub(super) fn at<T>(&self, number: usize, tell: impl FnOnce(Place<'_>) -> T) -> T {
+        let second = &mut self.seen.borrow_mut().second;
+        second.refresh((self.served.now)());
+        tell(self.place(number, second))
+    }
+
+    fn place<'a>(&'a self, number: usize, second: &'a Second) -> Place<'a> {
+        Place { site: self.served.site(number), number, second }
     }
 
     /// What is ours and not the site's; reading it is all that can be done with it.
-    fn well_known(&self, question: Question<'_>, host: &str) -> Option<Reply> {
+    fn well_known(&self, question: Question<'_>, admitted: Admitted<'_>) -> Option<Reply> {
         if !matches!(*question.method, Method::GET | Method::HEAD) {
             return None;
         }
@@ -85,15 +127,19 @@ impl Desk {
             return None;
         }
         let path = path::resolve(target.as_bytes()).ok()?;
-        let request = WellKnownRequest { path: path.name.strip_prefix(OURS)?, host };
-        Some((self.site.well_known)(&request).unwrap_or_else(|| page::not_found(self.site.rules)))
+        let Admitted { host, site } = admitted;
+        let request = WellKnownRequest { path: path.name.strip_prefix(OURS)?, host, site };
+        let missing = || page::not_found(self.served.site(site).rules);
+        Some((self.served.well_known)(&request).unwrap_or_else(missing))
     }
+}
 
+impl Place<'_> {
     /// Writes the line of an answer.
-    pub(super) fn log(&self, question: Question<'_>, told: &Told<'_>) {
+    pub(super) fn log(self, question: Question<'_>, told: Told) {
         if self.site.log.is_on() {
             self.site.log.add(&Answered {
-                at: &told.second.stamp,
+                at: &self.second.stamp,
                 peer: told.peer,
                 method: question.method,
                 target: question.target,
@@ -111,30 +157,39 @@ fn made<'g>(question: Question<'_>, reply: Reply) -> Answer<'g> {
 }
 
 /// What the log says of an answer.
-pub(super) struct Told<'a> {
-    pub(super) second: &'a Second,
+#[derive(Clone, Copy)]
+pub(super) struct Told {
     pub(super) peer: IpAddr,
     pub(super) version: Version,
     pub(super) status: StatusCode,
     pub(super) bytes: u64,
 }
 
-impl Seen {
-    fn refresh(&mut self, now: SystemTime) {
+impl Looked {
+    fn of(site: &SharedSite) -> Self {
+        let mut receiver = site.current.clone();
+        let generation = receiver.borrow_and_update().clone();
+        Self { receiver, generation }
+    }
+
+    fn refresh(&mut self) {
         // An error means that no other generation will come; the last one is good.
         if self.receiver.has_changed().unwrap_or(false) {
             self.generation = self.receiver.borrow_and_update().clone();
-        }
-        if self.second.unix != unix(now) {
-            self.second = Second::of(now);
         }
     }
 }
 
 impl Second {
-    pub(super) fn of(now: SystemTime) -> Self {
+    fn of(now: SystemTime) -> Self {
         let line = [b"date: ", date(now).as_bytes(), b"\r\n"].concat();
         let expires = date(now + Duration::from_secs(600));
         Self { unix: unix(now), expires, date: line, stamp: Stamp::of(now) }
+    }
+
+    fn refresh(&mut self, now: SystemTime) {
+        if self.unix != unix(now) {
+            *self = Self::of(now);
+        }
     }
 }

@@ -21,10 +21,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 
 use super::Limits;
-use super::desk::{Second, Told};
+use super::desk::{Desk, Place, Told};
 use super::plain::Stream;
 use super::rewind::Rewind;
-use super::worker::{Visitor, Worker};
+use super::worker::Visitor;
 use crate::site::body::Outgoing;
 use crate::site::host::Scheme;
 use crate::site::page;
@@ -69,7 +69,7 @@ pub(super) fn server(limits: Limits) -> Server {
 pub(super) async fn converse<S: Stream>(stream: Patient<S>, first: Bytes, visitor: Visitor) {
     let (worker, asked) = (&visitor.worker, Rc::new(Cell::new(0)));
     let io = TokioIo::new(Rewind::new(first, stream));
-    let clerk = Clerk { worker: Rc::clone(worker), peer: visitor.peer };
+    let clerk = Clerk { desk: Rc::clone(&visitor.desk), peer: visitor.peer };
     let connection = worker.server.serve_connection(io, Visit { clerk, asked: Rc::clone(&asked) });
     tokio::pin!(connection);
     tokio::select! {
@@ -116,39 +116,39 @@ impl Service<Request<Incoming>> for Visit {
         self.asked.set(self.asked.get().wrapping_add(1));
         match self.clerk.answer(&request) {
             Answered::Now(response) => Either::Left(std::future::ready(Ok(response))),
-            Answered::Later(reply, part) => {
-                Either::Right(Box::pin(self.clerk.clone().read(request, *reply, part)))
+            Answered::Later(reply, part, site) => {
+                Either::Right(Box::pin(self.clerk.clone().read(request, *reply, part, site)))
             }
         }
     }
 }
 
-/// An answer, or one whose body is still to be read.
+/// An answer, or one whose body is still to be read, with the number of its site.
 enum Answered {
     Now(Response<Outgoing>),
-    Later(Box<Reply>, Part),
+    Later(Box<Reply>, Part, usize),
 }
 
 /// Makes responses of replies, and a line in the log of each.
 #[derive(Clone)]
 struct Clerk {
-    worker: Rc<Worker>,
+    desk: Rc<Desk>,
     peer: IpAddr,
 }
 
 impl Clerk {
     fn answer(&self, request: &Request<Incoming>) -> Answered {
-        let desk = &self.worker.desk;
         if let Some(refused) = refuse_body(request) {
-            return Answered::Now(desk.with_second(|second| self.respond(request, refused, second)));
+            let first = self.desk.first();
+            return Answered::Now(self.desk.at(first, |place| self.respond(request, refused, place)));
         }
         let fields = Fields::of(request.headers());
-        desk.ask(question(request, &fields), |answer, second| {
-            let mut reply = answer.into_reply(&second.expires);
+        self.desk.ask(question(request, &fields), |answer, place| {
+            let mut reply = answer.into_reply(&place.second.expires);
             match std::mem::take(&mut reply.body) {
-                Body::Left(part) => Answered::Later(Box::new(reply), part),
+                Body::Left(part) => Answered::Later(Box::new(reply), part, place.number),
                 body @ (Body::Empty | Body::Held(_) | Body::Pieces(_)) => {
-                    Answered::Now(self.respond(request, Reply { body, ..reply }, second))
+                    Answered::Now(self.respond(request, Reply { body, ..reply }, place))
                 }
             }
         })
@@ -160,21 +160,22 @@ impl Clerk {
         request: Request<Incoming>,
         reply: Reply,
         part: Part,
+        site: usize,
     ) -> Result<Response<Outgoing>, Infallible> {
-        let desk = &self.worker.desk;
-        let read = Outgoing::read(desk.site.large.clone(), part).await;
-        Ok(desk.with_second(|second| match read {
-            Ok(body) => self.respond_with(&request, reply, body, second),
+        let large = self.desk.at(site, |place| place.site.large.clone());
+        let read = Outgoing::read(large, part).await;
+        Ok(self.desk.at(site, |place| match read {
+            Ok(body) => self.respond_with(&request, reply, body, place),
             Err(error) => {
                 tracing::debug!("a large file cannot be read: {error}");
-                self.respond(&request, page::unavailable(), second)
+                self.respond(&request, page::unavailable(), place)
             }
         }))
     }
 
-    fn respond(&self, request: &Request<Incoming>, mut reply: Reply, second: &Second) -> Response<Outgoing> {
+    fn respond(&self, request: &Request<Incoming>, mut reply: Reply, place: Place<'_>) -> Response<Outgoing> {
         let body = Outgoing::of(std::mem::take(&mut reply.body));
-        self.respond_with(request, reply, body, second)
+        self.respond_with(request, reply, body, place)
     }
 
     fn respond_with(
@@ -182,12 +183,11 @@ impl Clerk {
         request: &Request<Incoming>,
         mut reply: Reply,
         body: Outgoing,
-        second: &Second,
+        place: Place<'_>,
     ) -> Response<Outgoing> {
         let (version, status, bytes) = (request.version(), reply.status, body.size_hint().lower());
         let fields = Fields::of(request.headers());
-        let told = Told { second, peer: self.peer, version, status, bytes };
-        self.worker.desk.log(question(request, &fields), &told);
+        place.log(question(request, &fields), Told { peer: self.peer, version, status, bytes });
         if version == Version::HTTP_2 {
             // Connections of HTTP/2 end by other means (RFC 9113 section 8.2.2).
             reply.headers.remove(CONNECTION);

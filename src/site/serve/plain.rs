@@ -95,20 +95,18 @@ fn answer_all(visitor: &Visitor, input: &[u8], out: &mut Outbox) -> Begun {
 
 /// Answers one request; None when it is not ours after all.
 fn answer(visitor: &Visitor, head: &Head<'_>, out: &mut Outbox) -> Option<After> {
-    let worker = &visitor.worker;
     let question =
         Question { method: &head.method, target: head.target, fields: &head.fields, scheme: Scheme::Http };
-    let after = if worker.is_leaving() { After::Leave } else { head.after };
-    worker.desk.ask(question, |answer, second| {
+    let after = if visitor.worker.is_leaving() { After::Leave } else { head.after };
+    visitor.desk.ask(question, |answer, place| {
         if !is_ours(&answer) {
             return None;
         }
         let (status, bytes) = (answer.status(), answer.body().size());
-        let now = Now { expires: &second.expires, date: &second.date, after };
+        let now = Now { expires: &place.second.expires, date: &place.second.date, after };
         let body = text::write(answer, now, out.text());
         out.add(body);
-        let version = Version::HTTP_11;
-        worker.desk.log(question, &Told { second, peer: visitor.peer, version, status, bytes });
+        place.log(question, Told { peer: visitor.peer, version: Version::HTTP_11, status, bytes });
         Some(after)
     })
 }

@@ -13,17 +13,21 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::runtime::LocalRuntime;
 use tokio::sync::watch;
 
+use super::desk::Desk;
 use super::house::{House, Seat};
 use super::plain::{self, Begun};
 use super::worker::{Visitor, Worker};
-use super::{Limits, SharedSite, general};
+use super::{Limits, general};
 use crate::site::Rules;
 use crate::site::generation::{Content, File, Files, Generation, Stamp};
+use crate::site::host::Hosts;
 use crate::site::large::Large;
+use crate::site::load::Current;
 use crate::site::log::{AccessLog, LogFormat, LogSettings};
 use crate::site::negotiate::{CODINGS, encode};
 use crate::site::patience::Patient;
 use crate::site::reply::Reply;
+use crate::site::served::{Served, SharedSite};
 
 /// Which of the two is asked first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +38,8 @@ enum Way {
 
 struct Server {
     worker: Rc<Worker>,
+    desk: Rc<Desk>,
+    publish: watch::Sender<Current>,
     way: Way,
     log: std::path::PathBuf,
 }
@@ -73,14 +79,17 @@ fn server(rules: Rules, way: Way, directory: &std::path::Path) -> Server {
     let log = directory.join(format!("{way:?}"));
     let settings = LogSettings { format: LogFormat::Combined, file: Some(log.clone()) };
     let (publish, current) = watch::channel(Some(Arc::new(generation(rules))));
-    drop(publish);
     let site = SharedSite {
-        hosts: Arc::from(["www.example.com".to_owned(), "twopir".to_owned()]),
         rules,
         current,
         // What is not held cannot be read, and is 503.
         large: Large::below(directory, directory.join("no-loader")),
         log: AccessLog::start(settings).unwrap(),
+    };
+    let served = Served {
+        hosts: Hosts::new(["www.example.com", "twopir"].map(|host| (host.to_owned(), 0))),
+        sites: Arc::from([site]),
+        first: 0,
         well_known: Arc::new(|request| {
             (request.path == "here")
                 .then(|| Reply::text(hyper::StatusCode::OK, format!("at {}", request.host)))
@@ -88,14 +97,16 @@ fn server(rules: Rules, way: Way, directory: &std::path::Path) -> Server {
         now: noon,
     };
     let limits = Limits { head: Duration::from_secs(1), ..Limits::default() };
-    Server { worker: Rc::new(Worker::new(site, Arc::new(House::new(limits)))), way, log }
+    let worker = Rc::new(Worker::new(Arc::new(House::new(limits))));
+    Server { worker, desk: Rc::new(Desk::new(served)), publish, way, log }
 }
 
 impl Server {
     fn spawn(&self, stream: DuplexStream) {
         let peer = "192.0.2.7".parse().unwrap();
         let seat = Seat::take(&self.worker.house, peer).expect("there is room");
-        let visitor = Visitor { worker: Rc::clone(&self.worker), peer, _seat: seat };
+        let visitor =
+            Visitor { worker: Rc::clone(&self.worker), desk: Rc::clone(&self.desk), peer, _seat: seat };
         match self.way {
             Way::Lane => tokio::task::spawn_local(plain::converse(stream, visitor, Begun::default())),
             Way::Hyper => {
@@ -130,9 +141,9 @@ impl Server {
 
     /// The log so far is complete when nobody can write to it any more.
     fn into_log(self) -> String {
-        let Self { worker, log, .. } = self;
-        assert_eq!(Rc::strong_count(&worker), 1, "every conversation has ended");
-        drop(worker);
+        let Self { desk, log, .. } = self;
+        assert_eq!(Rc::strong_count(&desk), 1, "every conversation has ended");
+        drop(desk);
         settled(&log)
     }
 }
@@ -412,4 +423,21 @@ fn when_the_server_leaves_so_do_those_who_wait() {
             }
         });
     }
+}
+
+#[test]
+fn a_worker_that_nobody_asks_lets_go_of_what_is_not_current() {
+    let (directory, runtime) = (tempfile::tempdir().unwrap(), paused());
+    let server = server(Rules::GithubPages, Way::Lane, directory.path());
+    let old = Arc::downgrade(server.publish.borrow().as_ref().unwrap());
+    runtime.block_on(async {
+        let following = tokio::task::spawn_local(Rc::clone(&server.desk).follow());
+        tokio::task::yield_now().await;
+        assert!(old.upgrade().is_some());
+        server.publish.send_replace(Some(Arc::new(generation(Rules::GithubPages))));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert!(old.upgrade().is_none(), "somebody holds it");
+        drop(server.publish);
+        following.await.unwrap();
+    });
 }

@@ -11,19 +11,19 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use super::Limits;
 use super::accept::accept;
 use super::desk::Desk;
 use super::general::{self, Server};
 use super::house::{House, Seat};
 use super::plain::Outbox;
-use super::{Limits, SharedSite};
+use crate::site::served::Served;
 
 /// How much is read at once; a head that does not fit is not ours to answer.
 const READ: usize = 16 * 1024;
 
 /// What the connections of one worker share.
 pub(super) struct Worker {
-    pub(super) desk: Desk,
     pub(super) house: Arc<House>,
     /// For what is not plain.
     pub(super) server: Server,
@@ -41,14 +41,14 @@ pub(super) struct Room {
 /// Who is answered over a connection.
 pub(super) struct Visitor {
     pub(super) worker: Rc<Worker>,
+    pub(super) desk: Rc<Desk>,
     pub(super) peer: IpAddr,
     pub(super) _seat: Seat,
 }
 
 impl Worker {
-    pub(super) fn new(site: SharedSite, house: Arc<House>) -> Self {
+    pub(super) fn new(house: Arc<House>) -> Self {
         Self {
-            desk: Desk::new(site),
             server: general::server(house.limits),
             house,
             room: RefCell::new(Room { input: vec![0; READ].into(), out: Outbox::default() }),
@@ -84,24 +84,25 @@ impl Worker {
 /// # Errors
 /// When a runtime or a listener cannot be had.
 pub(super) fn work(
-    listeners: Vec<TcpListener>,
-    site: SharedSite,
+    doors: Vec<(TcpListener, Served)>,
     house: Arc<House>,
     stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
     // With the runtime end all tasks, and with them the connections that are left.
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
-    runtime.block_on(serve(listeners, Rc::new(Worker::new(site, house)), stop))
+    runtime.block_on(serve(doors, Rc::new(Worker::new(house)), stop))
 }
 
 async fn serve(
-    listeners: Vec<TcpListener>,
+    open: Vec<(TcpListener, Served)>,
     worker: Rc<Worker>,
     mut stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
     let mut doors = JoinSet::new();
-    for listener in listeners {
-        doors.spawn_local(accept(listener, Rc::clone(&worker)));
+    for (listener, served) in open {
+        let desk = Rc::new(Desk::new(served));
+        tokio::task::spawn_local(Rc::clone(&desk).follow());
+        doors.spawn_local(accept(listener, desk, Rc::clone(&worker)));
     }
     tokio::select! {
         // An error: whoever could stop us is gone, and so should we be.

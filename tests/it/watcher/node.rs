@@ -219,7 +219,11 @@ fn next(name: &str, voice: &Mutex<Voice>) -> Option<Beat> {
         wall_ms: 1_700_000_000_000,
         version: "0.1.0".to_owned(),
         addresses: vec![Claim { address: voice.address, verdict: Verdict::Public }],
-        site: SiteReport { generation: Some("g1".to_owned()), source: SourceState::Ok },
+        sites: vec![SiteReport {
+            hosts: Vec::new(),
+            generation: Some("g1".to_owned()),
+            source: SourceState::Ok,
+        }],
         records: RecordsReport::InForce,
         led: "all-well".to_owned(),
         leaving: voice.leaving.then(|| Leaving { reason: "a restart".to_owned() }),

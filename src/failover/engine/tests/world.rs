@@ -314,7 +314,7 @@ fn said(name: &NodeName, node: &Node, skew_ms: i64, leaving: Option<&str>) -> Be
         boot: boot_id(node.boot),
         sequence: node.sequence,
         addresses: vec![node.address],
-        generation: Some("abc".to_owned()),
+        generations: BTreeMap::new(),
         version: "1".to_owned(),
         skew_ms,
         leaving: leaving.map(ToOwned::to_owned),
