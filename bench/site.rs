@@ -45,8 +45,8 @@ fn main() -> anyhow::Result<()> {
         validators: None,
     };
     let limits = Limits {
-        connections: 4096,
-        per_address: 4096,
+        connections: 8192,
+        per_address: 8192,
         idle: Duration::from_secs(75),
         workers,
         ..Limits::default()

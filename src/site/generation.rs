@@ -8,6 +8,7 @@ mod date;
 mod digest;
 mod entry;
 mod file;
+mod head;
 mod heads;
 
 use std::collections::{HashMap, HashSet};
@@ -18,6 +19,8 @@ pub use self::date::{date, unix};
 pub use self::digest::{Digest, NoDigest};
 pub use self::entry::{Entry, LeftFile, Representation, Stored};
 pub use self::file::{Content, File, Files, Stamp};
+pub use self::head::Describes;
+pub(crate) use self::head::write_line;
 
 use self::date::{seconds, since_1970};
 pub(super) use self::digest::Summing;

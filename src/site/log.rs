@@ -13,9 +13,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 mod line;
+mod stamp;
 mod writer;
 
 pub use line::Answered;
+pub use stamp::Stamp;
 
 /// What is written of each answer, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

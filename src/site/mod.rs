@@ -22,6 +22,7 @@ pub mod path;
 pub mod patience;
 pub mod range;
 pub mod reply;
+pub mod request;
 pub mod serve;
 pub mod served;
 

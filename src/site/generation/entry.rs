@@ -8,10 +8,11 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use hyper::HeaderMap;
-use hyper::header::{CONTENT_LENGTH, ETAG, EXPIRES, HeaderValue, LAST_MODIFIED};
+use hyper::header::HeaderValue;
 
 use super::digest::Digest;
 use super::file::Stamp;
+use super::head::{Describes, Head, Slot};
 use crate::site::negotiate::{Accepted, Coding};
 
 /// One file, ready to be answered with.
@@ -37,7 +38,7 @@ pub struct Representation {
     /// Strong for identity; weak for what was compressed, as GitHub Pages has it.
     pub etag: HeaderValue,
     pub(super) length: HeaderValue,
-    pub(super) head: Arc<HeaderMap>,
+    pub(super) head: Arc<Head>,
 }
 
 /// Where what is sent is to be had.
@@ -89,18 +90,27 @@ impl Representation {
     /// The head of an answer with the whole of it; `expires` is ten minutes ahead, where the rules want it.
     #[must_use]
     pub fn head(&self, entry: &Entry, expires: &HeaderValue) -> HeaderMap {
-        let mut head = HeaderMap::clone(&self.head);
+        let mut head = self.head.fields.clone();
         // The names are in the head already, so that nothing grows here.
-        for (name, value) in [
-            (&CONTENT_LENGTH, &self.length),
-            (&ETAG, &self.etag),
-            (&LAST_MODIFIED, &entry.modified_text),
-            (&EXPIRES, expires),
-        ] {
-            if let Some(slot) = head.get_mut(name) {
-                slot.clone_from(value);
+        for slot in &self.head.slots {
+            if let Some(value) = head.get_mut(slot.name()) {
+                value.clone_from(self.value(*slot, entry, expires));
             }
         }
         head
+    }
+
+    /// Appends the lines of the same head, as HTTP/1.1 sends them.
+    pub fn write_head(&self, entry: &Entry, expires: &HeaderValue, describes: Describes, out: &mut Vec<u8>) {
+        self.head.write(describes, |slot| self.value(slot, entry, expires), out);
+    }
+
+    const fn value<'a>(&'a self, slot: Slot, entry: &'a Entry, expires: &'a HeaderValue) -> &'a HeaderValue {
+        match slot {
+            Slot::Length => &self.length,
+            Slot::Tag => &self.etag,
+            Slot::Modified => &entry.modified_text,
+            Slot::Expires => expires,
+        }
     }
 }

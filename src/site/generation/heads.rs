@@ -16,6 +16,7 @@ use super::adopted::Adopted;
 use super::date::{date, seconds, since_1970, unix};
 use super::entry::{Entry, LeftFile, Representation, Stored};
 use super::file::{Content, File};
+use super::head::Head;
 use crate::site::negotiate::Coding;
 use crate::site::{Rules, media};
 
@@ -31,7 +32,7 @@ pub(super) struct Writer<'a> {
     rules: Rules,
     adopted: &'a Adopted,
     deployed: SystemTime,
-    heads: HashMap<(HeaderValue, Coding, Answer), Arc<HeaderMap>>,
+    heads: HashMap<(HeaderValue, Coding, Answer), Arc<Head>>,
 }
 
 impl<'a> Writer<'a> {
@@ -68,12 +69,11 @@ impl<'a> Writer<'a> {
             .expect("hex digits and a dash are visible ASCII")
     }
 
-    fn head(&mut self, content_type: &HeaderValue, coding: Coding, answer: Answer) -> Arc<HeaderMap> {
+    fn head(&mut self, content_type: &HeaderValue, coding: Coding, answer: Answer) -> Arc<Head> {
         let rules = self.rules;
         let key = (content_type.clone(), coding, answer);
-        Arc::clone(
-            self.heads.entry(key).or_insert_with(|| Arc::new(new_head(content_type, coding, answer, rules))),
-        )
+        let new = || Arc::new(Head::of(new_head(content_type, coding, answer, rules)));
+        Arc::clone(self.heads.entry(key).or_insert_with(new))
     }
 }
 
