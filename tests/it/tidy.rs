@@ -14,6 +14,7 @@ const PURE: &[&str] = &[
     "dns/mark.rs",
     "dns/mod.rs",
     "dns/plan.rs",
+    "dns/provider/sign/",
     "dns/snapshot.rs",
     "failover/",
     "heartbeat/mod.rs",

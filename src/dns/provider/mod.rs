@@ -4,6 +4,7 @@
 
 mod error;
 pub mod rfc2136;
+pub mod sign;
 mod update;
 mod wildcard;
 pub(crate) mod wire;
