@@ -3,7 +3,11 @@
 //! Each is at least as strict as its original, and counts what it would punish. Never opens a socket and never reads a
 //! clock: `now` is the time since 1970 and an argument, so that an hour's ban takes no hour to test.
 
+pub(crate) mod alidns;
+pub(crate) mod desec;
 pub(crate) mod dnspod;
+pub(crate) mod duckdns;
+pub(crate) mod dyndns2;
 pub(crate) mod hash;
 pub(crate) mod tencent;
 
