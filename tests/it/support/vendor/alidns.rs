@@ -226,6 +226,10 @@ impl Vendor for Alidns {
         Reply::json(status, &body)
     }
 
+    fn writes(&self, request: &Request) -> bool {
+        !request.header("x-acs-action").unwrap_or("").starts_with("Describe")
+    }
+
     fn rows(&self) -> Vec<Row> {
         self.rows.clone()
     }

@@ -170,6 +170,10 @@ impl Vendor for Desec {
         self.decide(request, now)
     }
 
+    fn writes(&self, request: &Request) -> bool {
+        request.method != "GET"
+    }
+
     fn rows(&self) -> Vec<Row> {
         let rows = self.sets.iter().flat_map(|((name, kind), (ttl, members))| {
             let name = if name.is_empty() { "@" } else { name };

@@ -275,6 +275,10 @@ impl Vendor for DnsPod {
         Reply::new(200, "text/html; charset=UTF-8", body.to_string())
     }
 
+    fn writes(&self, request: &Request) -> bool {
+        request.path != "/Record.List"
+    }
+
     fn rows(&self) -> Vec<Row> {
         self.rows.clone()
     }

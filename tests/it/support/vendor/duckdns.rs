@@ -81,6 +81,10 @@ impl Vendor for DuckDns {
         Reply::text(200, self.decide(request).unwrap_or_else(|| "KO".to_owned()))
     }
 
+    fn writes(&self, request: &Request) -> bool {
+        request.path == "/update"
+    }
+
     fn rows(&self) -> Vec<Row> {
         let row = |name: &str, kind, value: &str| {
             (!value.is_empty()).then(|| Row::new(&format!("{name}.duckdns.org"), kind, value, 60))

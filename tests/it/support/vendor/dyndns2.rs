@@ -129,6 +129,10 @@ impl Vendor for Dyndns2 {
         Reply::text(if body == "badauth" { 401 } else { 200 }, body)
     }
 
+    fn writes(&self, request: &Request) -> bool {
+        request.path == "/nic/update"
+    }
+
     fn rows(&self) -> Vec<Row> {
         let rows = self.hosts.iter().flat_map(|(host, addresses)| {
             addresses

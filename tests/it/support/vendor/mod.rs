@@ -9,6 +9,7 @@ pub(crate) mod dnspod;
 pub(crate) mod duckdns;
 pub(crate) mod dyndns2;
 pub(crate) mod hash;
+pub(crate) mod serve;
 pub(crate) mod tencent;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -40,6 +41,8 @@ pub(crate) struct Reply {
 pub(crate) trait Vendor: Send + 'static {
     /// The answer to `request` at `now`, which is the time since 1970.
     fn answer(&mut self, request: &Request, now: Duration) -> Reply;
+    /// Whether `request` asks for a change.
+    fn writes(&self, request: &Request) -> bool;
     /// What stands there, for a test to look at.
     fn rows(&self) -> Vec<Row>;
     /// What was punished so far, in words.

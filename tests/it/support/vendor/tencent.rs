@@ -246,6 +246,10 @@ impl Vendor for Tencent {
         Reply::json(200, &json!({ "Response": body }))
     }
 
+    fn writes(&self, request: &Request) -> bool {
+        !request.header("x-tc-action").unwrap_or("").starts_with("Describe")
+    }
+
     fn rows(&self) -> Vec<Row> {
         self.rows.clone()
     }
