@@ -56,8 +56,8 @@ fn effective(path: &Path, checked: &Checked) -> String {
     }
     let providers = config.agent.as_ref().map(|agent| &agent.providers);
     let providers = providers.or(config.watcher.as_ref().map(|watcher| &watcher.providers));
-    for (name, ProviderSettings::Rfc2136(settings)) in providers.into_iter().flatten() {
-        page.rfc2136(name, settings);
+    for (name, settings) in providers.into_iter().flatten() {
+        page.provider(name, settings);
     }
     page.text
 }
@@ -256,6 +256,13 @@ impl Page<'_> {
         self.text("public-key", peer.key);
         if let Some(host) = &peer.host {
             self.text("host", host);
+        }
+    }
+
+    fn provider(&mut self, name: &str, settings: &ProviderSettings) {
+        match settings {
+            ProviderSettings::Rfc2136(settings) => self.rfc2136(name, settings),
+            ProviderSettings::DnsPod(_) | ProviderSettings::Tencent(_) => {}
         }
     }
 

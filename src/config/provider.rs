@@ -105,6 +105,8 @@ fn tsig_key(reading: &mut Reading<'_>, provider: &str, written: TsigKey) -> Opti
 pub(super) fn zone(settings: &ProviderSettings) -> &Name {
     match settings {
         ProviderSettings::Rfc2136(settings) => &settings.zone,
+        ProviderSettings::DnsPod(settings) => &settings.zone,
+        ProviderSettings::Tencent(settings) => &settings.zone,
     }
 }
 

@@ -496,7 +496,9 @@ fn secrets_are_read_and_paths_start_at_the_directory_of_the_file() {
     assert_eq!(config.warnings, []);
     let agent = config.agent.unwrap();
     assert_eq!(agent.key.verifying(), SigningKey::from_seed([7; 32]).verifying());
-    let hearth::dns::provider::ProviderSettings::Rfc2136(home) = &agent.providers["home"];
+    let hearth::dns::provider::ProviderSettings::Rfc2136(home) = &agent.providers["home"] else {
+        panic!("{:?}", agent.providers)
+    };
     assert_eq!(home.key.secret.expose(), b"secret");
     assert_eq!(home.server, "ns1.example.com:53");
     assert_eq!(agent.site.as_ref().unwrap().root, installed.path("www"));

@@ -9,6 +9,7 @@ mod address;
 mod agent;
 mod beats;
 mod cli;
+mod clouds;
 mod config;
 mod demo;
 mod dns;

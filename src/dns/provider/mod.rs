@@ -2,10 +2,17 @@
 //!
 //! Never decides what should stand and never repeats a write by itself: [`super::plan`] and [`super::change`] do.
 
+mod authority;
+mod cloud;
+pub mod dnspod;
 mod error;
+mod loose;
 pub mod rfc2136;
+mod settings;
 pub mod sign;
+pub mod tencent;
 mod update;
+mod web;
 mod wildcard;
 pub(crate) mod wire;
 
@@ -13,6 +20,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 pub use error::ProviderError;
+pub use settings::{DnsPodSettings, TencentSettings};
 
 use crate::dns::plan::Plan;
 use crate::dns::snapshot::Snapshot;
@@ -27,6 +35,10 @@ pub type WallClock = fn() -> SystemTime;
 pub enum Provider {
     /// A name server that takes updates.
     Rfc2136(rfc2136::Rfc2136),
+    /// A domain at DNSPod, by a token.
+    DnsPod(dnspod::DnsPod),
+    /// A domain at Tencent Cloud.
+    Tencent(tencent::Tencent),
 }
 
 impl Provider {
@@ -37,6 +49,8 @@ impl Provider {
     pub fn new(settings: &ProviderSettings, wall: WallClock) -> Result<Self, ProviderError> {
         match settings {
             ProviderSettings::Rfc2136(settings) => rfc2136::Rfc2136::new(settings, wall).map(Self::Rfc2136),
+            ProviderSettings::DnsPod(settings) => dnspod::DnsPod::new(settings).map(Self::DnsPod),
+            ProviderSettings::Tencent(settings) => tencent::Tencent::new(settings, wall).map(Self::Tencent),
         }
     }
 
@@ -45,6 +59,8 @@ impl Provider {
     pub fn with_patience(self, patience: Duration) -> Self {
         match self {
             Provider::Rfc2136(server) => Provider::Rfc2136(server.with_patience(patience)),
+            Provider::DnsPod(domain) => Provider::DnsPod(domain.with_patience(patience)),
+            Provider::Tencent(domain) => Provider::Tencent(domain.with_patience(patience)),
         }
     }
 
@@ -53,6 +69,8 @@ impl Provider {
     pub fn capabilities(&self) -> Capabilities {
         match self {
             Provider::Rfc2136(server) => server.capabilities(),
+            Provider::DnsPod(domain) => domain.capabilities(),
+            Provider::Tencent(domain) => domain.capabilities(),
         }
     }
 
@@ -63,6 +81,8 @@ impl Provider {
     pub async fn observe(&self, name: &Name) -> Result<Snapshot, ProviderError> {
         match self {
             Provider::Rfc2136(server) => server.observe(name).await,
+            Provider::DnsPod(domain) => domain.observe(name).await,
+            Provider::Tencent(domain) => domain.observe(name).await,
         }
     }
 
@@ -73,6 +93,8 @@ impl Provider {
     pub async fn apply(&self, plan: &Plan) -> Result<(), ProviderError> {
         match self {
             Provider::Rfc2136(server) => server.apply(plan).await,
+            Provider::DnsPod(domain) => domain.apply(plan).await,
+            Provider::Tencent(domain) => domain.apply(plan).await,
         }
     }
 
@@ -83,6 +105,8 @@ impl Provider {
     pub async fn name_servers(&self) -> Result<Vec<SocketAddr>, ProviderError> {
         match self {
             Provider::Rfc2136(server) => server.name_servers().await,
+            Provider::DnsPod(domain) => domain.name_servers().await,
+            Provider::Tencent(domain) => domain.name_servers().await,
         }
     }
 }
@@ -158,6 +182,10 @@ pub enum Consistency {
 pub enum ProviderSettings {
     /// A name server that takes updates (RFC 2136) signed with TSIG (RFC 8945).
     Rfc2136(Rfc2136Settings),
+    /// A domain at DNSPod, by a token of its older API.
+    DnsPod(DnsPodSettings),
+    /// A domain at Tencent Cloud, by its API 3.0.
+    Tencent(TencentSettings),
 }
 
 /// A name server that takes updates.

@@ -46,9 +46,6 @@ pub(super) struct Domain {
     /// The smallest TTL that the plan of the domain allows.
     #[serde(deserialize_with = "loose::number", default)]
     pub(super) min_ttl: Option<u32>,
-    /// The name servers that the domain is on.
-    #[serde(default)]
-    pub(super) dnspod_ns: Vec<String>,
 }
 
 /// How many records there are.
@@ -146,7 +143,7 @@ mod tests {
         let answer: Answer = serde_json::from_str(LIST).unwrap();
         assert_eq!(class(&answer.status.code), None);
         let domain = answer.domain.unwrap();
-        assert_eq!((domain.min_ttl, domain.dnspod_ns.len()), (Some(600), 2));
+        assert_eq!(domain.min_ttl, Some(600));
         assert_eq!(answer.info.unwrap().record_total, Some(3));
         let rows: Vec<HostRecord> = answer.records.into_iter().map(HostRecord::from).collect();
         let told: Vec<_> = rows.iter().map(|r| (r.id.as_str(), r.line.as_str(), r.ttl, r.weight)).collect();

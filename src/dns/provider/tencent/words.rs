@@ -178,7 +178,10 @@ mod tests {
         assert_eq!(answer.record_count_info.unwrap().total_count, 2);
         let rows: Vec<HostRecord> = answer.record_list.into_iter().map(HostRecord::from).collect();
         assert_eq!((rows[0].id.as_str(), rows[0].line.as_str(), rows[0].weight), ("556507778", "0", None));
-        assert_eq!((rows[1].remark.as_str(), rows[1].service, rows[1].weight), ("old", Service::Disabled, Some(30)));
+        assert_eq!(
+            (rows[1].remark.as_str(), rows[1].service, rows[1].weight),
+            ("old", Service::Disabled, Some(30))
+        );
     }
 
     #[test]

@@ -69,6 +69,11 @@ impl DnsPod {
         self.next
     }
 
+    /// The account's API closes, as it does after too many calls.
+    pub(crate) fn ban_now(&mut self, now: Duration) {
+        self.banned = now + HOUR;
+    }
+
     fn ban(&mut self, now: Duration, why: &str) -> Refusal {
         self.banned = now + HOUR;
         self.penalties.push(format!("API banned for an hour: {why}"));

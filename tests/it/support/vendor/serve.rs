@@ -55,6 +55,12 @@ pub(crate) struct Served<V> {
     state: Arc<Mutex<State<V>>>,
 }
 
+impl<V> Clone for Served<V> {
+    fn clone(&self) -> Self {
+        Self { address: self.address, state: Arc::clone(&self.state) }
+    }
+}
+
 impl<V: Vendor> Served<V> {
     pub(crate) fn start(vendor: V) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
