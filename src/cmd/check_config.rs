@@ -262,7 +262,7 @@ impl Page<'_> {
     fn provider(&mut self, name: &str, settings: &ProviderSettings) {
         match settings {
             ProviderSettings::Rfc2136(settings) => self.rfc2136(name, settings),
-            ProviderSettings::DnsPod(_) | ProviderSettings::Tencent(_) => {}
+            _ => {}
         }
     }
 

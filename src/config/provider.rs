@@ -107,6 +107,10 @@ pub(super) fn zone(settings: &ProviderSettings) -> &Name {
         ProviderSettings::Rfc2136(settings) => &settings.zone,
         ProviderSettings::DnsPod(settings) => &settings.zone,
         ProviderSettings::Tencent(settings) => &settings.zone,
+        ProviderSettings::Alidns(settings) => &settings.zone,
+        ProviderSettings::Desec(settings) => &settings.zone,
+        ProviderSettings::Dyndns2(settings) => &settings.zone,
+        ProviderSettings::DuckDns(settings) => &settings.zone,
     }
 }
 

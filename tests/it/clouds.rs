@@ -4,8 +4,16 @@
 mod conform;
 mod rig;
 mod stands;
+mod stands_of_addresses;
+mod stands_without_lines;
 
 use stands::{DnsPodStand, TencentStand};
+use stands_of_addresses::{DuckDnsStand, Dyndns2Stand};
+use stands_without_lines::{AlidnsStand, DesecStand};
 
 conform::all!(dnspod, DnsPodStand);
 conform::all!(tencent, TencentStand);
+conform::all!(dyndns2, Dyndns2Stand);
+conform::all!(duckdns, DuckDnsStand);
+conform::all!(desec, DesecStand);
+conform::all!(alidns, AlidnsStand);

@@ -14,7 +14,8 @@ use super::authority;
 use super::cloud::{self, Class, Cloud, Content, HostRecord, Place};
 use super::web::{Intent, Web};
 use super::{
-    Atomic, Capabilities, CompareAndSet, Consistency, DnsPodSettings, Lines, OwnerMarks, ProviderError,
+    Aliases, Atomic, Capabilities, CompareAndSet, Consistency, DnsPodSettings, Lines, OwnerMarks,
+    ProviderError,
 };
 use crate::dns::plan::Plan;
 use crate::dns::snapshot::{Line, Snapshot};
@@ -90,6 +91,7 @@ impl DnsPod {
             // The plan's, which every list says.
             min_ttl: None,
             consistency: Consistency::Strong,
+            aliases: Aliases::Held,
         }
     }
 

@@ -2,14 +2,19 @@
 //!
 //! Never decides what should stand and never repeats a write by itself: [`super::plan`] and [`super::change`] do.
 
+pub mod alidns;
 mod authority;
 mod cloud;
+pub mod desec;
 pub mod dnspod;
+pub mod duckdns;
+pub mod dyndns2;
 mod error;
 mod loose;
 pub mod rfc2136;
 mod settings;
 pub mod sign;
+mod slots;
 pub mod tencent;
 mod update;
 mod web;
@@ -20,7 +25,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 pub use error::ProviderError;
-pub use settings::{DnsPodSettings, TencentSettings};
+pub use settings::{
+    AlidnsSettings, DesecSettings, DnsPodSettings, DuckDnsSettings, Dyndns2Settings, TencentSettings,
+};
 
 use crate::dns::plan::Plan;
 use crate::dns::snapshot::Snapshot;
@@ -39,6 +46,14 @@ pub enum Provider {
     DnsPod(dnspod::DnsPod),
     /// A domain at Tencent Cloud.
     Tencent(tencent::Tencent),
+    /// A domain at Alibaba Cloud.
+    Alidns(alidns::Alidns),
+    /// A domain at deSEC.
+    Desec(desec::Desec),
+    /// Hosts at a service that speaks dyndns2.
+    Dyndns2(dyndns2::Dyndns2),
+    /// Names at DuckDNS.
+    DuckDns(duckdns::DuckDns),
 }
 
 impl Provider {
@@ -51,6 +66,10 @@ impl Provider {
             ProviderSettings::Rfc2136(settings) => rfc2136::Rfc2136::new(settings, wall).map(Self::Rfc2136),
             ProviderSettings::DnsPod(settings) => dnspod::DnsPod::new(settings).map(Self::DnsPod),
             ProviderSettings::Tencent(settings) => tencent::Tencent::new(settings, wall).map(Self::Tencent),
+            ProviderSettings::Alidns(settings) => alidns::Alidns::new(settings, wall).map(Self::Alidns),
+            ProviderSettings::Desec(settings) => desec::Desec::new(settings).map(Self::Desec),
+            ProviderSettings::Dyndns2(settings) => dyndns2::Dyndns2::new(settings, wall).map(Self::Dyndns2),
+            ProviderSettings::DuckDns(settings) => duckdns::DuckDns::new(settings, wall).map(Self::DuckDns),
         }
     }
 
@@ -61,6 +80,10 @@ impl Provider {
             Provider::Rfc2136(server) => Provider::Rfc2136(server.with_patience(patience)),
             Provider::DnsPod(domain) => Provider::DnsPod(domain.with_patience(patience)),
             Provider::Tencent(domain) => Provider::Tencent(domain.with_patience(patience)),
+            Provider::Alidns(domain) => Provider::Alidns(domain.with_patience(patience)),
+            Provider::Desec(domain) => Provider::Desec(domain.with_patience(patience)),
+            Provider::Dyndns2(hosts) => Provider::Dyndns2(hosts.with_patience(patience)),
+            Provider::DuckDns(names) => Provider::DuckDns(names.with_patience(patience)),
         }
     }
 
@@ -71,6 +94,10 @@ impl Provider {
             Provider::Rfc2136(server) => server.capabilities(),
             Provider::DnsPod(domain) => domain.capabilities(),
             Provider::Tencent(domain) => domain.capabilities(),
+            Provider::Alidns(domain) => domain.capabilities(),
+            Provider::Desec(domain) => domain.capabilities(),
+            Provider::Dyndns2(hosts) => hosts.capabilities(),
+            Provider::DuckDns(names) => names.capabilities(),
         }
     }
 
@@ -83,6 +110,10 @@ impl Provider {
             Provider::Rfc2136(server) => server.observe(name).await,
             Provider::DnsPod(domain) => domain.observe(name).await,
             Provider::Tencent(domain) => domain.observe(name).await,
+            Provider::Alidns(domain) => domain.observe(name).await,
+            Provider::Desec(domain) => domain.observe(name).await,
+            Provider::Dyndns2(hosts) => hosts.observe(name).await,
+            Provider::DuckDns(names) => names.observe(name).await,
         }
     }
 
@@ -95,6 +126,10 @@ impl Provider {
             Provider::Rfc2136(server) => server.apply(plan).await,
             Provider::DnsPod(domain) => domain.apply(plan).await,
             Provider::Tencent(domain) => domain.apply(plan).await,
+            Provider::Alidns(domain) => domain.apply(plan).await,
+            Provider::Desec(domain) => domain.apply(plan).await,
+            Provider::Dyndns2(hosts) => hosts.apply(plan).await,
+            Provider::DuckDns(names) => names.apply(plan).await,
         }
     }
 
@@ -107,6 +142,10 @@ impl Provider {
             Provider::Rfc2136(server) => server.name_servers().await,
             Provider::DnsPod(domain) => domain.name_servers().await,
             Provider::Tencent(domain) => domain.name_servers().await,
+            Provider::Alidns(domain) => domain.name_servers().await,
+            Provider::Desec(domain) => domain.name_servers().await,
+            Provider::Dyndns2(hosts) => hosts.name_servers().await,
+            Provider::DuckDns(names) => names.name_servers().await,
         }
     }
 }
@@ -126,6 +165,17 @@ pub struct Capabilities {
     pub min_ttl: Option<Ttl>,
     /// When a reading shows what was written.
     pub consistency: Consistency,
+    /// Whether a name can be an alias.
+    pub aliases: Aliases,
+}
+
+/// Whether a provider can hold a CNAME.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aliases {
+    /// It can.
+    Held,
+    /// It holds one address of each family, and nothing else.
+    NotHeld,
 }
 
 /// What a provider changes in one step.
@@ -186,6 +236,14 @@ pub enum ProviderSettings {
     DnsPod(DnsPodSettings),
     /// A domain at Tencent Cloud, by its API 3.0.
     Tencent(TencentSettings),
+    /// A domain at Alibaba Cloud.
+    Alidns(AlidnsSettings),
+    /// A domain at deSEC.
+    Desec(DesecSettings),
+    /// Hosts at a service that speaks dyndns2.
+    Dyndns2(Dyndns2Settings),
+    /// Names at DuckDNS.
+    DuckDns(DuckDnsSettings),
 }
 
 /// A name server that takes updates.

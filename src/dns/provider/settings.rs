@@ -35,3 +35,61 @@ pub struct TencentSettings {
     /// Every authoritative server, asked after a change. Empty: they are found by the zone's NS records.
     pub name_servers: Vec<SocketAddr>,
 }
+
+/// Hosts at a service that speaks dyndns2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dyndns2Settings {
+    /// The whole address that updates go to, such as `https://members.dyndns.org/nic/update`.
+    pub endpoint: String,
+    /// The zone that the hosts lie in.
+    pub zone: Name,
+    /// The user of the account.
+    pub user: String,
+    /// The password, or the key that the service has for updates.
+    pub password: Secret<String>,
+    /// The user's mail address: a program that does not say whose it is may be refused.
+    pub contact: String,
+    /// Every authoritative server: what stands is asked of them. Empty: they are found by the zone's NS records.
+    pub name_servers: Vec<SocketAddr>,
+}
+
+/// Names at DuckDNS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DuckDnsSettings {
+    /// Where the service is; [`super::duckdns::ENDPOINT`] unless written.
+    pub endpoint: String,
+    /// The zone; [`super::duckdns::ZONE`] unless written.
+    pub zone: Name,
+    /// The token of the account.
+    pub token: Secret<String>,
+    /// Every authoritative server: what stands is asked of them. Empty: they are found by the zone's NS records.
+    pub name_servers: Vec<SocketAddr>,
+}
+
+/// A domain at deSEC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesecSettings {
+    /// Where the API is; [`super::desec::ENDPOINT`] unless written.
+    pub endpoint: String,
+    /// The domain.
+    pub zone: Name,
+    /// The token.
+    pub token: Secret<String>,
+    /// Every authoritative server, asked after a change. Empty: they are found by the zone's NS records.
+    pub name_servers: Vec<SocketAddr>,
+    /// Where it is noted whose a record is.
+    pub marks: super::Marks,
+}
+
+/// A domain at Alibaba Cloud.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlidnsSettings {
+    /// Where the API is; [`super::alidns::ENDPOINT`] unless written.
+    pub endpoint: String,
+    /// The domain.
+    pub zone: Name,
+    /// The AccessKey ID and its secret.
+    pub key: AccessKey,
+    /// Every authoritative server, asked after a change. Empty: they are found by the zone's NS records.
+    pub name_servers: Vec<SocketAddr>,
+}

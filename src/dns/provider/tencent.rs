@@ -20,8 +20,8 @@ use super::cloud::{self, Class, Cloud, Content, HostRecord, Place};
 use super::sign::{AccessKey, tc3};
 use super::web::{Intent, Web};
 use super::{
-    Atomic, Capabilities, CompareAndSet, Consistency, Lines, OwnerMarks, ProviderError, TencentSettings,
-    WallClock,
+    Aliases, Atomic, Capabilities, CompareAndSet, Consistency, Lines, OwnerMarks, ProviderError,
+    TencentSettings, WallClock,
 };
 use crate::dns::plan::Plan;
 use crate::dns::snapshot::{Line, Snapshot};
@@ -94,6 +94,7 @@ impl Tencent {
             owner_marks: OwnerMarks::Remark,
             min_ttl: None,
             consistency: Consistency::Delayed(recent::LAG),
+            aliases: Aliases::Held,
         }
     }
 

@@ -89,6 +89,11 @@ impl Web {
         url
     }
 
+    /// The address of the service itself.
+    pub(super) fn endpoint(&self) -> Url {
+        self.endpoint.clone()
+    }
+
     /// A GET of `url`.
     pub(super) fn get(&self, url: Url) -> RequestBuilder {
         self.client.get(url)

@@ -122,6 +122,7 @@ pub(super) fn a_second_owners_member_is_untouched<S: Stand>() {
     landed(rig.change(&hearth::dns::plan::Desired { owner: second, ..member::<S>(&["A 192.0.2.2"]) }));
     let theirs = || rig.rows().into_iter().filter(|r| r.value == "192.0.2.2").collect::<Vec<Row>>();
     let before = theirs();
+    rig.pass(Duration::from_secs(2));
     landed(rig.change(&member::<S>(&["A 192.0.2.1"])));
     rig.pass(Duration::from_secs(120));
     landed(rig.change(&member::<S>(&["A 192.0.2.9"])));
@@ -244,8 +245,7 @@ pub(super) fn too_many_calls_wait_as_long_as_the_service_asks<S: Stand>() {
     let error = rig.change(&member::<S>(&["A 192.0.2.1"])).unwrap_err();
     let Setback::Wait(wait) = error.setback() else { panic!("{error:?}") };
     assert!(wait > Duration::ZERO && wait <= Duration::from_secs(3_600), "{wait:?}");
-    let (writes, reads) = rig.served.asked();
-    assert!(writes + reads <= 2, "{writes} {reads}");
+    assert!(rig.served.asked().0 <= 1, "{:?}", rig.served.asked());
     rig.pass(wait);
     landed(rig.change(&member::<S>(&["A 192.0.2.1"])));
 }

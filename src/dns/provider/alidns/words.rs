@@ -121,7 +121,10 @@ mod tests {
         let answer: Answer = serde_json::from_str(json).unwrap();
         assert_eq!((answer.code, answer.total_count), (None, 2));
         let rows: Vec<HostRecord> = answer.domain_records.record.into_iter().map(HostRecord::from).collect();
-        assert_eq!((rows[0].id.as_str(), rows[0].line.as_str(), rows[0].weight), ("9999985", "default", Some(2)));
+        assert_eq!(
+            (rows[0].id.as_str(), rows[0].line.as_str(), rows[0].weight),
+            ("9999985", "default", Some(2))
+        );
         assert_eq!((rows[1].remark.as_str(), rows[1].service), ("mail", Service::Disabled));
     }
 

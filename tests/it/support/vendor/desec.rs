@@ -48,6 +48,11 @@ impl Desec {
         self.sets.insert((name.to_owned(), kind.to_owned()), (ttl, members));
     }
 
+    /// The changes of this hour are used up, by another client of the account.
+    pub(crate) fn exhaust(&mut self, now: Duration) {
+        (0..100).for_each(|_| _ = self.writes.note(now, DAY));
+    }
+
     fn throttled(&mut self, request: &Request, now: Duration) -> Option<Reply> {
         let (window, limits) = if request.method == "GET" {
             (&mut self.reads, &READS[..])

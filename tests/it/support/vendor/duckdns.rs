@@ -37,6 +37,11 @@ impl DuckDns {
         }
     }
 
+    /// The updates of this minute are used up, by another client of the account.
+    pub(crate) fn exhaust(&mut self, now: Duration) {
+        (0..UPDATES_A_MINUTE).for_each(|_| _ = self.updates.note(now, MINUTE));
+    }
+
     /// What to say, or None for `KO`.
     fn decide(&mut self, request: &Request) -> Option<String> {
         let fields = request.fields();

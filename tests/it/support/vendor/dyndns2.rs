@@ -19,8 +19,10 @@ pub(crate) struct Dyndns2 {
     pub(crate) hosts: BTreeMap<String, Vec<IpAddr>>,
     /// pubyun's rule: updates of one host keep this distance, and the third violation in a row blocks.
     pub(crate) spacing: Duration,
-    /// A fault of the service's own, said once for all hosts: `911` or `dnserr`.
-    pub(crate) ailing: Option<&'static str>,
+    /// A fault of the service's own, said once for all hosts: `911` or `dnserr`; and how long it lasts.
+    ailing: Option<(&'static str, Duration)>,
+    /// Records of the zone that the protocol cannot reach.
+    pub(crate) extra: Vec<Row>,
     /// Whether a family that is left out is deleted, as deSEC's host does.
     pub(crate) forgets: bool,
     nochg: HashMap<String, Window>,
@@ -39,6 +41,7 @@ impl Dyndns2 {
             hosts: hosts.iter().map(|host| ((*host).to_owned(), Vec::new())).collect(),
             spacing: Duration::ZERO,
             ailing: None,
+            extra: Vec::new(),
             forgets: false,
             nochg: HashMap::new(),
             last: HashMap::new(),
@@ -47,6 +50,11 @@ impl Dyndns2 {
             blocked: false,
             penalties: Vec::new(),
         }
+    }
+
+    /// The service has a fault of its own until then.
+    pub(crate) fn ail_until(&mut self, code: &'static str, until: Duration) {
+        self.ailing = Some((code, until));
     }
 
     fn block(&mut self, why: &str) -> String {
@@ -59,7 +67,9 @@ impl Dyndns2 {
         if request.path != "/nic/update" || request.method != "GET" {
             return "badsys".to_owned();
         }
-        if let Some(code) = self.ailing {
+        if let Some((code, until)) = self.ailing
+            && now < until
+        {
             return code.to_owned();
         }
         let agent = request.header("user-agent").unwrap_or("");
@@ -139,7 +149,7 @@ impl Vendor for Dyndns2 {
                 .iter()
                 .map(move |a| Row::new(host, if a.is_ipv4() { "A" } else { "AAAA" }, &a.to_string(), 60))
         });
-        rows.collect()
+        rows.chain(self.extra.clone()).collect()
     }
 
     fn penalties(&self) -> &[String] {
@@ -192,7 +202,7 @@ mod tests {
         }
         assert_eq!(ask(&mut service, NOW, "test/1", "wrong", query), "badauth");
         assert_eq!(update(&mut service, NOW, query), "good 192.0.2.1\nnohost\nnotfqdn");
-        service.ailing = Some("911");
+        service.ail_until("911", NOW + MINUTE);
         assert_eq!(update(&mut service, NOW, query), "911");
     }
 

@@ -11,6 +11,7 @@ pub(crate) mod dyndns2;
 pub(crate) mod hash;
 pub(crate) mod serve;
 pub(crate) mod tencent;
+pub(crate) mod zone;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
