@@ -14,6 +14,8 @@ const PURE: &[&str] = &[
     "dns/mark.rs",
     "dns/mod.rs",
     "dns/plan.rs",
+    "dns/plan/",
+    "dns/remark.rs",
     "dns/snapshot.rs",
     "failover/",
     "heartbeat/mod.rs",

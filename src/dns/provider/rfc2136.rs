@@ -240,7 +240,7 @@ impl Rfc2136 {
         let rdata = plain_rdata(&answer.data).ok_or_else(|| {
             ProviderError::Unusable(format!("{} holds `{}`, which is no host name", answer.name, answer.data))
         })?;
-        Ok(Record { id: None, rdata, ttl: Ttl::from_secs(answer.ttl), line: None, owners: BTreeSet::new() })
+        Ok(Record::new(rdata, Ttl::from_secs(answer.ttl)))
     }
 
     pub(super) fn sign(&self, message: &mut Message) -> Result<TSigVerifier, ProviderError> {
