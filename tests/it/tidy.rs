@@ -15,6 +15,8 @@ const PURE: &[&str] = &[
     "dns/mod.rs",
     "dns/plan.rs",
     "dns/provider/sign/",
+    "dns/plan/",
+    "dns/remark.rs",
     "dns/snapshot.rs",
     "failover/",
     "heartbeat/mod.rs",
