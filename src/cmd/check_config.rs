@@ -2,7 +2,10 @@
 //!
 //! Never prints a secret: it says where each is kept.
 
+mod provider;
+
 use std::fmt::{Display, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,7 +17,7 @@ use crate::config::{
     WatcherConfig,
 };
 use crate::dns::Ttl;
-use crate::dns::provider::{ProviderSettings, Rfc2136Settings};
+use crate::dns::provider::Rfc2136Settings;
 use crate::heartbeat::BeatSettings;
 use crate::heartbeat::seal::SigningKey;
 use crate::policy::Policy;
@@ -259,13 +262,6 @@ impl Page<'_> {
         }
     }
 
-    fn provider(&mut self, name: &str, settings: &ProviderSettings) {
-        match settings {
-            ProviderSettings::Rfc2136(settings) => self.rfc2136(name, settings),
-            _ => {}
-        }
-    }
-
     fn rfc2136(&mut self, name: &str, settings: &Rfc2136Settings) {
         self.table(format_args!("[provider.{name}]"));
         self.text("kind", "rfc2136");
@@ -274,12 +270,16 @@ impl Page<'_> {
         self.text("key.name", &settings.key.name);
         self.bare("key.algorithm", word(&settings.key.algorithm));
         self.secret("key.secret", &format!("provider.{name}.key.secret"), "");
-        if settings.name_servers.is_empty() {
+        self.name_servers(&settings.name_servers);
+        self.bare("marks", word(&settings.marks));
+    }
+
+    fn name_servers(&mut self, name_servers: &[SocketAddr]) {
+        if name_servers.is_empty() {
             self.line("# name-servers: found by the zone's NS records");
         } else {
-            self.list("name-servers", &settings.name_servers);
+            self.list("name-servers", name_servers);
         }
-        self.bare("marks", word(&settings.marks));
     }
 }
 

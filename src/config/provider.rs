@@ -1,5 +1,7 @@
 //! What the `[provider.…]` tables mean.
 
+mod services;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -11,12 +13,11 @@ use super::file::provider::{Provider, ProviderKind, TsigKey};
 use super::reading::Reading;
 use super::value::At;
 use crate::dns::Name;
-use crate::dns::provider::{self, ProviderSettings, Rfc2136Settings};
+use crate::dns::provider::{self, Aliases, ProviderSettings, Rfc2136Settings};
 use crate::secret::Secret;
 
 /// The kinds that are planned; their other keys are not known yet, so they are looked for before the rest.
-const NOT_YET: [&str; 8] =
-    ["dnspod", "tencent", "alidns", "cloudflare", "powerdns", "desec", "dyndns2", "duckdns"];
+const NOT_YET: [&str; 2] = ["cloudflare", "powerdns"];
 
 /// The providers whose table is in order, by name.
 pub(super) type Providers = BTreeMap<String, ProviderSettings>;
@@ -46,8 +47,15 @@ pub(super) fn providers(
 ) -> Providers {
     let one = |(name, provider): (Spanned<String>, Spanned<Provider>)| {
         let (name, span) = (name.into_inner(), provider.span());
-        let settings = match provider.get_ref().kind {
-            ProviderKind::Rfc2136 => rfc2136(reading, &name, provider.into_inner(), &span),
+        let provider = provider.into_inner();
+        let settings = match provider.kind {
+            ProviderKind::Rfc2136 => rfc2136(reading, &name, provider, &span),
+            ProviderKind::DnsPod
+            | ProviderKind::Tencent
+            | ProviderKind::Alidns
+            | ProviderKind::Desec
+            | ProviderKind::Dyndns2
+            | ProviderKind::DuckDns => services::service(reading, &name, provider, &span),
         };
         Some((name, settings?))
     };
@@ -111,6 +119,18 @@ pub(super) fn zone(settings: &ProviderSettings) -> &Name {
         ProviderSettings::Desec(settings) => &settings.zone,
         ProviderSettings::Dyndns2(settings) => &settings.zone,
         ProviderSettings::DuckDns(settings) => &settings.zone,
+    }
+}
+
+/// Whether a provider can hold a CNAME, and several addresses of one family.
+pub(super) fn aliases(settings: &ProviderSettings) -> Aliases {
+    match settings {
+        ProviderSettings::Dyndns2(_) | ProviderSettings::DuckDns(_) => Aliases::NotHeld,
+        ProviderSettings::Rfc2136(_)
+        | ProviderSettings::DnsPod(_)
+        | ProviderSettings::Tencent(_)
+        | ProviderSettings::Alidns(_)
+        | ProviderSettings::Desec(_) => Aliases::Held,
     }
 }
 

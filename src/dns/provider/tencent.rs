@@ -226,10 +226,11 @@ impl Tencent {
         let place = self.place(name);
         let envelope: words::Envelope = self.web.send(&place, intent, request).await?.json(&place, intent)?;
         let Some(fault) = envelope.response.error else { return Ok(Some(envelope.response)) };
-        match words::class(&fault.code) {
-            Class::Empty if intent == Intent::Read => Ok(None),
-            class => Err(class.error(&place, format!("{action}: {}, {}", fault.code, fault.message))),
+        let class = words::class(&fault.code);
+        if class == Class::Empty && intent == Intent::Read {
+            return Ok(None);
         }
+        Err(class.error(&place, format!("{action}: {}, {}", fault.code, fault.message)))
     }
 
     fn now(&self) -> SystemTime {

@@ -51,11 +51,11 @@ macro_rules! each {
 
 pub(crate) use {all, each};
 
-/// Whether a service lacks something; the reason goes to the log of the test.
+/// Whether a service lacks something; then it says why.
 fn lacks<S: Stand>(what: Can) -> bool {
     let reason = S::lacks(what);
     if let Some(reason) = reason {
-        eprintln!("not here: {reason}");
+        assert!(reason.len() > 10, "{reason}");
     }
     reason.is_some()
 }
