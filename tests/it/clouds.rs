@@ -4,6 +4,7 @@
 mod addresses;
 mod conform;
 mod particular;
+mod person;
 mod rig;
 mod stands;
 mod stands_of_addresses;

@@ -12,7 +12,7 @@ use super::cloud::{Class, Place};
 use super::wire::{self, wire_name, wire_type};
 use super::{ProviderError, WallClock, authority};
 use crate::dns::plan::{Operation, Plan};
-use crate::dns::snapshot::{Record, Snapshot};
+use crate::dns::snapshot::{Record, Snapshot, TtlChoice};
 use crate::dns::{Name, Rdata, RecordType, Ttl};
 
 /// How long name servers may take to show an update that was taken.
@@ -194,9 +194,8 @@ impl Shown {
                 .answers
                 .iter()
                 .filter(|r| r.name == wire_name(name) && r.record_type() == wire_type(kind));
-            records.extend(
-                here.filter_map(|r| Some(Record::new(wire::plain_rdata(&r.data)?, Ttl::from_secs(r.ttl)))),
-            );
+            records
+                .extend(here.filter_map(|r| Some(shown(wire::plain_rdata(&r.data)?, Ttl::from_secs(r.ttl)))));
         }
         records.sort_by(|a, b| a.rdata.cmp(&b.rdata));
         Ok(records)
@@ -232,4 +231,10 @@ impl Shown {
     fn sent(&self) -> std::sync::MutexGuard<'_, BTreeMap<Name, Sent>> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A record as the name servers show it. Its TTL is the service's choice: to write it again for another one would change
+/// nothing, and be punished.
+fn shown(rdata: Rdata, ttl: Ttl) -> Record {
+    Record { ttl_choice: TtlChoice::Provider, ..Record::new(rdata, ttl) }
 }

@@ -35,7 +35,6 @@ impl Stand for Dyndns2Stand {
     type Service = Dyndns2;
     const NAME: &'static str = "pi.dyn.example.org";
     const HOST: &'static str = Self::NAME;
-    const TTL: u32 = 60;
 
     fn lacks(what: Can) -> Option<&'static str> {
         lacks(what)
@@ -84,7 +83,6 @@ impl Stand for DuckDnsStand {
     type Service = DuckDns;
     const NAME: &'static str = "pi.duckdns.org";
     const HOST: &'static str = Self::NAME;
-    const TTL: u32 = 60;
 
     fn lacks(what: Can) -> Option<&'static str> {
         lacks(what)
