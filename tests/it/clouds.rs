@@ -1,7 +1,10 @@
 //! The services that are asked over HTTPS, each through the same list of what a provider must do, against a stand-in that
 //! punishes what the original punishes.
 
+mod addresses;
 mod conform;
+mod particular;
+mod person;
 mod rig;
 mod stands;
 mod stands_of_addresses;

@@ -26,6 +26,9 @@ use crate::secret::Secret;
 /// The service.
 pub const ENDPOINT: &str = "https://desec.io";
 
+/// A pause that is waited for at once, before a reading is asked for once more.
+const SHORT: Duration = Duration::from_secs(2);
+
 /// A domain at deSEC.
 #[derive(Clone)]
 pub struct Desec {
@@ -172,7 +175,15 @@ impl Desec {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let mut url = self.url(path);
         url.set_query((!query.is_empty()).then_some(query));
-        self.send(place, Intent::Read, self.web.get(url)).await
+        let ask = || self.send(place, Intent::Read, self.web.get(url.clone()));
+        match ask().await {
+            // Ten reads a second are allowed, and a change takes seven.
+            Err(error) if error.retry_after().is_some_and(|wait| wait <= SHORT) => {
+                tokio::time::sleep(SHORT).await;
+                ask().await
+            }
+            answer => answer,
+        }
     }
 
     async fn send(

@@ -97,6 +97,7 @@ impl DuckDns {
         if plan.is_empty() {
             return Ok(());
         }
+        self.shown.pace(&self.place(plan.name()))?;
         let slots = Slots::after(plan, &self.server)?;
         let ended = self.update(plan.name(), slots).await;
         self.shown.note(plan.name(), slots, &ended);

@@ -99,6 +99,7 @@ impl Dyndns2 {
         if plan.is_empty() {
             return Ok(());
         }
+        self.shown.pace(&self.place(plan.name()))?;
         let slots = Slots::after(plan, &self.server)?;
         let ended = self.update(plan.name(), slots).await;
         self.shown.note(plan.name(), slots, &ended);

@@ -12,7 +12,7 @@ use super::cloud::{Class, Place};
 use super::wire::{self, wire_name, wire_type};
 use super::{ProviderError, WallClock, authority};
 use crate::dns::plan::{Operation, Plan};
-use crate::dns::snapshot::{Record, Snapshot};
+use crate::dns::snapshot::{Record, Snapshot, TtlChoice};
 use crate::dns::{Name, Rdata, RecordType, Ttl};
 
 /// How long name servers may take to show an update that was taken.
@@ -20,6 +20,9 @@ const TAKEN: Duration = Duration::from_secs(60 * 60);
 
 /// How long they may take to show one of which it is not known whether it was taken.
 const IN_DOUBT: Duration = Duration::from_secs(5 * 60);
+
+/// The least time between two updates of one name, which some services count violations of (pubyun's rule).
+const SPACING: Duration = Duration::from_secs(60);
 
 /// How soon to look again for an update that does not show yet.
 const LOOK: Duration = Duration::from_secs(15);
@@ -47,6 +50,8 @@ pub(super) struct Shown {
 #[derive(Clone, Copy, Debug)]
 struct Sent {
     slots: Slots,
+    /// When it was sent.
+    at: SystemTime,
     /// Until when the name servers may show something else.
     until: SystemTime,
 }
@@ -189,9 +194,8 @@ impl Shown {
                 .answers
                 .iter()
                 .filter(|r| r.name == wire_name(name) && r.record_type() == wire_type(kind));
-            records.extend(
-                here.filter_map(|r| Some(Record::new(wire::plain_rdata(&r.data)?, Ttl::from_secs(r.ttl)))),
-            );
+            records
+                .extend(here.filter_map(|r| Some(shown(wire::plain_rdata(&r.data)?, Ttl::from_secs(r.ttl)))));
         }
         records.sort_by(|a, b| a.rdata.cmp(&b.rdata));
         Ok(records)
@@ -204,11 +208,33 @@ impl Shown {
             Err(ProviderError::Unconfirmed { .. }) => IN_DOUBT,
             Err(_) => return,
         };
-        let until = (self.wall)() + hold;
-        self.sent().insert(name.clone(), Sent { slots, until });
+        let at = (self.wall)();
+        self.sent().insert(name.clone(), Sent { slots, at, until: at + hold });
+    }
+
+    /// Whether the name may be updated again already.
+    ///
+    /// # Errors
+    /// When the last update was less than a minute ago.
+    pub(super) fn pace(&self, place: &Place<'_>) -> Result<(), ProviderError> {
+        let sent = self.sent().get(place.name).map(|sent| sent.at);
+        let age = sent.and_then(|at| (self.wall)().duration_since(at).ok());
+        match age.map(|age| SPACING.saturating_sub(age)).filter(|wait| !wait.is_zero()) {
+            Some(wait) => {
+                let reason = "its last update is less than a minute ago".to_owned();
+                Err(Class::Wait(wait).error(place, reason))
+            }
+            None => Ok(()),
+        }
     }
 
     fn sent(&self) -> std::sync::MutexGuard<'_, BTreeMap<Name, Sent>> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A record as the name servers show it. Its TTL is the service's choice: to write it again for another one would change
+/// nothing, and be punished.
+fn shown(rdata: Rdata, ttl: Ttl) -> Record {
+    Record { ttl_choice: TtlChoice::Provider, ..Record::new(rdata, ttl) }
 }

@@ -101,6 +101,15 @@ impl<S: Stand> Rig<S> {
         Self { provider: Self::provider(settings), ..self }
     }
 
+    /// One with these settings, made of those of the stand.
+    pub(crate) fn with(
+        settings: impl FnOnce(ProviderSettings, &Served<S::Service>) -> ProviderSettings,
+    ) -> Self {
+        let rig = Self::new();
+        let settings = settings(S::settings(&rig.served), &rig.served);
+        rig.beside(&settings)
+    }
+
     fn provider(settings: &ProviderSettings) -> Provider {
         // As in main: before anything can ask for TLS.
         let _ = rustls::crypto::ring::default_provider().install_default();

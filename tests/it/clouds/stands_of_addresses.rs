@@ -6,11 +6,11 @@ use hearth::dns::provider::{DuckDnsSettings, Dyndns2Settings, ProviderSettings};
 use hearth::secret::Secret;
 
 use super::rig::{Can, Stand};
-use crate::support::vendor::Row;
 use crate::support::vendor::duckdns::DuckDns;
 use crate::support::vendor::dyndns2::Dyndns2;
 use crate::support::vendor::serve::Served;
 use crate::support::vendor::zone::Zone;
+use crate::support::vendor::{MINUTE, Row};
 
 fn secret(text: &str) -> Secret<String> {
     Secret::new(text.to_owned())
@@ -35,14 +35,17 @@ impl Stand for Dyndns2Stand {
     type Service = Dyndns2;
     const NAME: &'static str = "pi.dyn.example.org";
     const HOST: &'static str = Self::NAME;
-    const TTL: u32 = 60;
 
     fn lacks(what: Can) -> Option<&'static str> {
         lacks(what)
     }
 
     fn service() -> Dyndns2 {
-        Dyndns2::new("me", "good-secret", &[Self::NAME])
+        let mut service = Dyndns2::new("me", "good-secret", &[Self::NAME]);
+        // The strictest rules of the services that speak dyndns2, all at once.
+        service.spacing = MINUTE;
+        service.forgets = true;
+        service
     }
 
     fn settings(served: &Served<Dyndns2>) -> ProviderSettings {
@@ -80,7 +83,6 @@ impl Stand for DuckDnsStand {
     type Service = DuckDns;
     const NAME: &'static str = "pi.duckdns.org";
     const HOST: &'static str = Self::NAME;
-    const TTL: u32 = 60;
 
     fn lacks(what: Can) -> Option<&'static str> {
         lacks(what)
