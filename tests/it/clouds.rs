@@ -8,10 +8,12 @@ mod person;
 mod rig;
 mod stands;
 mod stands_of_addresses;
+mod stands_of_zones;
 mod stands_without_lines;
 
 use stands::{DnsPodStand, TencentStand};
 use stands_of_addresses::{DuckDnsStand, Dyndns2Stand};
+use stands_of_zones::{CloudflareStand, PowerDnsStand};
 use stands_without_lines::{AlidnsStand, DesecStand};
 
 conform::all!(dnspod, DnsPodStand);
@@ -20,3 +22,5 @@ conform::all!(dyndns2, Dyndns2Stand);
 conform::all!(duckdns, DuckDnsStand);
 conform::all!(desec, DesecStand);
 conform::all!(alidns, AlidnsStand);
+conform::all!(cloudflare, CloudflareStand);
+conform::all!(powerdns, PowerDnsStand);

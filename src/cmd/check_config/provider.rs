@@ -39,6 +39,17 @@ impl Page<'_> {
                 self.text("contact", &s.contact);
                 self.name_servers(&s.name_servers);
             }
+            ProviderSettings::Cloudflare(s) => {
+                self.service(name, "cloudflare", &s.endpoint, &s.zone);
+                self.kept(name, "token");
+                self.name_servers(&s.name_servers);
+            }
+            ProviderSettings::PowerDns(s) => {
+                self.service(name, "powerdns", &s.endpoint, &s.zone);
+                self.kept(name, "api-key");
+                self.name_servers(&s.name_servers);
+                self.bare("marks", word(&s.marks));
+            }
             ProviderSettings::DuckDns(s) => {
                 self.service(name, "duckdns", &s.endpoint, &s.zone);
                 self.kept(name, "token");

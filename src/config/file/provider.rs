@@ -22,15 +22,18 @@ pub(crate) struct Provider {
     /// `rfc2136`: the TSIG key. Required.
     pub(crate) key: Option<TsigKey>,
     /// The services: where the API is. Default: the vendor's own. `dyndns2`: the whole address that updates go to.
+    /// `powerdns`: the server's API; required.
     pub(crate) endpoint: Option<At<WebUrl>>,
     /// `dyndns2`: a service whose `endpoint` is known.
     pub(crate) preset: Option<Dyndns2Preset>,
-    /// `dnspod` (`ID,Token`), `desec`, `duckdns`: the token. Required.
+    /// `dnspod` (`ID,Token`), `desec`, `duckdns`, `cloudflare`: the token. Required.
     pub(crate) token: Option<Spanned<SecretSource>>,
     /// `tencent`: the SecretId. `alidns`: the AccessKey ID. Required.
     pub(crate) access_key: Option<At<String>>,
     /// `tencent`: the SecretKey. `alidns`: the AccessKey secret. Required.
     pub(crate) secret_key: Option<Spanned<SecretSource>>,
+    /// `powerdns`: the server's `api-key`. Required.
+    pub(crate) api_key: Option<Spanned<SecretSource>>,
     /// `dyndns2`: the user. Required.
     pub(crate) user: Option<At<String>>,
     /// `dyndns2`: the password, or the key for updates. Required.
@@ -68,6 +71,12 @@ pub(crate) enum ProviderKind {
     /// DuckDNS.
     #[serde(rename = "duckdns")]
     DuckDns,
+    /// Cloudflare.
+    #[serde(rename = "cloudflare")]
+    Cloudflare,
+    /// PowerDNS, by its HTTP API.
+    #[serde(rename = "powerdns")]
+    PowerDns,
 }
 
 /// Services that speak dyndns2, and where.

@@ -11,8 +11,8 @@ use crate::config::value::At;
 use crate::dns::Name;
 use crate::dns::provider::sign::AccessKey;
 use crate::dns::provider::{
-    AlidnsSettings, DesecSettings, DnsPodSettings, DuckDnsSettings, Dyndns2Settings, ProviderSettings,
-    TencentSettings, alidns, desec, dnspod, duckdns, tencent,
+    AlidnsSettings, CloudflareSettings, DesecSettings, DnsPodSettings, DuckDnsSettings, Dyndns2Settings,
+    PowerDnsSettings, ProviderSettings, TencentSettings, alidns, cloudflare, desec, dnspod, duckdns, tencent,
 };
 use crate::secret::Secret;
 
@@ -44,6 +44,8 @@ pub(super) fn service(
         ProviderKind::Desec => table.desec(written),
         ProviderKind::Dyndns2 => table.dyndns2(written),
         ProviderKind::DuckDns => table.duckdns(written),
+        ProviderKind::Cloudflare => table.cloudflare(written),
+        ProviderKind::PowerDns => table.powerdns(written),
         ProviderKind::Rfc2136 => None,
     }
 }
@@ -58,6 +60,8 @@ fn word(kind: ProviderKind) -> &'static str {
         ProviderKind::Desec => "desec",
         ProviderKind::Dyndns2 => "dyndns2",
         ProviderKind::DuckDns => "duckdns",
+        ProviderKind::Cloudflare => "cloudflare",
+        ProviderKind::PowerDns => "powerdns",
     }
 }
 
@@ -69,7 +73,8 @@ fn keys(kind: ProviderKind) -> &'static [&'static str] {
         ProviderKind::Tencent | ProviderKind::Alidns => &["access-key", "secret-key"],
         ProviderKind::Desec => &["token", "marks"],
         ProviderKind::Dyndns2 => &["preset", "user", "password", "contact"],
-        ProviderKind::DuckDns => &["token"],
+        ProviderKind::DuckDns | ProviderKind::Cloudflare => &["token"],
+        ProviderKind::PowerDns => &["api-key", "marks"],
     }
 }
 
@@ -84,6 +89,7 @@ impl Table<'_, '_> {
             ("token", written.token.is_some()),
             ("access-key", written.access_key.is_some()),
             ("secret-key", written.secret_key.is_some()),
+            ("api-key", written.api_key.is_some()),
             ("user", written.user.is_some()),
             ("password", written.password.is_some()),
             ("contact", written.contact.is_some()),
@@ -234,6 +240,33 @@ impl Table<'_, '_> {
             zone: written.zone.map_or_else(own, |zone| zone.value),
             token: token?,
             name_servers: written.name_servers.into_iter().map(|server| server.value.0).collect(),
+        }))
+    }
+
+    fn cloudflare(&mut self, written: Provider) -> Option<ProviderSettings> {
+        let zone = self.zone(written.zone);
+        let token = self.secret("token", written.token);
+        Some(ProviderSettings::Cloudflare(CloudflareSettings {
+            endpoint: self.endpoint(written.endpoint, cloudflare::ENDPOINT),
+            zone: zone?,
+            token: token?,
+            name_servers: written.name_servers.into_iter().map(|server| server.value.0).collect(),
+        }))
+    }
+
+    fn powerdns(&mut self, written: Provider) -> Option<ProviderSettings> {
+        let zone = self.zone(written.zone);
+        let key = self.secret("api-key", written.api_key);
+        let endpoint = match written.endpoint {
+            None => self.missing("endpoint", "\"https://ns1.example.com:8081\""),
+            written => Some(self.endpoint(written, "")),
+        };
+        Some(ProviderSettings::PowerDns(PowerDnsSettings {
+            endpoint: endpoint?,
+            zone: zone?,
+            key: key?,
+            name_servers: written.name_servers.into_iter().map(|server| server.value.0).collect(),
+            marks: written.marks.unwrap_or_default(),
         }))
     }
 }

@@ -5,7 +5,6 @@
 
 mod words;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -17,12 +16,11 @@ use super::cloud::{self, Class, Place};
 use super::web::{Heard, Intent, Web, excerpt, garbled};
 use super::{
     Aliases, Atomic, Capabilities, CompareAndSet, Consistency, DesecSettings, Lines, Marks, OwnerMarks,
-    ProviderError,
+    ProviderError, sets,
 };
-use crate::dns::mark;
-use crate::dns::plan::{Operation, Plan};
+use crate::dns::plan::Plan;
 use crate::dns::snapshot::{Record, Snapshot, TxtMarks};
-use crate::dns::{Name, Rdata, RecordType, Ttl};
+use crate::dns::{Name, Rdata, Ttl};
 use crate::secret::Secret;
 
 /// The service.
@@ -107,9 +105,12 @@ impl Desec {
         if self.marks == Marks::Off {
             return Ok(Snapshot { min_ttl, ..Snapshot::unmarked(name.clone(), records) });
         }
-        let txt = self.sets(&place, &marks_place(name)?).await?.into_iter().find(|set| set.kind == "TXT");
-        let marks =
-            txt.map(|set| TxtMarks { records: words::txt(&set.records), ttl: Some(Ttl::from_secs(set.ttl)) });
+        let txt =
+            self.sets(&place, &sets::marks_place(name)?).await?.into_iter().find(|set| set.kind == "TXT");
+        let marks = txt.map(|set| TxtMarks {
+            records: set.records.iter().map(|r| sets::txt(r)).collect(),
+            ttl: Some(Ttl::from_secs(set.ttl)),
+        });
         Ok(Snapshot { min_ttl, ..Snapshot::with_txt_marks(name.clone(), records, marks.unwrap_or_default()) })
     }
 
@@ -224,58 +225,26 @@ impl Desec {
     /// The sets that change, whole.
     fn written(&self, plan: &Plan) -> Result<Vec<Set>, ProviderError> {
         let subname = self.below(plan.name());
-        let touched = touched(plan);
+        let touched = sets::touched(plan);
         let mut sets: Vec<Set> = touched
             .iter()
             .map(|(kind, (ttl, members))| Set {
                 subname: subname.clone(),
                 kind: kind.to_string(),
                 ttl: ttl.as_secs(),
-                records: members.iter().map(words::value).collect(),
+                records: members.iter().map(sets::value).collect(),
             })
             .collect();
         if let (Some(change), Some(marks)) = (plan.mark(), plan.seen().txt_marks()) {
             let stays = marks.records.iter().filter(|txt| !change.remove.contains(txt));
             let least = plan.seen().min_ttl.unwrap_or(words::USUAL_FLOOR);
             sets.push(Set {
-                subname: self.below(&marks_place(plan.name())?),
+                subname: self.below(&sets::marks_place(plan.name())?),
                 kind: "TXT".to_owned(),
                 ttl: marks.ttl.unwrap_or(plan.ttl()).max(least).as_secs(),
-                records: stays.chain([&change.add]).map(words::quoted).collect(),
+                records: stays.chain([&change.add]).map(sets::quoted).collect(),
             });
         }
         Ok(sets)
     }
-}
-
-fn marks_place(name: &Name) -> Result<Name, ProviderError> {
-    mark::place(name).map_err(|error| {
-        ProviderError::Unusable(format!("{name} has no room for its marks: {error}; set `marks = \"off\"`"))
-    })
-}
-
-/// Each type that the operations change, with its TTL and all members afterwards.
-fn touched(plan: &Plan) -> BTreeMap<RecordType, (Ttl, Vec<Rdata>)> {
-    let mut sets: BTreeMap<RecordType, (Ttl, Vec<Rdata>)> = BTreeMap::new();
-    for operation in plan.operations() {
-        let (kind, ttl) = match operation {
-            Operation::Modify { to, ttl, .. } => (to.record_type(), *ttl),
-            Operation::Create { rdata, ttl, .. } => (rdata.record_type(), *ttl),
-            Operation::Mark { record, .. } | Operation::Delete { expect: record } => {
-                (record.rdata.record_type(), record.ttl)
-            }
-        };
-        let stands = || plan.seen().rrset(kind).map(|record| record.rdata.clone()).collect();
-        let members = &mut sets.entry(kind).or_insert_with(|| (ttl, stands())).1;
-        match operation {
-            Operation::Modify { from, to, .. } => {
-                members.retain(|member| *member != from.rdata);
-                members.push(to.clone());
-            }
-            Operation::Create { rdata, .. } => members.push(rdata.clone()),
-            Operation::Delete { expect } => members.retain(|member| *member != expect.rdata),
-            Operation::Mark { .. } => {}
-        }
-    }
-    sets
 }

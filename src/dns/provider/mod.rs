@@ -5,13 +5,16 @@
 pub mod alidns;
 mod authority;
 mod cloud;
+pub mod cloudflare;
 pub mod desec;
 pub mod dnspod;
 pub mod duckdns;
 pub mod dyndns2;
 mod error;
 mod loose;
+pub mod powerdns;
 pub mod rfc2136;
+mod sets;
 mod settings;
 pub mod sign;
 mod slots;
@@ -26,7 +29,8 @@ use std::time::{Duration, SystemTime};
 
 pub use error::ProviderError;
 pub use settings::{
-    AlidnsSettings, DesecSettings, DnsPodSettings, DuckDnsSettings, Dyndns2Settings, TencentSettings,
+    AlidnsSettings, CloudflareSettings, DesecSettings, DnsPodSettings, DuckDnsSettings, Dyndns2Settings,
+    PowerDnsSettings, TencentSettings,
 };
 
 use crate::dns::plan::Plan;
@@ -54,6 +58,10 @@ pub enum Provider {
     Dyndns2(dyndns2::Dyndns2),
     /// Names at DuckDNS.
     DuckDns(duckdns::DuckDns),
+    /// A zone at Cloudflare.
+    Cloudflare(cloudflare::Cloudflare),
+    /// A zone of a PowerDNS server, by its HTTP API.
+    PowerDns(powerdns::PowerDns),
 }
 
 impl Provider {
@@ -70,6 +78,10 @@ impl Provider {
             ProviderSettings::Desec(settings) => desec::Desec::new(settings).map(Self::Desec),
             ProviderSettings::Dyndns2(settings) => dyndns2::Dyndns2::new(settings, wall).map(Self::Dyndns2),
             ProviderSettings::DuckDns(settings) => duckdns::DuckDns::new(settings, wall).map(Self::DuckDns),
+            ProviderSettings::Cloudflare(settings) => {
+                cloudflare::Cloudflare::new(settings).map(Self::Cloudflare)
+            }
+            ProviderSettings::PowerDns(settings) => powerdns::PowerDns::new(settings).map(Self::PowerDns),
         }
     }
 
@@ -84,6 +96,8 @@ impl Provider {
             Provider::Desec(domain) => Provider::Desec(domain.with_patience(patience)),
             Provider::Dyndns2(hosts) => Provider::Dyndns2(hosts.with_patience(patience)),
             Provider::DuckDns(names) => Provider::DuckDns(names.with_patience(patience)),
+            Provider::Cloudflare(zone) => Provider::Cloudflare(zone.with_patience(patience)),
+            Provider::PowerDns(zone) => Provider::PowerDns(zone.with_patience(patience)),
         }
     }
 
@@ -98,6 +112,8 @@ impl Provider {
             Provider::Desec(domain) => domain.capabilities(),
             Provider::Dyndns2(hosts) => hosts.capabilities(),
             Provider::DuckDns(names) => names.capabilities(),
+            Provider::Cloudflare(zone) => zone.capabilities(),
+            Provider::PowerDns(zone) => zone.capabilities(),
         }
     }
 
@@ -114,6 +130,8 @@ impl Provider {
             Provider::Desec(domain) => domain.observe(name).await,
             Provider::Dyndns2(hosts) => hosts.observe(name).await,
             Provider::DuckDns(names) => names.observe(name).await,
+            Provider::Cloudflare(zone) => zone.observe(name).await,
+            Provider::PowerDns(zone) => zone.observe(name).await,
         }
     }
 
@@ -130,6 +148,8 @@ impl Provider {
             Provider::Desec(domain) => domain.apply(plan).await,
             Provider::Dyndns2(hosts) => hosts.apply(plan).await,
             Provider::DuckDns(names) => names.apply(plan).await,
+            Provider::Cloudflare(zone) => zone.apply(plan).await,
+            Provider::PowerDns(zone) => zone.apply(plan).await,
         }
     }
 
@@ -146,6 +166,8 @@ impl Provider {
             Provider::Desec(domain) => domain.name_servers().await,
             Provider::Dyndns2(hosts) => hosts.name_servers().await,
             Provider::DuckDns(names) => names.name_servers().await,
+            Provider::Cloudflare(zone) => zone.name_servers().await,
+            Provider::PowerDns(zone) => zone.name_servers().await,
         }
     }
 }
@@ -244,6 +266,10 @@ pub enum ProviderSettings {
     Dyndns2(Dyndns2Settings),
     /// Names at DuckDNS.
     DuckDns(DuckDnsSettings),
+    /// A zone at Cloudflare.
+    Cloudflare(CloudflareSettings),
+    /// A zone of a PowerDNS server, by its HTTP API.
+    PowerDns(PowerDnsSettings),
 }
 
 /// A name server that takes updates.

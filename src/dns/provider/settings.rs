@@ -93,3 +93,31 @@ pub struct AlidnsSettings {
     /// Every authoritative server, asked after a change. Empty: they are found by the zone's NS records.
     pub name_servers: Vec<SocketAddr>,
 }
+
+/// A zone at Cloudflare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudflareSettings {
+    /// Where the API is; [`super::cloudflare::ENDPOINT`] unless written.
+    pub endpoint: String,
+    /// The zone.
+    pub zone: Name,
+    /// An API token with Zone:Read and DNS:Edit for the zone.
+    pub token: Secret<String>,
+    /// Every authoritative server, asked after a change. Empty: they are found by the zone's NS records.
+    pub name_servers: Vec<SocketAddr>,
+}
+
+/// A zone of a PowerDNS server, by its HTTP API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PowerDnsSettings {
+    /// Where the server's API is, such as `https://ns1.example.com:8081`.
+    pub endpoint: String,
+    /// The zone.
+    pub zone: Name,
+    /// The server's `api-key`.
+    pub key: Secret<String>,
+    /// Every authoritative server, asked after a change. Empty: they are found by the zone's NS records.
+    pub name_servers: Vec<SocketAddr>,
+    /// Where it is noted whose a record is.
+    pub marks: super::Marks,
+}

@@ -13,9 +13,6 @@ use hearth::dns::{Name, Owner, Rdata, RdataSet, Ttl};
 use crate::support::vendor::serve::Served;
 use crate::support::vendor::{Row, Vendor};
 
-/// How long a provider waits for an answer here.
-const PATIENCE: Duration = Duration::from_millis(400);
-
 /// What a service can do that its stand-in is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Can {
@@ -48,6 +45,13 @@ pub(crate) trait Stand {
     /// The line for everybody and another one.
     const LINES: [&'static str; 2] = ["0", "3=0"];
 
+    /// How long its provider waits for an answer here.
+    const PATIENCE: Duration = Duration::from_millis(400);
+
+    /// Whether it is left out of this run; says so.
+    fn left_out() -> bool {
+        false
+    }
     /// Why the service cannot do this. None: it can.
     fn lacks(what: Can) -> Option<&'static str>;
     fn service() -> Self::Service;
@@ -109,7 +113,7 @@ impl<S: Stand> Rig<S> {
     fn provider(settings: &ProviderSettings) -> Provider {
         // As in main: before anything can ask for TLS.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Provider::new(settings, wall).unwrap().with_patience(PATIENCE)
+        Provider::new(settings, wall).unwrap().with_patience(S::PATIENCE)
     }
 
     /// Puts records in at the name, on the line for everybody unless they say another one.

@@ -7,6 +7,7 @@ pub(crate) mod knot;
 pub(crate) mod loopback;
 pub(crate) mod name_server;
 pub(crate) mod poller;
+pub(crate) mod powerdns;
 pub(crate) mod vendor;
 
 use std::time::{Duration, Instant};

@@ -4,11 +4,13 @@
 //! clock: `now` is the time since 1970 and an argument, so that an hour's ban takes no hour to test.
 
 pub(crate) mod alidns;
+pub(crate) mod cloudflare;
 pub(crate) mod desec;
 pub(crate) mod dnspod;
 pub(crate) mod duckdns;
 pub(crate) mod dyndns2;
 pub(crate) mod hash;
+pub(crate) mod powerdns;
 pub(crate) mod serve;
 pub(crate) mod tencent;
 pub(crate) mod zone;

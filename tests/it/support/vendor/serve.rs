@@ -121,7 +121,7 @@ fn serve<V: Vendor>(client: &TcpStream, state: &Mutex<State<V>>) {
     match fault {
         Some(Fault::Cut | Fault::ApplyThenCut) => {}
         Some(Fault::Stall | Fault::ApplyThenStall) => std::thread::sleep(STALL),
-        Some(Fault::ApplyThenHalf) => write(client, &reply, reply.body.len() / 2),
+        Some(Fault::ApplyThenHalf) => write(client, &reply, Part::Half),
         Some(Fault::Garbage) => whole(client, &Reply::text(200, "\u{1}\u{2}{{{ 198.51.100.77")),
         Some(Fault::Html) => {
             let page = "<!DOCTYPE html><html><body>Your address is 198.51.100.77</body></html>";
@@ -196,17 +196,29 @@ fn read(client: &TcpStream) -> Option<Request> {
 }
 
 fn whole(client: &TcpStream, reply: &Reply) {
-    write(client, reply, reply.body.len());
+    write(client, reply, Part::Whole);
 }
 
-/// The answer, with so much of its body.
-fn write(mut client: &TcpStream, reply: &Reply, body: usize) {
+/// How much of an answer is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    Half,
+}
+
+fn write(mut client: &TcpStream, reply: &Reply, half: Part) {
     let headers: String = reply.headers.iter().map(|(n, v)| format!("{n}: {v}\r\n")).collect();
     let head = format!(
         "HTTP/1.1 {} Said\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n",
         reply.status,
         reply.body.len()
     );
+    // Half of an answer without a body is half of its head.
+    let head = if reply.body.is_empty() && half == Part::Half { &head[..head.len() / 2] } else { &head };
+    let body = match half {
+        Part::Whole => reply.body.as_bytes(),
+        Part::Half => &reply.body.as_bytes()[..reply.body.len() / 2],
+    };
     // A client that went away is part of what is tested.
-    let _ = client.write_all(&[head.as_bytes(), &reply.body.as_bytes()[..body]].concat());
+    let _ = client.write_all(&[head.as_bytes(), body].concat());
 }
