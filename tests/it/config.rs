@@ -220,18 +220,6 @@ fn no_slip_of_the_finger_is_more_than_the_check_can_take() {
 }
 
 #[test]
-fn a_kind_of_provider_that_is_not_built_says_so_whatever_else_is_written() {
-    refused_in_agent(
-        "[provider.home]\nkind = \"cloudflare\"\ntoken = { credential = \"dns\" }\n",
-        r#"
-hearth.toml:5:8: providers of the kind `cloudflare` are not in this version
- 5 | kind = "cloudflare"
-   |        ^^^^^^^^^^^^
-   = kind = "rfc2136" writes to BIND, Knot, PowerDNS and other servers that take updates"#,
-    );
-}
-
-#[test]
 fn a_record_outside_of_its_zone_is_refused() {
     refused_in_agent(
         &format!("[[record]]\nname = \"pi1.example.org\"\nprovider = \"home\"\n{PROVIDER}"),
