@@ -2,7 +2,10 @@
 //!
 //! Never prints a secret: it says where each is kept.
 
+mod provider;
+
 use std::fmt::{Display, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,7 +19,7 @@ use crate::config::{
     WatchSettings, WatcherConfig,
 };
 use crate::dns::Ttl;
-use crate::dns::provider::{ProviderSettings, Rfc2136Settings};
+use crate::dns::provider::Rfc2136Settings;
 use crate::gluster::GlusterSettings;
 use crate::heartbeat::BeatSettings;
 use crate::heartbeat::seal::SigningKey;
@@ -69,8 +72,8 @@ fn effective(path: &Path, checked: &Checked) -> String {
     }
     let providers = config.agent.as_ref().map(|agent| &agent.providers);
     let providers = providers.or(config.watcher.as_ref().map(|watcher| &watcher.providers));
-    for (name, ProviderSettings::Rfc2136(settings)) in providers.into_iter().flatten() {
-        page.rfc2136(name, settings);
+    for (name, settings) in providers.into_iter().flatten() {
+        page.provider(name, settings);
     }
     page.text
 }
@@ -359,12 +362,16 @@ impl Page<'_> {
         self.text("key.name", &settings.key.name);
         self.bare("key.algorithm", word(&settings.key.algorithm));
         self.secret("key.secret", &format!("provider.{name}.key.secret"), "");
-        if settings.name_servers.is_empty() {
+        self.name_servers(&settings.name_servers);
+        self.bare("marks", word(&settings.marks));
+    }
+
+    fn name_servers(&mut self, name_servers: &[SocketAddr]) {
+        if name_servers.is_empty() {
             self.line("# name-servers: found by the zone's NS records");
         } else {
-            self.list("name-servers", &settings.name_servers);
+            self.list("name-servers", name_servers);
         }
-        self.bare("marks", word(&settings.marks));
     }
 }
 

@@ -285,10 +285,6 @@ pub fn check_text(text: &str, file: &Path, secrets: Secrets) -> Result<Checked, 
 fn check_source(source: Source<'_>, secrets: Secrets) -> Result<Checked, ConfigErrors> {
     let mut reading = Reading::new(source, secrets);
     let table = DeTable::parse(source.text).map_err(|error| of_parser(&source, &error))?;
-    let not_built = provider::not_yet_built(&reading, table.get_ref());
-    if !not_built.is_empty() {
-        return Err(ConfigErrors::of(not_built));
-    }
     let written =
         File::deserialize(toml::de::Deserializer::from(table)).map_err(|error| of_parser(&source, &error))?;
     let config = whole::understood(&mut reading, written);

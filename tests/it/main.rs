@@ -9,6 +9,7 @@ mod address;
 mod agent;
 mod beats;
 mod cli;
+mod clouds;
 mod cluster;
 mod config;
 mod demo;

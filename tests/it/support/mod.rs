@@ -9,6 +9,8 @@ pub(crate) mod loopback;
 pub(crate) mod name_server;
 pub(crate) mod netns;
 pub(crate) mod poller;
+pub(crate) mod powerdns;
+pub(crate) mod vendor;
 
 use std::time::{Duration, Instant};
 
