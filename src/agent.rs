@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! site, address, keepers, beats -- Event --> Board -- AgentStatus --> beats, LEDs, control socket
-//! address -- Agreed --> keepers
+//! address -- Agreed --> gate, where a new address proves itself -- Agreed --> keepers
 //! ```
 //!
 //! # How it stops
@@ -25,6 +25,7 @@ mod beating;
 mod board;
 mod faults;
 mod journal;
+mod proof;
 mod serving;
 
 use std::collections::BTreeMap;
@@ -39,10 +40,13 @@ use tokio::task::{JoinError, JoinSet};
 
 use self::beating::{Farewell, Line};
 use self::board::{Board, Event};
-use self::keeper::Keeper;
+use self::keeper::{Books, Keeper};
 use self::memory::Memory;
-use crate::address::{AddressSettings, Family};
+use self::proof::Proof;
+use crate::address::Family;
+use crate::address::report::Report;
 use crate::config::{AgentConfig, RecordSettings};
+use crate::dns::ledger::Ledger;
 use crate::dns::provider::ProviderSettings;
 use crate::heartbeat::seal::SigningKey;
 use crate::heartbeat::send::SenderError;
@@ -106,13 +110,21 @@ pub struct Doors {
 /// [`AgentError`] when it ended before it was told to.
 pub async fn run(config: AgentConfig, doors: Doors, shutdown: &Shutdown) -> Result<(), AgentError> {
     let (memory, line) = Memory::open(&config.state).await;
-    let agent = Agent::start(config, doors, memory, line, shutdown)?;
+    let ledger = Ledger::open(&config.state, line).await;
+    let agent = Agent::start(config, doors, Remembering { memory, ledger, line }, shutdown)?;
     notify::ready();
     agent.until_stopped(shutdown).await
 }
 
 /// What a task was, and how it ended.
 type Ended = (&'static str, Result<(), AgentError>);
+
+/// What is known from before the start.
+struct Remembering {
+    memory: Memory,
+    ledger: Ledger,
+    line: Timeline,
+}
 
 /// A running agent.
 struct Agent {
@@ -121,6 +133,7 @@ struct Agent {
     beats: JoinSet<Farewell>,
     events: mpsc::Sender<Event>,
     memory: Memory,
+    ledger: Ledger,
     line: Timeline,
     /// The end of what goes on while visitors are still served.
     close: Shutdown,
@@ -130,10 +143,10 @@ impl Agent {
     fn start(
         config: AgentConfig,
         doors: Doors,
-        memory: Memory,
-        line: Timeline,
+        remembering: Remembering,
         shutdown: &Shutdown,
     ) -> Result<Self, AgentError> {
+        let Remembering { memory, ledger, line } = remembering;
         let (events, reports) = mpsc::channel(BACKLOG);
         let key = Arc::new(config.key);
         let watchers = config.beats.as_ref().map_or(&[][..], |beats| &beats.watchers);
@@ -147,49 +160,77 @@ impl Agent {
         );
         let status = watch::Sender::new(board.snapshot(line.now(), line.uptime()));
         let (tasks, beats, close) = (JoinSet::new(), JoinSet::new(), Shutdown::manual());
-        let mut agent = Self { tasks, beats, events, memory, line, close };
+        let mut agent = Self { tasks, beats, events, memory, ledger, line, close };
 
-        agent.show(config.leds, doors.control, &status);
+        let (report, waits) = (watch::Sender::new(None), watch::Sender::new(false));
+        let hurry = waits.subscribe();
+        // Only a node that serves can answer a watcher's look.
+        let gate = config.site.as_ref().map(|_| (status.subscribe(), waits));
+        agent.show(config.leds, doors.control, &status, report.subscribe());
         if let Some(site) = config.site {
             let parts = serving::Parts { site, listeners: doors.site, key, node: config.node.clone() };
             agent.tasks.spawn(serving::serve(parts, agent.events.clone(), agent.close.receiver()));
         }
-        agent.keep(config.address, config.records, &config.providers, &config.node, shutdown);
+        let looking =
+            address::Looking { settings: config.address, memory: agent.memory.clone(), line, report };
+        let agreed = agent.look(looking, gate, shutdown);
+        agent.keep(&agreed, config.records, &config.providers, &config.node, shutdown);
         let every = config.beats.map_or(Duration::MAX, |beats| beats.every);
         for line in lines {
-            agent.beats.spawn(line.run(every, status.subscribe(), shutdown.receiver()));
+            agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), shutdown.receiver()));
         }
         agent.tasks.spawn(board.run(reports, status, line, agent.close.receiver()).named("loop"));
         Ok(agent)
     }
 
     /// Starts what shows the status, up to the very end.
-    fn show(&mut self, leds: LedPreset, control: control::Server, status: &watch::Sender<AgentStatus>) {
+    fn show(
+        &mut self,
+        leds: LedPreset,
+        control: control::Server,
+        status: &watch::Sender<AgentStatus>,
+        report: watch::Receiver<Option<Report>>,
+    ) {
         let lamps = leds::drive::drive(leds, status.subscribe(), self.close.receiver());
         self.tasks.spawn(lamps.named("LED task"));
-        let answers = control_task(control, status.subscribe(), self.close.receiver());
+        let shown = Shown { status: status.subscribe(), report };
+        let answers = control_task(control, shown, self.close.receiver());
         self.tasks.spawn(answers.named("control socket"));
     }
 
-    /// Starts to look for the public address, and to keep the names pointed at it.
+    /// Starts to look for the public address. What may be published comes through the gate, if there is one.
+    fn look(
+        &mut self,
+        looking: address::Looking,
+        gate: Option<(watch::Receiver<AgentStatus>, watch::Sender<bool>)>,
+        shutdown: &Shutdown,
+    ) -> watch::Receiver<Option<Agreed>> {
+        let (agree, agreed) = watch::channel(None);
+        self.tasks.spawn(looking.run(self.events.clone(), agree, shutdown.receiver()).named("address task"));
+        let Some((status, waits)) = gate else { return agreed };
+        let (publish, published) = watch::channel(None);
+        let proof = Proof { standing: self.memory.agreed(), agreed, status, publish, waits, line: self.line };
+        self.tasks.spawn(proof.run(shutdown.receiver()).named("gate of addresses"));
+        published
+    }
+
+    /// Starts to keep the names pointed at this node.
     fn keep(
         &mut self,
-        address: AddressSettings,
+        agreed: &watch::Receiver<Option<Agreed>>,
         records: Vec<RecordSettings>,
         providers: &BTreeMap<String, ProviderSettings>,
         node: &NodeName,
         shutdown: &Shutdown,
     ) {
-        let (publish, agreed) = watch::channel(None);
         for (index, record) in records.into_iter().enumerate() {
             let provider = &providers[&record.provider];
             let (memory, events) = (self.memory.clone(), self.events.clone());
-            let keeper = Keeper::new(index, record, node, provider, memory, self.line, events);
+            let entry = self.ledger.entry(provider, &record.name);
+            let keeper =
+                Keeper::new(index, record, node, provider, Books { memory, entry }, self.line, events);
             self.tasks.spawn(keeper.keep(agreed.clone(), shutdown.receiver()).named("keeper of a record"));
         }
-        let looking = address::Looking { settings: address, memory: self.memory.clone(), line: self.line };
-        self.tasks
-            .spawn(looking.run(self.events.clone(), publish, shutdown.receiver()).named("address task"));
     }
 
     async fn until_stopped(mut self, shutdown: &Shutdown) -> Result<(), AgentError> {
@@ -225,7 +266,7 @@ impl Agent {
             tokio::time::sleep(LINGER).await;
         }
         self.close_the_doors(CLOSING).await;
-        self.memory.stopped_on_purpose().await;
+        self.ledger.person_acted().await;
     }
 
     /// Lets every task end within `patience`; the LEDs go dark by it.
@@ -282,24 +323,33 @@ fn lines(
     watchers.iter().enumerate().map(line).collect()
 }
 
-async fn control_task(
-    server: control::Server,
+/// What the control socket tells.
+struct Shown {
     status: watch::Receiver<AgentStatus>,
-    close: watch::Receiver<bool>,
-) {
+    /// The last round of questions about the public address.
+    report: watch::Receiver<Option<Report>>,
+}
+
+async fn control_task(server: control::Server, shown: Shown, close: watch::Receiver<bool>) {
     let handler = move |question: Value| {
-        let answer = answer(&question, &status.borrow());
+        let answer = answer(&question, &shown.status.borrow(), shown.report.borrow().as_ref());
         async move { answer }
     };
     server.serve(handler, close).await;
 }
 
 /// What the control socket answers.
-fn answer(question: &Value, status: &AgentStatus) -> Value {
-    match question.get("ask").and_then(Value::as_str) {
-        Some("status") => serde_json::to_value(status).expect("a status is JSON"),
-        Some(other) => json!({ "error": format!("an agent cannot be asked `{other}`; ask `status`") }),
-        None => json!({ "error": "ask like this: {\"ask\":\"status\"}" }),
+fn answer(question: &Value, status: &AgentStatus, report: Option<&Report>) -> Value {
+    match (question.get("ask").and_then(Value::as_str), report) {
+        (Some("status"), _) => serde_json::to_value(status).expect("a status is JSON"),
+        (Some("address"), Some(report)) => serde_json::to_value(report).expect("a report is JSON"),
+        (Some("address"), None) => {
+            json!({ "error": "the sources have not been asked yet; ask again in a moment" })
+        }
+        (Some(other), _) => {
+            json!({ "error": format!("an agent cannot be asked `{other}`; ask `status` or `address`") })
+        }
+        (None, _) => json!({ "error": "ask like this: {\"ask\":\"status\"}" }),
     }
 }
 

@@ -8,9 +8,11 @@ fn a_question_that_is_not_known_is_answered_with_the_one_that_is() {
     let line = Timeline::start(None);
     let board = Board::new("pi1".parse().unwrap(), BTreeMap::new(), None, &[], Vec::new());
     let status = board.snapshot(line.now(), line.uptime());
-    assert_eq!(answer(&json!({ "ask": "status" }), &status)["node"], "pi1");
+    assert_eq!(answer(&json!({ "ask": "status" }), &status, None)["node"], "pi1");
+    let early = answer(&json!({ "ask": "address" }), &status, None);
+    assert!(early["error"].as_str().is_some_and(|error| error.contains("not been asked yet")), "{early}");
     for question in [json!({ "ask": "weather" }), json!({}), json!("status"), json!({ "ask": 7 })] {
-        let said = answer(&question, &status);
+        let said = answer(&question, &status, None);
         let error = said["error"].as_str().unwrap_or_else(|| panic!("{said}"));
         assert!(error.contains("status"), "{error}");
     }

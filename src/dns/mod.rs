@@ -4,6 +4,7 @@
 //! cannot be written down here, and so cannot be planned or sent.
 
 // Decisions.
+pub mod account;
 pub mod guard;
 pub mod mark;
 pub mod plan;
@@ -12,6 +13,7 @@ pub mod snapshot;
 
 // The world.
 pub mod change;
+pub mod ledger;
 pub mod lookup;
 pub mod provider;
 

@@ -16,6 +16,7 @@ use super::listen::Accepted;
 use super::question::Question;
 use super::{Asked, WatcherError};
 use crate::config::{PeerSettings, WatchSettings, WatcherConfig};
+use crate::dns::ledger::Ledger;
 use crate::dns::provider::Provider;
 use crate::dns::{Name, Owner};
 use crate::failover::engine::Engine;
@@ -67,6 +68,7 @@ impl Driver {
         journal: Journal,
         found: Found,
         line: Timeline,
+        ledger: &Ledger,
     ) -> Result<Self, WatcherError> {
         for remark in &found.remarks {
             warn!("journal: {remark}");
@@ -99,13 +101,18 @@ impl Driver {
             driver.remember(wall_ms, note);
         }
         for watch in &config.watches {
-            driver.equip(config, watch)?;
+            driver.equip(config, watch, ledger)?;
         }
         Ok(driver)
     }
 
     /// Gives a site its provider and its actuator.
-    fn equip(&mut self, config: &WatcherConfig, watch: &WatchSettings) -> Result<(), WatcherError> {
+    fn equip(
+        &mut self,
+        config: &WatcherConfig,
+        watch: &WatchSettings,
+        ledger: &Ledger,
+    ) -> Result<(), WatcherError> {
         let settings = config.providers.get(&watch.provider).expect("the configuration was cross-checked");
         let provider = Provider::new(settings, crate::host::time::wall_clock)
             .map_err(|error| WatcherError::Provider { site: watch.site.clone(), error })?;
@@ -117,6 +124,7 @@ impl Driver {
             owner: config.name.clone(),
             ttl: watch.ttl,
             provider,
+            entry: ledger.entry(settings, &watch.site),
             patience: watch.policy.write_patience,
             line: self.line,
             events: self.tell.clone(),

@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{WatchSettings, WatcherConfig};
 use crate::dns::Name;
+use crate::dns::ledger::Ledger;
 use crate::dns::provider::ProviderError;
 use crate::failover::event::{Event, Setup, SiteSetup};
 use crate::heartbeat::NodeName;
@@ -86,7 +87,8 @@ enum Heard {
 pub async fn run(config: WatcherConfig, with: Surroundings) -> Result<(), WatcherError> {
     let (journal, found) = Journal::open(&journal_directory(&config.state))?;
     let line = Timeline::start(found.replay.as_ref().map(|r| Resume { moment: r.last.0, wall_ms: r.last.1 }));
-    let mut driver = Driver::new(&config, journal, found, line)?;
+    let ledger = Ledger::open(&config.state, line).await;
+    let mut driver = Driver::new(&config, journal, found, line, &ledger)?;
     let (beats, mut accepted) = mpsc::channel(64);
     let (ask, mut asked) = mpsc::channel(16);
     let mut essential = JoinSet::new();
@@ -125,6 +127,7 @@ pub async fn run(config: WatcherConfig, with: Surroundings) -> Result<(), Watche
     }
     notify::stopping();
     driver.journal.sync()?;
+    ledger.person_acted().await;
     while essential.join_next().await.is_some() {}
     Ok(())
 }

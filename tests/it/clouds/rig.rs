@@ -132,7 +132,7 @@ impl<S: Stand> Rig<S> {
     }
 
     pub(crate) fn change(&self, desired: &Desired) -> Result<Outcome, ChangeError> {
-        self.runtime.block_on(change::change(&self.provider, desired, async |_: &_| Ok(())))
+        self.runtime.block_on(change::change(&self.provider, desired, || async { Ok(()) }))
     }
 
     pub(crate) fn apply(&self, plan: &hearth::dns::plan::Plan) -> Result<(), ProviderError> {
