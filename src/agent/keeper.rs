@@ -18,7 +18,7 @@ use crate::dns::change::{self, ChangeError, Held, Outcome};
 use crate::dns::guard::{Permission, Setback};
 use crate::dns::ledger::Entry;
 use crate::dns::lookup::{self, Expected, View};
-use crate::dns::plan::{Desired, Scope};
+use crate::dns::plan::{Desired, Plan, Scope};
 use crate::dns::provider::{Provider, ProviderError, ProviderSettings};
 use crate::dns::snapshot::{Record, Snapshot};
 use crate::dns::{Owner, Rdata, RdataSet};
@@ -72,7 +72,7 @@ pub struct Books {
 /// As [`change::change`].
 pub async fn put(provider: &Provider, desired: &Desired, books: &Books) -> Result<Outcome, ChangeError> {
     let wanted = wanted(desired);
-    let note = || async {
+    let note = |_: &Plan| async {
         books.entry.trying().await?;
         let noted = books.memory.intend(&desired.name, &wanted).await;
         noted.map_err(|error| Held::NotNoted(error.to_string()))

@@ -175,7 +175,7 @@ impl<'a> Own<'a> {
     async fn apply_one(&self, record: &RecordSettings) -> anyhow::Result<Outcome> {
         let (provider, desired) = self.desired(record)?;
         Ok(match self.agent {
-            Agent::Runs => change::change(&provider, &desired, || async { Ok(()) }).await?,
+            Agent::Runs => change::change(&provider, &desired, |_| async { Ok(()) }).await?,
             Agent::IsAway => {
                 let settings = &self.config.providers[&record.provider];
                 let entry = self.ledger.entry(settings, &record.name);

@@ -107,7 +107,7 @@ impl ChangeError {
     }
 }
 
-/// Makes `desired` stand. `before_write` is called right before each plan is sent, so that the caller can put its intent on
+/// Makes `desired` stand. `before_write` is called with each plan right before it is sent, so that the caller can put its intent on
 /// disk and count the change; when it fails, nothing is sent.
 ///
 /// # Errors
@@ -115,7 +115,7 @@ impl ChangeError {
 pub async fn change<F: Future<Output = Result<(), Held>>>(
     provider: &Provider,
     desired: &Desired,
-    mut before_write: impl FnMut() -> F,
+    mut before_write: impl FnMut(&Plan) -> F,
 ) -> Result<Outcome, ChangeError> {
     let mut collision: Option<(Plan, ProviderError)> = None;
     for _ in 0..ATTEMPTS {
@@ -128,7 +128,7 @@ pub async fn change<F: Future<Output = Result<(), Held>>>(
         if let Some((_, error)) = collision.take_if(|(refused, _)| *refused == plan) {
             return Err(ChangeError::Provider(error));
         }
-        before_write().await?;
+        before_write(&plan).await?;
         match provider.apply(&plan).await {
             Ok(()) => return read_back(provider, desired, plan, None).await,
             Err(error @ ProviderError::Unconfirmed { .. }) => {

@@ -94,7 +94,7 @@ impl Actuator {
             mine: Default::default(),
         };
         // The decision is in the journal already, and on disk.
-        let outcome = change(&self.provider, &desired, || self.entry.trying()).await;
+        let outcome = change(&self.provider, &desired, |_| self.entry.trying()).await;
         let (result, seen) = match outcome {
             Ok(Outcome::Unchanged { seen } | Outcome::Landed { seen, .. }) => {
                 self.entry.landed(Duration::ZERO).await;

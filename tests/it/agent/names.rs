@@ -220,7 +220,7 @@ async fn a_name_that_a_watcher_writes_is_refused_by_hand_and_by_the_agent() {
         retire: BTreeSet::new(),
         mine: BTreeSet::new(),
     };
-    change(&provider, &desired, || async { Ok(()) }).await.unwrap();
+    change(&provider, &desired, |_| async { Ok(()) }).await.unwrap();
     let serial = knot.serial();
     let mut rig = Rig::keeping(knot.address(), &["shared"]);
     let refused = rig.hearth(&["dns", "apply"]);
