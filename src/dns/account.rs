@@ -109,12 +109,20 @@ impl Accounts {
         of_name.guard.landed(now, spacing);
     }
 
-    /// It was not. `jitter` is drawn by the caller from 0 to 1.
-    pub fn failed(&mut self, id: &AccountId, name: &Name, setback: Setback, now: Moment, jitter: f64) {
+    /// It was not. `jitter` is drawn by the caller from 0 to 1. At a server of one's own a refusal is the name's alone:
+    /// nobody locks an account there, and some servers (Knot) call a key that may not write one name a wrong key.
+    pub fn failed(
+        &mut self,
+        (id, name): (&AccountId, &Name),
+        pace: Pace,
+        setback: Setback,
+        now: Moment,
+        jitter: f64,
+    ) {
         let account = self.0.entry(id.clone()).or_default();
         account.names.entry(name.clone()).or_default().guard.failed(setback, now, jitter);
         match setback {
-            Setback::Auth => account.stopped = true,
+            Setback::Auth => account.stopped |= pace != Pace::Free,
             Setback::Wait(asked) => {
                 let until = now + asked.min(LONGEST);
                 account.not_before = Some(account.not_before.map_or(until, |at| at.max(until)));
@@ -173,7 +181,7 @@ mod tests {
     #[test]
     fn one_refusal_stops_every_name_of_the_account_and_of_no_other() {
         let mut accounts = Accounts::default();
-        accounts.failed(&id(), &name("a"), Setback::Auth, NOW, 0.5);
+        accounts.failed((&id(), &name("a")), PACE, Setback::Auth, NOW, 0.5);
         let text = serde_json::to_string(&accounts).unwrap();
         let mut accounts: Accounts = serde_json::from_str(&text).unwrap();
         let later = NOW + minutes(60 * 24 * 365);
@@ -187,7 +195,7 @@ mod tests {
     #[test]
     fn a_pause_is_for_the_whole_account_and_a_person_does_not_shorten_it() {
         let mut accounts = Accounts::default();
-        accounts.failed(&id(), &name("a"), Setback::Wait(minutes(60)), NOW, 1.0);
+        accounts.failed((&id(), &name("a")), PACE, Setback::Wait(minutes(60)), NOW, 1.0);
         accounts.person_acted();
         for label in ["a", "b"] {
             assert_eq!(accounts.permission(&id(), &name(label), NOW), Permission::From(NOW + minutes(60)));
@@ -196,9 +204,17 @@ mod tests {
     }
 
     #[test]
+    fn at_a_server_of_ones_own_a_refusal_is_the_names_alone() {
+        let mut accounts = Accounts::default();
+        accounts.failed((&id(), &name("a")), Pace::Free, Setback::Auth, NOW, 0.5);
+        assert_eq!(accounts.permission(&id(), &name("a"), NOW + minutes(60)), Permission::Stopped);
+        assert_eq!(accounts.permission(&id(), &name("b"), NOW), Permission::Granted);
+    }
+
+    #[test]
     fn another_failure_is_the_names_alone() {
         let mut accounts = Accounts::default();
-        accounts.failed(&id(), &name("a"), Setback::Refused, NOW, 1.0);
+        accounts.failed((&id(), &name("a")), PACE, Setback::Refused, NOW, 1.0);
         assert!(matches!(accounts.permission(&id(), &name("a"), NOW), Permission::From(_)));
         assert_eq!(accounts.permission(&id(), &name("b"), NOW), Permission::Granted);
     }
@@ -206,7 +222,13 @@ mod tests {
     #[test]
     fn a_wait_from_another_time_line_is_not_endless() {
         let mut accounts = Accounts::default();
-        accounts.failed(&id(), &name("a"), Setback::Wait(minutes(60)), NOW + minutes(60 * 24 * 30), 1.0);
+        accounts.failed(
+            (&id(), &name("a")),
+            PACE,
+            Setback::Wait(minutes(60)),
+            NOW + minutes(60 * 24 * 30),
+            1.0,
+        );
         assert_eq!(accounts.permission(&id(), &name("b"), NOW), Permission::Granted);
     }
 

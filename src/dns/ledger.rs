@@ -161,13 +161,15 @@ impl Entry {
             Setback::ClockSkew | Setback::Conflict | Setback::Budget(_) | Setback::Passing => Keep::InMemory,
         };
         let (id, name, now) = (self.id.clone(), self.name.clone(), self.ledger.line.now());
+        let pace = self.pace;
         let jitter = f64::from(u32::from_ne_bytes(random::bytes())) / f64::from(u32::MAX);
-        let noted = self.ledger.change(keep, move |a| a.failed(&id, &name, setback, now, jitter)).await;
+        let noted =
+            self.ledger.change(keep, move |a| a.failed((&id, &name), pace, setback, now, jitter)).await;
         if let Err(error) = noted {
             // It holds for as long as the process lives.
             tracing::warn!("{error}");
             let (id, name) = (self.id.clone(), self.name.clone());
-            self.ledger.lock().accounts.failed(&id, &name, setback, now, jitter);
+            self.ledger.lock().accounts.failed((&id, &name), pace, setback, now, jitter);
         }
     }
 }

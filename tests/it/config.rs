@@ -220,15 +220,16 @@ fn no_slip_of_the_finger_is_more_than_the_check_can_take() {
 }
 
 #[test]
-fn a_kind_of_provider_that_is_not_built_says_so_whatever_else_is_written() {
-    refused_in_agent(
-        "[provider.home]\nkind = \"cloudflare\"\ntoken = { credential = \"dns\" }\n",
-        r#"
-hearth.toml:5:8: providers of the kind `cloudflare` are not in this version
- 5 | kind = "cloudflare"
-   |        ^^^^^^^^^^^^
-   = kind = "rfc2136" writes to BIND, Knot, PowerDNS and other servers that take updates"#,
-    );
+fn cloudflare_and_powerdns_are_understood_and_say_what_they_need() {
+    let good = "[provider.a]\nkind = \"cloudflare\"\nzone = \"example.com\"\ntoken = { file = \"k\" }\n\
+                [provider.b]\nkind = \"powerdns\"\nzone = \"example.net\"\napi-key = { file = \"k\" }\n\
+                endpoint = \"https://ns1.example.net:8081\"\n";
+    check(&format!("{NODE}{good}")).unwrap();
+    let short = "[provider.b]\nkind = \"powerdns\"\nzone = \"example.net\"\ntoken = { file = \"k\" }\n";
+    let errors = check(&format!("{NODE}{short}")).unwrap_err().to_string();
+    for wanted in ["needs `api-key`", "needs `endpoint`", "has no `token`"] {
+        assert!(errors.contains(wanted), "{errors}");
+    }
 }
 
 #[test]

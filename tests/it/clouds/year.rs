@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hearth::address::Family;
 use hearth::address::agreement::{Agreement, Class, Miss, Observation};
-use hearth::dns::account::Accounts;
+use hearth::dns::account::{AccountId, Accounts, Pace};
 use hearth::dns::change::{ChangeError, Held, Outcome};
 use hearth::dns::guard::Permission;
 use hearth::dns::plan::Desired;
@@ -138,17 +138,16 @@ impl Node {
                 Ok(())
             }
         });
-        self.settle(&desired, address, step, now, outcome, &id)
+        self.settle(&desired, address, (step, now), outcome, (&id, pace))
     }
 
     fn settle(
         &mut self,
         desired: &Desired,
         address: IpAddr,
-        step: u64,
-        now: Moment,
+        (step, now): (u64, Moment),
         outcome: Result<Outcome, ChangeError>,
-        id: &hearth::dns::account::AccountId,
+        (id, pace): (&AccountId, Pace),
     ) -> bool {
         match outcome {
             Ok(outcome) => {
@@ -158,7 +157,7 @@ impl Node {
                 matches!(outcome, Outcome::Landed { .. })
             }
             Err(error) => {
-                self.accounts.failed(id, &desired.name, error.setback(), now, 0.5);
+                self.accounts.failed((id, &desired.name), pace, error.setback(), now, 0.5);
                 false
             }
         }
