@@ -58,7 +58,8 @@ impl Alidns {
     /// # Errors
     /// When the endpoint is no URL.
     pub fn new(settings: &AlidnsSettings, wall: WallClock) -> Result<Self, ProviderError> {
-        let web = Web::new(&settings.endpoint, concat!("hearth/", env!("CARGO_PKG_VERSION")))?;
+        let web = Web::new(&settings.endpoint, concat!("hearth/", env!("CARGO_PKG_VERSION")))?
+            .hiding(&settings.key.secret);
         Ok(Self {
             server: web.host(),
             web,

@@ -59,7 +59,8 @@ impl Cloudflare {
     /// # Errors
     /// When the endpoint is no URL.
     pub fn new(settings: &CloudflareSettings) -> Result<Self, ProviderError> {
-        let web = Web::new(&settings.endpoint, concat!("hearth/", env!("CARGO_PKG_VERSION")))?;
+        let web = Web::new(&settings.endpoint, concat!("hearth/", env!("CARGO_PKG_VERSION")))?
+            .hiding(&settings.token);
         Ok(Self {
             server: web.host(),
             web,

@@ -54,7 +54,8 @@ impl Desec {
     /// # Errors
     /// When the endpoint is no URL.
     pub fn new(settings: &DesecSettings) -> Result<Self, ProviderError> {
-        let web = Web::new(&settings.endpoint, concat!("hearth/", env!("CARGO_PKG_VERSION")))?;
+        let web = Web::new(&settings.endpoint, concat!("hearth/", env!("CARGO_PKG_VERSION")))?
+            .hiding(&settings.token);
         Ok(Self {
             server: web.host(),
             web,

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::authority;
 use super::cloud::{self, Class, Cloud, Content, HostRecord, Place};
-use super::web::{Intent, Web};
+use super::web::{Intent, Web, form};
 use super::{
     Aliases, Atomic, Capabilities, CompareAndSet, Consistency, DnsPodSettings, Lines, OwnerMarks,
     ProviderError,
@@ -62,7 +62,7 @@ impl DnsPod {
     pub fn new(settings: &DnsPodSettings) -> Result<Self, ProviderError> {
         // The form that DNSPod asks for; without it, calls may be blocked.
         let agent = format!("hearth/{} ({})", env!("CARGO_PKG_VERSION"), settings.contact);
-        let web = Web::new(&settings.endpoint, &agent)?;
+        let web = Web::new(&settings.endpoint, &agent)?.hiding(&settings.token);
         let id = settings.token.expose().split(',').next().unwrap_or_default();
         Ok(Self {
             server: web.host(),
@@ -166,7 +166,7 @@ impl DnsPod {
             ("domain", self.zone.as_str()),
             ("sub_domain", &host),
         ];
-        let form = form(common.iter().chain(fields));
+        let form = form(common.iter().chain(fields).copied());
         let request = self.web.post(self.web.url(action));
         let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
         let place = self.place(name);
@@ -251,11 +251,4 @@ impl<'a> Told<'a> {
         fields.extend(self.weight.map(|weight| ("weight", weight)));
         fields
     }
-}
-
-/// A form body (<https://url.spec.whatwg.org/#application/x-www-form-urlencoded>).
-fn form<'a>(fields: impl Iterator<Item = &'a (&'a str, &'a str)>) -> String {
-    let mut url = reqwest::Url::parse("form:").expect("a scheme is a URL");
-    url.query_pairs_mut().extend_pairs(fields);
-    url.query().unwrap_or_default().to_owned()
 }

@@ -52,7 +52,8 @@ impl DuckDns {
     /// # Errors
     /// When the endpoint is no URL.
     pub fn new(settings: &DuckDnsSettings, wall: WallClock) -> Result<Self, ProviderError> {
-        let web = Web::new(&settings.endpoint, concat!("hearth/", env!("CARGO_PKG_VERSION")))?;
+        let web = Web::new(&settings.endpoint, concat!("hearth/", env!("CARGO_PKG_VERSION")))?
+            .hiding(&settings.token);
         Ok(Self {
             server: web.host(),
             web,

@@ -53,7 +53,9 @@ impl Dyndns2 {
     pub fn new(settings: &Dyndns2Settings, wall: WallClock) -> Result<Self, ProviderError> {
         // A general name, or none, is answered `badagent`.
         let agent = format!("hearth/{} {}", env!("CARGO_PKG_VERSION"), settings.contact);
-        let web = Web::new(&settings.endpoint, &agent)?;
+        let web = Web::new(&settings.endpoint, &agent)?.hiding(&settings.password);
+        let login = format!("{}:{}", settings.user, settings.password.expose());
+        let web = web.hiding(&Secret::new(data_encoding::BASE64.encode(login.as_bytes())));
         Ok(Self {
             server: web.host(),
             web,

@@ -80,7 +80,8 @@ impl PowerDns {
     /// # Errors
     /// When the endpoint is no URL.
     pub fn new(settings: &PowerDnsSettings) -> Result<Self, ProviderError> {
-        let web = Web::new(&settings.endpoint, concat!("hearth/", env!("CARGO_PKG_VERSION")))?;
+        let web = Web::new(&settings.endpoint, concat!("hearth/", env!("CARGO_PKG_VERSION")))?
+            .hiding(&settings.key);
         Ok(Self {
             server: web.host(),
             web,

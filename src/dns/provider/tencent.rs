@@ -66,7 +66,8 @@ impl Tencent {
     /// # Errors
     /// When the endpoint is no URL.
     pub fn new(settings: &TencentSettings, wall: WallClock) -> Result<Self, ProviderError> {
-        let web = Web::new(&settings.endpoint, concat!("hearth/", env!("CARGO_PKG_VERSION")))?;
+        let web = Web::new(&settings.endpoint, concat!("hearth/", env!("CARGO_PKG_VERSION")))?
+            .hiding(&settings.key.secret);
         Ok(Self {
             server: web.host(),
             web,

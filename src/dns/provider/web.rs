@@ -10,6 +10,7 @@ use reqwest::{Client, RequestBuilder, Url};
 use super::ProviderError;
 use super::cloud::{Class, Place};
 use crate::host::tls;
+use crate::secret::Secret;
 
 /// To connect, TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -20,12 +21,17 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The longest answer that is read: some thousand records.
 const LONGEST: usize = 4 * 1024 * 1024;
 
+/// What is shorter is no secret, but the number of one.
+const SHORTEST: usize = 6;
+
 /// A client of one service.
 #[derive(Clone, Debug)]
 pub(super) struct Web {
     client: Client,
     endpoint: Url,
     patience: Duration,
+    /// Struck out of every answer: error pages repeat what was sent.
+    secrets: Vec<Secret<String>>,
 }
 
 /// What a request is for; it decides what a missing answer means.
@@ -67,7 +73,21 @@ impl Web {
             .tls_backend_preconfigured(tls)
             .build()
             .map_err(|e| unusable(e.to_string()))?;
-        Ok(Self { client, endpoint, patience: PATIENCE })
+        Ok(Self { client, endpoint, patience: PATIENCE, secrets: Vec::new() })
+    }
+
+    /// The same client, with this secret struck out of whatever the service says: its parts, where it has commas, as
+    /// they are and as forms and queries write them.
+    pub(super) fn hiding(mut self, secret: &Secret<String>) -> Self {
+        for part in secret.expose().split(',').filter(|part| part.len() >= SHORTEST) {
+            self.secrets.push(Secret::new(part.to_owned()));
+            self.secrets.push(Secret::new(form([("", part)]).split_off(1)));
+        }
+        self
+    }
+
+    fn without_secrets(&self, text: String) -> String {
+        self.secrets.iter().fold(text, |text, secret| text.replace(secret.expose().as_str(), "(secret)"))
     }
 
     /// The same client, waiting this long for an answer.
@@ -130,7 +150,7 @@ impl Web {
                 return Err(garbled(place, intent, format!("it answered more than {LONGEST} bytes")));
             }
         }
-        let body = String::from_utf8_lossy(&body).into_owned();
+        let body = self.without_secrets(String::from_utf8_lossy(&body).into_owned());
         let heard = Heard { status, retry_after: retry_after.map(Duration::from_secs), body };
         if status == 429 {
             return Err(too_many(place, &heard));
@@ -189,8 +209,37 @@ fn lost(place: &Place<'_>, intent: Intent, error: reqwest::Error) -> ProviderErr
     }
 }
 
+/// Fields as a form body or a query (<https://url.spec.whatwg.org/#application/x-www-form-urlencoded>).
+pub(super) fn form<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut url = Url::parse("form:").expect("a scheme is a URL");
+    url.query_pairs_mut().extend_pairs(fields);
+    url.query().unwrap_or_default().to_owned()
+}
+
 /// The beginning of a body, for an error: one line, not a page.
 pub(super) fn excerpt(body: &str) -> String {
     let line: String = body.chars().take(120).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if line.trim().is_empty() { "nothing".to_owned() } else { line.trim().to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_struck_out_as_it_is_and_as_it_is_written_in_a_query() {
+        // As main does, before anything can ask for TLS.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let web = Web::new("https://api.example", "test/1").unwrap();
+        let web = web.hiding(&Secret::new("13490,hunter2/+hunter2".to_owned()));
+        let said = "no /update?t=13490%2Chunter2%2F%2Bhunter2, no `hunter2/+hunter2`".to_owned();
+        assert_eq!(web.without_secrets(said), "no /update?t=13490%2C(secret), no `(secret)`");
+    }
+
+    #[test]
+    fn a_page_is_no_line_of_a_log() {
+        assert_eq!(excerpt("<html>\n<body>"), "<html> <body>");
+        assert_eq!(excerpt(&"x".repeat(9_000)).len(), 120);
+        assert_eq!(excerpt(" \r\n"), "nothing");
+    }
 }

@@ -37,6 +37,8 @@ macro_rules! all {
                 a_creation_whose_answer_is_lost_is_not_repeated
                 an_answer_that_is_none_changes_nothing
                 a_plan_that_is_cut_short_leaves_the_name_served_and_is_finished_later
+                an_answer_that_repeats_the_request_shows_no_secret
+                a_request_that_arrives_twice_does_no_harm
                 the_capabilities_are_as_the_service_is
             }
         }
@@ -338,6 +340,34 @@ pub(super) fn a_plan_that_is_cut_short_leaves_the_name_served_and_is_finished_la
         }
     }
     assert!(cuts >= 2, "{cuts}");
+}
+
+pub(super) fn an_answer_that_repeats_the_request_shows_no_secret<S: Stand>() {
+    for hits in [Hits::All, Hits::WritesAfter(0)] {
+        let rig = Rig::<S>::new();
+        rig.served.fail(Some((Fault::Echo, hits)));
+        let error = rig.change(&member::<S>(&["A 192.0.2.1"])).expect_err("nothing was changed");
+        for words in [format!("{error}"), format!("{error:?}")] {
+            assert!(!words.contains("good-secret"), "{hits:?}: {words}");
+        }
+    }
+}
+
+pub(super) fn a_request_that_arrives_twice_does_no_harm<S: Stand>() {
+    let rig = Rig::<S>::new();
+    for wanted in ["A 192.0.2.1", "A 192.0.2.9"] {
+        rig.served.fail(Some((Fault::Twice, Hits::WritesAfter(0))));
+        let wanted = member::<S>(&[wanted]);
+        // The second of the two may be refused, as a record that exists or a number that was used.
+        let _ = rig.change(&wanted);
+        rig.served.fail(None);
+        rig.pass(Duration::from_secs(120));
+        rig.change(&wanted).unwrap();
+        assert_eq!(rig.rows().iter().filter(|r| r.kind == "A").count(), 1);
+        assert!(matches!(rig.change(&wanted), Ok(Outcome::Unchanged { .. })));
+        // The network's doing, and yet some count it: not twice in the hour for which they do.
+        rig.pass(Duration::from_secs(2 * 3_600));
+    }
 }
 
 pub(super) fn the_capabilities_are_as_the_service_is<S: Stand>() {

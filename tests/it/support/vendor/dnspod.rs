@@ -412,4 +412,29 @@ mod tests {
         assert_eq!((codes[99].as_str(), codes[100].as_str()), ("10", "-2"));
         assert_eq!(service.penalties().len(), 2);
     }
+
+    #[test]
+    fn only_posts_for_json_are_answered_in_json_and_the_id_of_a_line_wins() {
+        let mut service = service();
+        let headers = vec![("User-Agent".to_owned(), "test/1 (me@example.com)".to_owned())];
+        let get = Request { method: "GET".to_owned(), path: "/Record.List".to_owned(), ..Request::default() };
+        assert!(service.answer(&get, NOW).body.contains("\"code\":\"2\""));
+        let body = b"login_token=1,good&domain=example.com".to_vec();
+        let xml = Request { method: "POST".to_owned(), headers, body, ..get };
+        assert!(service.answer(&xml, NOW).body.starts_with("<?xml"));
+        let both = [&A[..], &[("record_line", "默认"), ("record_line_id", "3=0")]].concat();
+        assert_eq!(call(&mut service, NOW, "Record.Create", &both), "1");
+        assert_eq!(service.rows()[0].line, "3=0");
+        let renamed = [&A[..], &[("record_line", "国内")]].concat();
+        assert_eq!(call(&mut service, NOW, "Record.Create", &renamed), "26");
+    }
+
+    #[test]
+    fn a_record_that_is_switched_off_is_not_counted() {
+        let mut service = service();
+        for n in 1..=3 {
+            service.put(Row { enabled: false, ..Row::new("www", "A", &format!("192.0.2.{}", 10 + n), 600) });
+        }
+        assert_eq!(call(&mut service, NOW, "Record.Create", &A), "1");
+    }
 }

@@ -29,6 +29,10 @@ pub(crate) enum Fault {
     Html,
     /// Nothing is done, and the answer is an error of the server's.
     Broken,
+    /// Nothing is done, and the answer is an error page that repeats the request.
+    Echo,
+    /// The request arrives twice, and the second answer comes.
+    Twice,
 }
 
 /// Which requests a fault is for.
@@ -124,7 +128,8 @@ fn serve<V: Vendor>(client: &TcpStream, state: &Mutex<State<V>>) {
             whole(client, &Reply::new(200, "text/html", page));
         }
         Some(Fault::Broken) => whole(client, &Reply::text(502, "Bad Gateway")),
-        None => whole(client, &reply),
+        Some(Fault::Echo) => whole(client, &Reply::text(400, repeated(&request))),
+        Some(Fault::Twice) | None => whole(client, &reply),
     }
 }
 
@@ -140,14 +145,26 @@ fn act<V: Vendor>(request: &Request, state: &mut State<V>) -> (Option<Fault>, Re
     let fault = state.fault.filter(|(_, hits)| hit(*hits)).map(|(fault, _)| fault);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + state.ahead;
     let reply = match fault {
-        Some(Fault::Cut | Fault::Stall | Fault::Garbage | Fault::Html | Fault::Broken) => {
+        Some(Fault::Cut | Fault::Stall | Fault::Garbage | Fault::Html | Fault::Broken | Fault::Echo) => {
             Reply::text(500, "")
+        }
+        Some(Fault::Twice) => {
+            state.vendor.answer(request, now);
+            state.vendor.answer(request, now)
         }
         Some(Fault::ApplyThenStall | Fault::ApplyThenCut | Fault::ApplyThenHalf) | None => {
             state.vendor.answer(request, now)
         }
     };
     (fault, reply)
+}
+
+/// Everything that came, as an error page of a firewall shows it.
+fn repeated(request: &Request) -> String {
+    let headers: Vec<&str> = request.headers.iter().map(|(_, value)| value.as_str()).collect();
+    let body = String::from_utf8_lossy(&request.body);
+    // The query and the body first: of a long page only the beginning is ever shown.
+    format!("{} {} {}", request.query, body, headers.join(" "))
 }
 
 /// One request with its body.
