@@ -6,7 +6,7 @@ use super::*;
 #[test]
 fn a_question_that_is_not_known_is_answered_with_the_one_that_is() {
     let line = Timeline::start(None);
-    let board = Board::new("pi1".parse().unwrap(), BTreeMap::new(), None, &[], Vec::new());
+    let board = Board::new("pi1".parse().unwrap(), BTreeMap::new(), Vec::new(), Vec::new(), &[], Vec::new());
     let status = board.snapshot(line.now(), line.uptime());
     assert_eq!(answer(&json!({ "ask": "status" }), &status, None)["node"], "pi1");
     let early = answer(&json!({ "ask": "address" }), &status, None);

@@ -16,8 +16,8 @@ use crate::agent::{Agreed, address};
 use crate::cli::DnsCommand;
 use crate::config::{self, AgentConfig, Config, RecordSettings};
 use crate::dns::Name;
+use crate::dns::account_book::AccountBook;
 use crate::dns::change::{self, Outcome};
-use crate::dns::ledger::Ledger;
 use crate::dns::plan::{self, Desired};
 use crate::dns::provider::{Provider, ProviderSettings};
 use crate::dns::snapshot::{Record, Snapshot};
@@ -96,7 +96,7 @@ struct Own<'a> {
     config: &'a AgentConfig,
     agreed: Agreed,
     memory: Memory,
-    ledger: Ledger,
+    book: AccountBook,
     /// Whether an agent runs here: then the memory is its own, and what is wanted is noted there already.
     agent: Agent,
 }
@@ -126,8 +126,8 @@ impl<'a> Own<'a> {
                 "no public address is known, so nothing can be planned; `hearth status` says what the sources answer"
             );
         }
-        let ledger = Ledger::open(&config.state, line).await;
-        Ok(Self { config, agreed, memory, ledger, agent })
+        let book = AccountBook::open(&config.state, line).await;
+        Ok(Self { config, agreed, memory, book, agent })
     }
 
     fn desired(&self, record: &RecordSettings) -> anyhow::Result<(Provider, Desired)> {
@@ -178,7 +178,7 @@ impl<'a> Own<'a> {
             Agent::Runs => change::change(&provider, &desired, |_| async { Ok(()) }).await?,
             Agent::IsAway => {
                 let settings = &self.config.providers[&record.provider];
-                let entry = self.ledger.entry(settings, &record.name);
+                let entry = self.book.entry(settings, &record.name);
                 let books = Books { memory: self.memory.clone(), entry };
                 keeper::put(&provider, &desired, &books).await?
             }

@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::agent::listen;
 use super::error::did_you_mean;
 use super::fallback::fallback;
-use super::file::watcher::{Peer, Watch, Watcher};
+use super::file::watcher::{Peer, STATE, Watch, Watcher};
 use super::policy::policy;
 use super::provider::{Providers, aliases, check_reference, zone};
 use super::reading::Reading;
@@ -38,7 +38,7 @@ pub(super) fn watcher(
     Some(WatcherConfig {
         name: Owner::new(written.name.as_ref().map_or("watcher", |at| at.value.as_str())),
         listen: listen(reading, written.listen, 8443),
-        state: reading.path(written.state.as_deref().unwrap_or(Path::new("/var/lib/hearth-watcher"))),
+        state: reading.path(written.state.as_deref().unwrap_or(Path::new(STATE))),
         control: reading.path(written.control.as_deref().unwrap_or(Path::new("/run/hearth/watcher.sock"))),
         key: key?,
         references,

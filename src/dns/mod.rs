@@ -12,8 +12,8 @@ pub mod remark;
 pub mod snapshot;
 
 // The world.
+pub mod account_book;
 pub mod change;
-pub mod ledger;
 pub mod lookup;
 pub mod provider;
 

@@ -36,7 +36,7 @@ pub struct Desired {
     /// What should stand, one set for each type. A type that is not named here is left alone.
     pub sets: Vec<RdataSet>,
     /// Types that are to have no record of the writer's any more: the one way to a deletion without a successor.
-    /// It takes another set of the same name to allow it. Empty unless somebody decided so; a detection that failed
+    /// It takes another set of the same name to allow it, or for a member that of somebody else. Empty unless somebody decided so; a detection that failed
     /// never does.
     pub retire: BTreeSet<RecordType>,
     /// What the writer remembers having written: its own, where nobody's mark says otherwise.
@@ -212,7 +212,8 @@ fn check(desired: &Desired) -> Result<(), PlanError> {
     if alias && desired.scope == Scope::Member {
         return Err(PlanError::SharedCname(name()));
     }
-    let last = kinds.is_empty() && !desired.retire.is_empty();
+    // A member leaves what others have members of: that is checked against what stands.
+    let last = kinds.is_empty() && !desired.retire.is_empty() && desired.scope == Scope::Whole;
     if last || desired.retire.contains(&RecordType::Cname) {
         return Err(PlanError::NothingLeft(name()));
     }
@@ -236,6 +237,10 @@ fn check_against(desired: &Desired, seen: &Snapshot) -> Result<(), PlanError> {
     }
     for set in &desired.sets {
         check_kind(desired, seen, set.record_type())?;
+    }
+    let left = |kind: &RecordType| seen.rrset(*kind).any(|record| !desired.owns(record));
+    if desired.sets.is_empty() && !desired.retire.iter().all(left) {
+        return Err(PlanError::NothingLeft(name()));
     }
     Ok(())
 }

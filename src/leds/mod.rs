@@ -16,7 +16,7 @@ use crate::address::Verdict;
 use crate::dns::{Rdata, RdataSet, RecordType};
 use crate::heartbeat::SiteView;
 use crate::heartbeat::{RecordsReport, SourceState};
-use crate::status::{AddressStatus, AgentStatus, FaultCode, LinkState, Phase, RecordState};
+use crate::status::{AddressStatus, AgentStatus, FaultCode, LinkState, Phase, RecordState, SiteStatus};
 
 /// Where the LEDs are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,9 +72,9 @@ pub fn shown(status: &AgentStatus) -> Shown {
 
 /// What a person must look after: the faults that were reported, then what is refused for good.
 fn fault(status: &AgentStatus) -> Option<FaultCode> {
-    // A node without a site listens nowhere, and nothing is missing there.
-    let has_site = !status.site.listening.is_empty();
-    let nothing_to_serve = has_site && status.phase == Phase::Running && status.site.generation.is_none();
+    // The first look at a large site takes long, and nobody need do anything about it.
+    let empty = |site: &SiteStatus| site.generation.is_none() && site.source != SourceState::Slow;
+    let nothing_to_serve = status.sites.iter().any(empty) && status.phase == Phase::Running;
     let reported = status.faults.first().map(|fault| fault.code);
     let records =
         status.records.iter().any(|r| r.state == RecordState::Refused).then_some(FaultCode::DnsRefused);
@@ -115,7 +115,9 @@ fn is_degraded(status: &AgentStatus) -> bool {
         !status.addresses.is_empty() && status.addresses.values().all(|address| address.agreed.is_none());
     let unwatched = status.watchers.iter().any(|watcher| watcher.state != LinkState::Answered);
     let pending = status.records_report() == RecordsReport::Pending;
-    status.site.source != SourceState::Ok || pending || homeless || unwatched || is_passed_over(status)
+    let unfed = status.sites.iter().any(|site| site.source != SourceState::Ok)
+        || status.mounts.iter().any(|mount| mount.state != SourceState::Ok);
+    unfed || pending || homeless || unwatched || is_passed_over(status)
 }
 
 impl Shown {

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use crate::dns::account_book::Entry;
 use crate::dns::change::{Outcome, change};
 use crate::dns::guard::Permission;
-use crate::dns::ledger::Entry;
 use crate::dns::lookup::{Expected, View, agreement};
 use crate::dns::plan::{Desired, Scope};
 use crate::dns::provider::Provider;

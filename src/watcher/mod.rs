@@ -6,6 +6,7 @@
 pub mod actuate;
 mod driver;
 pub mod journal;
+mod ledger;
 pub mod listen;
 pub mod page;
 pub mod question;
@@ -20,7 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{WatchSettings, WatcherConfig};
 use crate::dns::Name;
-use crate::dns::ledger::Ledger;
+use crate::dns::account_book::AccountBook;
 use crate::dns::provider::ProviderError;
 use crate::failover::event::{Event, Setup, SiteSetup};
 use crate::heartbeat::NodeName;
@@ -87,13 +88,13 @@ enum Heard {
 pub async fn run(config: WatcherConfig, with: Surroundings) -> Result<(), WatcherError> {
     let (journal, found) = Journal::open(&journal_directory(&config.state))?;
     let line = Timeline::start(found.replay.as_ref().map(|r| Resume { moment: r.last.0, wall_ms: r.last.1 }));
-    let ledger = Ledger::open(&config.state, line).await;
-    let mut driver = Driver::new(&config, journal, found, line, &ledger)?;
+    let book = AccountBook::open(&config.state, line).await;
+    let mut driver = Driver::new(&config, journal, found, line, &book)?;
     let (beats, mut accepted) = mpsc::channel(64);
     let (ask, mut asked) = mpsc::channel(16);
     let mut essential = JoinSet::new();
     let pulse = notify::watchdog(line);
-    driver.begin(setup(&config)).await?;
+    driver.begin(setup(&config));
     let peers = config.peers.iter().map(|p| (p.name.clone(), p.key)).collect();
     let handler = handler(Arc::new(config.key), peers, &driver, beats);
     essential.spawn(listening(with.listeners, handler, with.shutdown.clone()));
@@ -118,16 +119,16 @@ pub async fn run(config: WatcherConfig, with: Surroundings) -> Result<(), Watche
         pulse.alive();
         match heard {
             Heard::Stop => break,
-            Heard::Event(event) => driver.step(event).await?,
-            Heard::Beat(beat) => driver.beat(beat).await?,
-            Heard::Asked(question) => driver.answer(question).await?,
-            Heard::Due => driver.wake(due).await?,
+            Heard::Event(event) => driver.step(event),
+            Heard::Beat(beat) => driver.beat(beat),
+            Heard::Asked(question) => driver.answer(question),
+            Heard::Due => driver.wake(due),
         }
         driver.publish();
     }
     notify::stopping();
-    driver.journal.sync()?;
-    ledger.person_acted().await;
+    driver.ledger.sync()?;
+    book.person_acted().await;
     while essential.join_next().await.is_some() {}
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The configuration file: every mistake has its place and a hint, and every file that is shipped is in order.
 
+mod gluster;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -501,7 +503,7 @@ fn secrets_are_read_and_paths_start_at_the_directory_of_the_file() {
     };
     assert_eq!(home.key.secret.expose(), b"secret");
     assert_eq!(home.server, "ns1.example.com:53");
-    assert_eq!(agent.site.as_ref().unwrap().root, installed.path("www"));
+    assert_eq!(agent.sites[0].root, installed.path("www"));
     assert_eq!(agent.state, Path::new("/var/lib/hearth"));
 }
 
@@ -511,7 +513,7 @@ fn what_is_left_out_has_its_default() {
     let record = "[[record]]\nname = \"pi1.example.com\"\nprovider = \"home\"\n";
     let checked = check(&format!("{NODE}{site}{record}{PROVIDER}")).unwrap();
     let agent = checked.config().agent.as_ref().unwrap();
-    let site = agent.site.as_ref().unwrap();
+    let site = &agent.sites[0];
     assert_eq!(site.hosts, ["www.example.com"]);
     assert_eq!(site.listen, ["[::]:80".parse::<SocketAddr>().unwrap()]);
     assert_eq!((site.memory, site.poll, site.rules), (64 << 20, Duration::from_secs(2), Rules::GithubPages));
@@ -587,7 +589,7 @@ fn the_access_log_is_combined_unless_told_otherwise_and_never_on_the_mount() {
     let site = "[site]\nhosts = [\"www.example.com\"]\nroot = \"/srv\"\n";
     let log = |more: &str| {
         let checked = check(&format!("{NODE}{site}{more}")).unwrap();
-        checked.config().agent.as_ref().unwrap().site.as_ref().unwrap().log.clone()
+        checked.config().agent.as_ref().unwrap().sites[0].log.clone()
     };
     assert_eq!(log("").format, LogFormat::None);
     let written = log("[site.log]\nfile = \"/var/log/a.log\"\n");

@@ -15,6 +15,9 @@ use crate::heartbeat::NodeName;
 use crate::heartbeat::seal::VerifyingKey;
 use crate::leds::LedPreset;
 
+/// Where an agent keeps what it must remember.
+pub(crate) const STATE: &str = "/var/lib/hearth";
+
 /// `[node]`
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "the table [node]")]

@@ -146,6 +146,21 @@ fn a_type_goes_only_when_it_is_named_and_another_stays() {
 }
 
 #[test]
+fn a_member_leaves_only_where_another_stands() {
+    let leaving = Desired { retire: BTreeSet::from([RecordType::A]), ..member(&[]) };
+    let both = seen(&["A 192.0.2.1", "A 192.0.2.2"], &[PI1, PI2]);
+    assert_eq!(operations(&leaving, &both), ["- A 192.0.2.1"]);
+    let unmarked = seen(&["A 192.0.2.1", "A 192.0.2.9"], &[PI1]);
+    assert_eq!(operations(&leaving, &unmarked), ["- A 192.0.2.1"], "whoever the other is");
+    let nothing_left = Err(PlanError::NothingLeft(NAME.parse().unwrap()));
+    for alone in [&["A 192.0.2.1"][..], &["A 192.0.2.1", "AAAA 2001:db8::1"], &[]] {
+        assert_eq!(plan(&leaving, &seen(alone, &[PI1])), nothing_left, "{alone:?}");
+    }
+    let shared = seen(&["A 192.0.2.1", "A 192.0.2.2"], &[PI1, PI2, "hearth=1 owner=pi3 A=192.0.2.1"]);
+    assert_eq!(operations(&leaving, &shared), [""; 0], "what is somebody else's as well stays");
+}
+
+#[test]
 fn no_set_is_no_change() {
     assert!(plan(&whole(&[]), &seen(&["A 192.0.2.1"], &[])).unwrap().is_empty());
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod bind;
 pub(crate) mod dns_proxy;
+pub(crate) mod faulty;
 pub(crate) mod http;
 pub(crate) mod knot;
 pub(crate) mod loopback;

@@ -1,7 +1,7 @@
 //! The accounts on disk, shared by everybody in a process who asks a provider for a change.
 //!
 //! Written to `dns-accounts.json` in the state directory, and only when something changed that has to outlast the process.
-//! Never asks a provider; a ledger that cannot be read is an empty one, one that cannot be written is a reason not to
+//! Never asks a provider; one that cannot be read is an empty one, one that cannot be written is a reason not to
 //! write a record.
 
 use std::path::Path;
@@ -28,7 +28,7 @@ const CLOCK: Duration = Duration::from_secs(5);
 
 /// The accounts of a process. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Ledger {
+pub struct AccountBook {
     shared: Arc<Mutex<Shared>>,
     line: Timeline,
 }
@@ -39,18 +39,18 @@ struct Shared {
     accounts: Accounts,
 }
 
-/// One name at one account, in the ledger.
+/// One name at one account, in the book.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    ledger: Ledger,
+    book: AccountBook,
     id: AccountId,
     name: Name,
     pace: Pace,
     clock_bound: bool,
 }
 
-impl Ledger {
-    /// Reads the ledger in the directory `state`. `line` is the time line that continues across restarts.
+impl AccountBook {
+    /// Reads the book in the directory `state`. `line` is the time line that continues across restarts.
     pub async fn open(state: &Path, line: Timeline) -> Self {
         let mut file = StateFile::new(state.join(FILE), FORM);
         let read = move || {
@@ -70,7 +70,7 @@ impl Ledger {
     #[must_use]
     pub fn entry(&self, settings: &ProviderSettings, name: &Name) -> Entry {
         Entry {
-            ledger: self.clone(),
+            book: self.clone(),
             id: settings.account(),
             name: name.clone(),
             pace: settings.pace(),
@@ -95,9 +95,9 @@ impl Ledger {
             change(&mut self.lock().accounts);
             return Ok(());
         }
-        let ledger = self.clone();
+        let book = self.clone();
         let write = move || {
-            let mut shared = ledger.lock();
+            let mut shared = book.lock();
             let mut next = shared.accounts.clone();
             change(&mut next);
             if next != shared.accounts {
@@ -125,9 +125,9 @@ impl Entry {
     /// Whether the provider may be asked now: no pause, no refusal, and a clock that was set where calls are signed.
     #[must_use]
     pub fn permission(&self) -> Permission {
-        let now = self.ledger.line.now();
-        let permission = self.ledger.lock().accounts.permission(&self.id, &self.name, now);
-        let unset = self.clock_bound && clock_trust(self.ledger.line) == ClockTrust::NotSetYet;
+        let now = self.book.line.now();
+        let permission = self.book.lock().accounts.permission(&self.id, &self.name, now);
+        let unset = self.clock_bound && clock_trust(self.book.line) == ClockTrust::NotSetYet;
         if permission == Permission::Granted && unset { Permission::From(now + CLOCK) } else { permission }
     }
 
@@ -136,21 +136,21 @@ impl Entry {
     /// # Errors
     /// When the budget is spent, or when it could not be noted. Then the change must not be sent.
     pub async fn trying(&self) -> Result<(), Held> {
-        let now = self.ledger.line.now();
-        let budget = self.ledger.lock().accounts.budget(&self.id, &self.name, self.pace, now);
+        let now = self.book.line.now();
+        let budget = self.book.lock().accounts.budget(&self.id, &self.name, self.pace, now);
         if let Permission::From(at) = budget {
             return Err(Held::Budget(at - now));
         }
         let (id, name, pace) = (self.id.clone(), self.name.clone(), self.pace);
         let keep = if pace == Pace::Free { Keep::InMemory } else { Keep::OnDisk };
-        let noted = self.ledger.change(keep, move |accounts| accounts.trying(&id, &name, pace, now)).await;
+        let noted = self.book.change(keep, move |accounts| accounts.trying(&id, &name, pace, now)).await;
         noted.map_err(|error| Held::NotNoted(error.to_string()))
     }
 
     /// What was wanted was seen to stand; the next change keeps `spacing` away.
     pub async fn landed(&self, spacing: Duration) {
-        let (id, name, now) = (self.id.clone(), self.name.clone(), self.ledger.line.now());
-        let noted = self.ledger.change(Keep::InMemory, move |a| a.landed(&id, &name, now, spacing)).await;
+        let (id, name, now) = (self.id.clone(), self.name.clone(), self.book.line.now());
+        let noted = self.book.change(Keep::InMemory, move |a| a.landed(&id, &name, now, spacing)).await;
         noted.expect("the memory of a process takes everything");
     }
 
@@ -160,16 +160,15 @@ impl Entry {
             Setback::Auth | Setback::Refused | Setback::Wait(_) => Keep::OnDisk,
             Setback::ClockSkew | Setback::Conflict | Setback::Budget(_) | Setback::Passing => Keep::InMemory,
         };
-        let (id, name, now) = (self.id.clone(), self.name.clone(), self.ledger.line.now());
+        let (id, name, now) = (self.id.clone(), self.name.clone(), self.book.line.now());
         let pace = self.pace;
         let jitter = f64::from(u32::from_ne_bytes(random::bytes())) / f64::from(u32::MAX);
-        let noted =
-            self.ledger.change(keep, move |a| a.failed((&id, &name), pace, setback, now, jitter)).await;
+        let noted = self.book.change(keep, move |a| a.failed((&id, &name), pace, setback, now, jitter)).await;
         if let Err(error) = noted {
             // It holds for as long as the process lives.
             tracing::warn!("{error}");
             let (id, name) = (self.id.clone(), self.name.clone());
-            self.ledger.lock().accounts.failed((&id, &name), pace, setback, now, jitter);
+            self.book.lock().accounts.failed((&id, &name), pace, setback, now, jitter);
         }
     }
 }
@@ -197,13 +196,13 @@ mod tests {
     #[tokio::test]
     async fn refused_credentials_outlast_a_crash_for_all_names_and_not_a_stop_on_purpose() {
         let (directory, line) = (tempfile::tempdir().unwrap(), Timeline::start(None));
-        let ledger = Ledger::open(directory.path(), line).await;
-        ledger.entry(&settings("1,a"), &name("pi1")).failed(Setback::Auth).await;
-        let again = Ledger::open(directory.path(), line).await;
+        let book = AccountBook::open(directory.path(), line).await;
+        book.entry(&settings("1,a"), &name("pi1")).failed(Setback::Auth).await;
+        let again = AccountBook::open(directory.path(), line).await;
         assert_eq!(again.entry(&settings("1,a"), &name("www")).permission(), Permission::Stopped);
         assert_eq!(again.entry(&settings("1,b"), &name("www")).permission(), Permission::Granted);
         again.person_acted().await;
-        let third = Ledger::open(directory.path(), line).await;
+        let third = AccountBook::open(directory.path(), line).await;
         assert_eq!(third.entry(&settings("1,a"), &name("www")).permission(), Permission::Granted);
     }
 
@@ -212,8 +211,8 @@ mod tests {
         let (directory, line) = (tempfile::tempdir().unwrap(), Timeline::start(None));
         let mut sent = 0;
         for _ in 0..50 {
-            let ledger = Ledger::open(directory.path(), line).await;
-            sent += usize::from(ledger.entry(&settings("1,a"), &name("pi1")).trying().await.is_ok());
+            let book = AccountBook::open(directory.path(), line).await;
+            sent += usize::from(book.entry(&settings("1,a"), &name("pi1")).trying().await.is_ok());
         }
         let Pace::PerHour { name: budget, .. } = settings("1,a").pace() else {
             panic!("a cloud has a budget")
@@ -224,8 +223,8 @@ mod tests {
     #[tokio::test]
     async fn the_secret_is_not_on_the_disk() {
         let (directory, line) = (tempfile::tempdir().unwrap(), Timeline::start(None));
-        let ledger = Ledger::open(directory.path(), line).await;
-        ledger.entry(&settings("12345,hunter2"), &name("pi1")).trying().await.unwrap();
+        let book = AccountBook::open(directory.path(), line).await;
+        book.entry(&settings("12345,hunter2"), &name("pi1")).trying().await.unwrap();
         let text = std::fs::read_to_string(directory.path().join(FILE)).unwrap();
         assert!(text.contains("pi1.example.com") && !text.contains("hunter2"), "{text}");
     }
