@@ -41,12 +41,13 @@ use tokio::task::{JoinError, JoinSet};
 
 use self::beating::{Farewell, Line};
 use self::board::{Board, Event};
-use self::keeper::{Keeper, Left};
+use self::keeper::{Books, Keeper, Left};
 use self::memory::Memory;
 use self::proof::Proof;
 use crate::address::Family;
 use crate::address::report::Report;
 use crate::config::{AgentConfig, RecordSettings};
+use crate::dns::account_book::AccountBook;
 use crate::dns::provider::ProviderSettings;
 use crate::heartbeat::seal::SigningKey;
 use crate::heartbeat::send::SenderError;
@@ -111,13 +112,21 @@ pub struct Doors {
 /// [`AgentError`] when it ended before it was told to.
 pub async fn run(config: AgentConfig, doors: Doors, shutdown: &Shutdown) -> Result<(), AgentError> {
     let (memory, line) = Memory::open(&config.state).await;
-    let agent = Agent::start(config, doors, memory, line, shutdown)?;
+    let book = AccountBook::open(&config.state, line).await;
+    let agent = Agent::start(config, doors, Remembering { memory, book, line }, shutdown)?;
     notify::ready();
     agent.until_stopped(shutdown).await
 }
 
 /// What a task was, and how it ended.
 type Ended = (&'static str, Result<(), AgentError>);
+
+/// What is known from before the start.
+struct Remembering {
+    memory: Memory,
+    book: AccountBook,
+    line: Timeline,
+}
 
 /// A running agent.
 struct Agent {
@@ -127,6 +136,7 @@ struct Agent {
     beats: JoinSet<Farewell>,
     events: mpsc::Sender<Event>,
     memory: Memory,
+    book: AccountBook,
     line: Timeline,
     /// The end of what goes on while visitors are still served.
     close: Shutdown,
@@ -136,10 +146,10 @@ impl Agent {
     fn start(
         config: AgentConfig,
         doors: Doors,
-        memory: Memory,
-        line: Timeline,
+        remembering: Remembering,
         shutdown: &Shutdown,
     ) -> Result<Self, AgentError> {
+        let Remembering { memory, book, line } = remembering;
         let (events, reports) = mpsc::channel(BACKLOG);
         let key = Arc::new(config.key);
         let watchers = config.beats.as_ref().map_or(&[][..], |beats| &beats.watchers);
@@ -156,7 +166,7 @@ impl Agent {
         let status = watch::Sender::new(board.snapshot(line.now(), line.uptime()));
         let (tasks, keepers, beats) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         let close = Shutdown::manual();
-        let mut agent = Self { tasks, keepers, beats, events, memory, line, close };
+        let mut agent = Self { tasks, keepers, beats, events, memory, book, line, close };
 
         let (report, waits) = (watch::Sender::new(None), watch::Sender::new(false));
         let hurry = waits.subscribe();
@@ -244,7 +254,9 @@ impl Agent {
         for (index, record) in records.into_iter().enumerate() {
             let provider = &providers[&record.provider];
             let (memory, events) = (self.memory.clone(), self.events.clone());
-            let keeper = Keeper::new(index, record, node, provider, memory, self.line, events);
+            let entry = self.book.entry(provider, &record.name);
+            let keeper =
+                Keeper::new(index, record, node, provider, Books { memory, entry }, self.line, events);
             self.keepers.spawn(keeper.keep(agreed.clone(), shutdown.receiver()));
         }
     }
@@ -288,7 +300,7 @@ impl Agent {
             tokio::time::sleep(LINGER).await;
         }
         self.close_the_doors(CLOSING).await;
-        self.memory.stopped_on_purpose().await;
+        self.book.person_acted().await;
     }
 
     /// Whether the node's member was taken out of a name.

@@ -18,8 +18,9 @@ use super::Agreed;
 use super::board::{Event, unread};
 use super::memory::Memory;
 use crate::config::RecordSettings;
-use crate::dns::change::{self, ChangeError, Outcome};
-use crate::dns::guard::{Guard, Permission, Setback};
+use crate::dns::account_book::Entry;
+use crate::dns::change::{self, ChangeError, Held, Outcome};
+use crate::dns::guard::{Permission, Setback};
 use crate::dns::lookup::{self, Expected, View};
 use crate::dns::plan::{Desired, Plan, Scope};
 use crate::dns::provider::{Provider, ProviderError, ProviderSettings};
@@ -63,35 +64,32 @@ pub fn desired(record: &RecordSettings, node: &NodeName, agreed: &Agreed, mine: 
     }
 }
 
-/// Makes `desired` stand: noted in `memory` before it is written, and settled there when it was seen to stand.
+/// Where is noted what becomes of a name: what is ours there, and what its provider puts up with.
+#[derive(Clone, Debug)]
+pub struct Books {
+    /// What was written.
+    pub memory: Memory,
+    /// What was asked of the provider of late.
+    pub entry: Entry,
+}
+
+/// Makes `desired` stand: noted in the `books` before it is written, and settled there when it was seen to stand.
 ///
 /// # Errors
 /// As [`change::change`].
-pub async fn put(provider: &Provider, desired: &Desired, memory: &Memory) -> Result<Outcome, ChangeError> {
+pub async fn put(provider: &Provider, desired: &Desired, books: &Books) -> Result<Outcome, ChangeError> {
     let wanted = wanted(desired);
-    let outcome = change_noted(provider.clone(), desired.clone(), memory.clone(), wanted.clone()).await?;
-    if let Err(error) = memory.landed(&desired.name, &wanted).await {
+    let note = |_: &Plan| async {
+        books.entry.trying().await?;
+        let noted = books.memory.intend(&desired.name, &wanted).await;
+        noted.map_err(|error| Held::NotNoted(error.to_string()))
+    };
+    let outcome = change::change(provider, desired, note).await?;
+    if let Err(error) = books.memory.landed(&desired.name, &wanted).await {
         // More is remembered as ours than is: nothing is lost by it.
         tracing::warn!("{error}");
     }
     Ok(outcome)
-}
-
-/// Runs on a thread that may block, because the compiler cannot see yet that the future of a change is Send (a closure
-/// that is async for every lifetime of its argument). A thread for each name that changes is little.
-async fn change_noted(
-    provider: Provider,
-    desired: Desired,
-    memory: Memory,
-    wanted: BTreeSet<Rdata>,
-) -> Result<Outcome, ChangeError> {
-    let runtime = tokio::runtime::Handle::current();
-    let change = move || {
-        let note =
-            async |_: &Plan| memory.intend(&desired.name, &wanted).await.map_err(|error| error.to_string());
-        runtime.block_on(change::change(&provider, &desired, note))
-    };
-    tokio::task::spawn_blocking(change).await.expect("a change does not panic")
 }
 
 /// The record data that is wanted.
@@ -105,10 +103,9 @@ pub(super) struct Keeper {
     record: RecordSettings,
     node: NodeName,
     provider: Result<Provider, ProviderError>,
-    memory: Memory,
+    books: Books,
     line: Timeline,
     events: mpsc::Sender<Event>,
-    guard: Guard,
     status: RecordStatus,
 }
 
@@ -134,18 +131,17 @@ impl Keeper {
         record: RecordSettings,
         node: &NodeName,
         provider: &ProviderSettings,
-        memory: Memory,
+        books: Books,
         line: Timeline,
         events: mpsc::Sender<Event>,
     ) -> Self {
         Self {
             provider: Provider::new(provider, wall_clock),
-            guard: memory.guard(&record.name),
             status: unread(record.name.clone()),
             node: node.clone(),
             index,
             record,
-            memory,
+            books,
             line,
             events,
         }
@@ -183,10 +179,10 @@ impl Keeper {
         // does without. A provider that failed is left alone.
         let friendly = self.status.state == RecordState::InForce;
         for kind in shared.into_iter().filter(|_| friendly) {
-            let mine = self.memory.mine(&self.record.name);
+            let mine = self.books.memory.mine(&self.record.name);
             let stay = desired(&self.record, &self.node, &Agreed::new(), mine);
             let leaving = Desired { retire: BTreeSet::from([kind]), ..stay };
-            match put(provider, &leaving, &self.memory).await {
+            match put(provider, &leaving, &self.books).await {
                 Ok(_) => left = Left::Withdrawn,
                 Err(error) => self.report(RecordState::Pending, format!("not withdrawn: {error}")).await,
             }
@@ -200,7 +196,7 @@ impl Keeper {
 
     /// Waits until the provider may be asked, makes stand what is wanted, and rests.
     async fn step(&mut self, provider: &Provider, bell: &mut Bell) -> Next {
-        match self.guard.permission(self.line.now()) {
+        match self.books.entry.permission() {
             Permission::Stopped => {
                 if self.status.state != RecordState::Refused {
                     let why =
@@ -214,10 +210,10 @@ impl Keeper {
             Permission::Granted => {}
         }
         let Some(agreed) = bell.known().await else { return Next::End };
-        let mine = self.memory.mine(&self.record.name);
+        let mine = self.books.memory.mine(&self.record.name);
         let desired = desired(&self.record, &self.node, &agreed, mine);
         self.announce(&desired).await;
-        match put(provider, &desired, &self.memory).await {
+        match put(provider, &desired, &self.books).await {
             Ok(outcome) => self.stands(provider, &desired, outcome, bell).await,
             Err(error) => {
                 self.failed(&error).await;
@@ -243,15 +239,14 @@ impl Keeper {
         outcome: Outcome,
         bell: &mut Bell,
     ) -> Next {
-        let now = self.line.now();
         match outcome {
             Outcome::Unchanged { seen } => {
-                self.guard.landed(now, Duration::ZERO);
+                self.books.entry.landed(Duration::ZERO).await;
                 self.see(desired, &seen);
                 self.report(stood(desired), stood_words(desired).to_owned()).await;
             }
             Outcome::Landed { written, seen, .. } => {
-                self.guard.landed(now, SPACING);
+                self.books.entry.landed(SPACING).await;
                 self.see(desired, &seen);
                 let changes: Vec<String> = written.operations().iter().map(ToString::to_string).collect();
                 let what = if changes.is_empty() { "its mark".to_owned() } else { changes.join(", ") };
@@ -270,16 +265,12 @@ impl Keeper {
 
     async fn failed(&mut self, error: &ChangeError) {
         let setback = error.setback();
-        self.guard.failed(setback, self.line.now(), fraction());
-        if matches!(setback, Setback::Auth | Setback::Refused | Setback::Wait(_))
-            && let Err(error) = self.memory.keep_guard(&self.record.name, &self.guard).await
-        {
-            tracing::warn!("{error}");
-        }
+        self.books.entry.failed(setback).await;
         let (state, todo) = match setback {
             Setback::Auth => (RecordState::Refused, "; nothing more is tried until hearth is restarted"),
             Setback::Refused => (RecordState::Refused, "; tried again in a quarter of an hour"),
             _ if matches!(error, ChangeError::Plan(_)) => (RecordState::Refused, ""),
+            Setback::Budget(_) => (RecordState::Pending, ""),
             Setback::ClockSkew | Setback::Conflict | Setback::Wait(_) | Setback::Passing => {
                 (RecordState::Pending, "; tried again")
             }
@@ -335,11 +326,6 @@ async fn late_servers(provider: &Provider, desired: &Desired) -> Option<String> 
     }
     let words: Vec<String> = late.iter().map(|(server, view)| format!("{server} {view}")).collect();
     (!words.is_empty()).then(|| words.join(", "))
-}
-
-/// From 0 to 1.
-fn fraction() -> f64 {
-    f64::from(u32::from_ne_bytes(random::bytes())) / f64::from(u32::MAX)
 }
 
 /// What wakes a keeper: another address, or the stop.

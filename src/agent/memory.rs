@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::Agreed;
-use crate::dns::guard::Guard;
 use crate::dns::{Name, Rdata, RecordType};
 use crate::host::state_file::{StateError, StateFile};
 use crate::host::time::{Resume, Timeline};
@@ -49,12 +48,9 @@ struct Remembered {
 
 /// What is remembered of one name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Kept {
     /// What was written, or was about to be when the memory was written.
     mine: BTreeSet<Rdata>,
-    /// When the provider may be asked again.
-    guard: Guard,
 }
 
 impl Memory {
@@ -88,12 +84,6 @@ impl Memory {
         self.lock().state.names.get(name).map(|kept| kept.mine.clone()).unwrap_or_default()
     }
 
-    /// The guard of `name`, as it was kept.
-    #[must_use]
-    pub fn guard(&self, name: &Name) -> Guard {
-        self.lock().state.names.get(name).map(|kept| kept.guard.clone()).unwrap_or_default()
-    }
-
     /// Remembers what was agreed on.
     ///
     /// # Errors
@@ -111,7 +101,7 @@ impl Memory {
         self.change(move |state| state.names.entry(name).or_default().mine.extend(wanted)).await
     }
 
-    /// Remembers that `wanted` was seen to stand: of its types nothing else is ours, and the provider is friendly.
+    /// Remembers that `wanted` was seen to stand: of its types nothing else is ours.
     ///
     /// # Errors
     /// When it is not on the disk. Then more is remembered as ours than is, which does no harm.
@@ -125,27 +115,8 @@ impl Memory {
             let types: BTreeSet<RecordType> = wanted.iter().map(Rdata::record_type).collect();
             kept.mine.retain(|rdata| !types.contains(&rdata.record_type()));
             kept.mine.extend(wanted);
-            kept.guard = Guard::default();
         })
         .await
-    }
-
-    /// Remembers a guard that must outlast a crash.
-    ///
-    /// # Errors
-    /// When it is not on the disk.
-    pub async fn keep_guard(&self, name: &Name, guard: &Guard) -> Result<(), StateError> {
-        let (name, guard) = (name.clone(), guard.clone());
-        self.change(move |state| state.names.entry(name).or_default().guard = guard).await
-    }
-
-    /// Forgets what only a person could lift: a stop on purpose is a person's, a crash is not.
-    pub async fn stopped_on_purpose(&self) {
-        let forget =
-            |state: &mut Remembered| state.names.values_mut().for_each(|kept| kept.guard.person_acted());
-        if let Err(error) = self.change(forget).await {
-            tracing::warn!("{error}");
-        }
     }
 
     async fn change(&self, change: impl FnOnce(&mut Remembered) + Send + 'static) -> Result<(), StateError> {
@@ -176,8 +147,6 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dns::guard::{Permission, Setback};
-    use crate::moment::Moment;
 
     fn set(texts: &[&str]) -> BTreeSet<Rdata> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -198,20 +167,6 @@ mod tests {
         assert_eq!(memory.mine(&name()), set(&["A 192.0.2.1", "A 192.0.2.2", "AAAA 2001:db8::1"]));
         memory.landed(&name(), &set(&["A 192.0.2.2"])).await.unwrap();
         assert_eq!(memory.mine(&name()), set(&["A 192.0.2.2", "AAAA 2001:db8::1"]));
-    }
-
-    #[tokio::test]
-    async fn refused_credentials_outlast_a_crash_and_not_a_stop_on_purpose() {
-        let directory = tempfile::tempdir().unwrap();
-        let (memory, line) = Memory::open(directory.path()).await;
-        let mut guard = Guard::default();
-        guard.failed(Setback::Auth, line.now(), 0.0);
-        memory.keep_guard(&name(), &guard).await.unwrap();
-        let (again, line) = Memory::open(directory.path()).await;
-        assert_eq!(again.guard(&name()).permission(line.now()), Permission::Stopped);
-        again.stopped_on_purpose().await;
-        let (memory, _) = Memory::open(directory.path()).await;
-        assert_eq!(memory.guard(&name()).permission(Moment::START), Permission::Granted);
     }
 
     #[tokio::test]

@@ -10,11 +10,13 @@ use anyhow::{Context, anyhow, bail};
 use serde_json::{Value, json};
 
 use super::print;
+use crate::agent::keeper::{self, Books};
 use crate::agent::memory::Memory;
-use crate::agent::{Agreed, address, keeper};
+use crate::agent::{Agreed, address};
 use crate::cli::DnsCommand;
 use crate::config::{self, AgentConfig, Config, RecordSettings};
 use crate::dns::Name;
+use crate::dns::account_book::AccountBook;
 use crate::dns::change::{self, Outcome};
 use crate::dns::plan::{self, Desired};
 use crate::dns::provider::{Provider, ProviderSettings};
@@ -94,6 +96,7 @@ struct Own<'a> {
     config: &'a AgentConfig,
     agreed: Agreed,
     memory: Memory,
+    book: AccountBook,
     /// Whether an agent runs here: then the memory is its own, and what is wanted is noted there already.
     agent: Agent,
 }
@@ -123,7 +126,8 @@ impl<'a> Own<'a> {
                 "no public address is known, so nothing can be planned; `hearth status` says what the sources answer"
             );
         }
-        Ok(Self { config, agreed, memory, agent })
+        let book = AccountBook::open(&config.state, line).await;
+        Ok(Self { config, agreed, memory, book, agent })
     }
 
     fn desired(&self, record: &RecordSettings) -> anyhow::Result<(Provider, Desired)> {
@@ -171,8 +175,13 @@ impl<'a> Own<'a> {
     async fn apply_one(&self, record: &RecordSettings) -> anyhow::Result<Outcome> {
         let (provider, desired) = self.desired(record)?;
         Ok(match self.agent {
-            Agent::Runs => change::change(&provider, &desired, async |_: &_| Ok(())).await?,
-            Agent::IsAway => keeper::put(&provider, &desired, &self.memory).await?,
+            Agent::Runs => change::change(&provider, &desired, |_| async { Ok(()) }).await?,
+            Agent::IsAway => {
+                let settings = &self.config.providers[&record.provider];
+                let entry = self.book.entry(settings, &record.name);
+                let books = Books { memory: self.memory.clone(), entry };
+                keeper::put(&provider, &desired, &books).await?
+            }
         })
     }
 }

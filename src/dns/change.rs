@@ -4,6 +4,8 @@
 //! outcome is not known is read back before anything is repeated. Never waits to try again later: that is for
 //! the caller and [`super::guard`].
 
+use std::time::Duration;
+
 use super::guard::Setback;
 use super::plan::{self, Desired, Plan, PlanError};
 use super::provider::{Provider, ProviderError};
@@ -58,6 +60,12 @@ pub enum ChangeError {
     /// The caller could not note what was about to be written, so nothing was.
     #[error("the change was not written because it could not be noted first: {0}")]
     NotNoted(String),
+    /// The provider's budget for this hour is spent, so nothing was written.
+    #[error(
+        "so many changes within an hour could get the account locked, so this one waits; the next is in {} min",
+        .0.as_secs() / 60 + 1
+    )]
+    Budget(Duration),
     /// The change may have been written, and it has not been seen to stand. Look again before repeating anything.
     #[error(transparent)]
     Unconfirmed(ProviderError),
@@ -68,6 +76,24 @@ pub enum ChangeError {
     Overwritten(Box<Plan>),
 }
 
+/// Why a change is not sent although it could be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// It could not be noted first; why, in words.
+    NotNoted(String),
+    /// There were too many of late: not for this long.
+    Budget(Duration),
+}
+
+impl From<Held> for ChangeError {
+    fn from(held: Held) -> Self {
+        match held {
+            Held::NotNoted(why) => ChangeError::NotNoted(why),
+            Held::Budget(wait) => ChangeError::Budget(wait),
+        }
+    }
+}
+
 impl ChangeError {
     /// What this means for the next round.
     #[must_use]
@@ -75,20 +101,21 @@ impl ChangeError {
         match self {
             ChangeError::Provider(error) | ChangeError::Unconfirmed(error) => error.setback(),
             ChangeError::Collided(_) | ChangeError::Overwritten(_) => Setback::Conflict,
+            ChangeError::Budget(wait) => Setback::Budget(*wait),
             ChangeError::Plan(_) | ChangeError::NotNoted(_) => Setback::Passing,
         }
     }
 }
 
-/// Makes `desired` stand. `before_write` is called with each plan right before it is sent, so that the caller can put
-/// its intent on disk; when it fails, nothing is sent.
+/// Makes `desired` stand. `before_write` is called with each plan right before it is sent, so that the caller can put its intent on
+/// disk and count the change; when it fails, nothing is sent.
 ///
 /// # Errors
 /// When what is desired was not seen to stand.
-pub async fn change(
+pub async fn change<F: Future<Output = Result<(), Held>>>(
     provider: &Provider,
     desired: &Desired,
-    mut before_write: impl AsyncFnMut(&Plan) -> Result<(), String>,
+    mut before_write: impl FnMut(&Plan) -> F,
 ) -> Result<Outcome, ChangeError> {
     let mut collision: Option<(Plan, ProviderError)> = None;
     for _ in 0..ATTEMPTS {
@@ -101,7 +128,7 @@ pub async fn change(
         if let Some((_, error)) = collision.take_if(|(refused, _)| *refused == plan) {
             return Err(ChangeError::Provider(error));
         }
-        before_write(&plan).await.map_err(ChangeError::NotNoted)?;
+        before_write(&plan).await?;
         match provider.apply(&plan).await {
             Ok(()) => return read_back(provider, desired, plan, None).await,
             Err(error @ ProviderError::Unconfirmed { .. }) => {

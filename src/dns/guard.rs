@@ -32,6 +32,8 @@ pub enum Setback {
     Conflict,
     /// The provider asks to wait this long.
     Wait(Duration),
+    /// So many changes were made of late that the next has to wait this long: our own limit, of this name.
+    Budget(Duration),
     /// Anything that may be better next time: unreachable, unconfirmed, an error of the server's.
     Passing,
 }
@@ -81,6 +83,7 @@ impl Guard {
         self.stopped |= setback == Setback::Auth;
         let wait = match setback {
             Setback::Wait(asked) => asked.max(self.back_off(jitter)),
+            Setback::Budget(wait) => wait,
             Setback::Refused => spread(REFUSED, jitter),
             Setback::ClockSkew => spread(CLOCK, jitter),
             Setback::Auth | Setback::Conflict | Setback::Passing => self.back_off(jitter),

@@ -4,6 +4,7 @@
 //! cannot be written down here, and so cannot be planned or sent.
 
 // Decisions.
+pub mod account;
 pub mod guard;
 pub mod mark;
 pub mod plan;
@@ -11,6 +12,7 @@ pub mod remark;
 pub mod snapshot;
 
 // The world.
+pub mod account_book;
 pub mod change;
 pub mod lookup;
 pub mod provider;

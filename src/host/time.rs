@@ -54,6 +54,36 @@ pub fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
 
+/// Whether the wall clock can be signed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockTrust {
+    /// It was set, as far as can be known.
+    Set,
+    /// The network has not set it yet: a machine without a clock chip starts in the past.
+    NotSetYet,
+}
+
+/// 2025-01-01: before this program was written no clock can be right.
+const YOUNGEST_MS: u64 = 1_735_689_600_000;
+
+/// How long a machine may wait for its clock. After that a wrong signature does less harm than none.
+const CLOCK_PATIENCE: Duration = Duration::from_secs(5 * 60);
+
+/// Where systemd-timesyncd works, and what it leaves there once it has set the clock (systemd-timesyncd.service(8)).
+const TIMESYNC: [&str; 2] = ["/run/systemd/timesync", "/run/systemd/timesync/synchronized"];
+
+/// Whether the wall clock can be signed with, as far as systemd-timesyncd or the year tell.
+#[must_use]
+pub fn clock_trust(line: Timeline) -> ClockTrust {
+    let [directory, done] = TIMESYNC.map(|path| std::path::Path::new(path).exists());
+    trust(line.wall_ms(), directory && !done, line.uptime())
+}
+
+fn trust(wall_ms: u64, waits_for_network: bool, uptime: Duration) -> ClockTrust {
+    let waits = waits_for_network && uptime < CLOCK_PATIENCE;
+    if wall_ms < YOUNGEST_MS || waits { ClockTrust::NotSetYet } else { ClockTrust::Set }
+}
+
 impl Wall {
     fn since_1970(self, running: Duration) -> Duration {
         match self {
@@ -223,6 +253,15 @@ mod tests {
             let began = line.now().as_millis();
             assert!((5_000 + away..5_000 + away + 1_000).contains(&began), "{what}: {began}");
         }
+    }
+
+    #[test]
+    fn a_clock_from_before_this_program_or_one_that_waits_for_the_network_is_not_signed_with() {
+        let minutes = |n: u64| Duration::from_secs(60 * n);
+        assert_eq!(trust(0, false, minutes(60)), ClockTrust::NotSetYet);
+        assert_eq!(trust(YOUNGEST_MS, true, minutes(4)), ClockTrust::NotSetYet);
+        assert_eq!(trust(YOUNGEST_MS, true, minutes(5)), ClockTrust::Set);
+        assert_eq!(trust(YOUNGEST_MS, false, minutes(0)), ClockTrust::Set);
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use crate::dns::account_book::Entry;
 use crate::dns::change::{Outcome, change};
-use crate::dns::guard::{Guard, Permission};
+use crate::dns::guard::Permission;
 use crate::dns::lookup::{Expected, View, agreement};
 use crate::dns::plan::{Desired, Scope};
 use crate::dns::provider::Provider;
 use crate::dns::snapshot::Snapshot;
 use crate::dns::{Name, Owner, RdataSet, RecordType, Ttl};
 use crate::failover::event::Event;
-use crate::host::random;
 use crate::host::time::Timeline;
 
 /// What the record should hold.
@@ -40,6 +40,8 @@ pub struct Actuator {
     pub ttl: Ttl,
     /// Where it is held.
     pub provider: Provider,
+    /// What was asked of the provider of late.
+    pub entry: Entry,
     /// How long name servers may take to agree.
     pub patience: Duration,
     /// The time line.
@@ -51,7 +53,6 @@ pub struct Actuator {
 impl Actuator {
     /// Brings about each wish, until the last holder of the other end is gone.
     pub async fn run(self, mut wishes: watch::Receiver<Option<Wish>>) {
-        let mut guard = Guard::default();
         let mut landed = None;
         loop {
             let wish = wishes.borrow_and_update().clone().filter(|w| Some(w.epoch) != landed);
@@ -61,8 +62,8 @@ impl Actuator {
                 }
                 continue;
             };
-            let next = match guard.permission(self.line.now()) {
-                Permission::Granted => self.attempt(&wish, &mut guard).await,
+            let next = match self.entry.permission() {
+                Permission::Granted => self.attempt(&wish).await,
                 Permission::From(_) => None,
                 Permission::Stopped => {
                     self.tell(stopped(&self.site, wish.epoch)).await;
@@ -74,13 +75,13 @@ impl Actuator {
                     landed = Some(wish.epoch);
                     self.confirm(wish.epoch, &sets, &mut wishes).await;
                 }
-                None => self.wait(&guard, &mut wishes).await,
+                None => self.wait(&mut wishes).await,
             }
         }
     }
 
     /// One try. What was seen in force when it landed, or None.
-    async fn attempt(&self, wish: &Wish, guard: &mut Guard) -> Option<Vec<RdataSet>> {
+    async fn attempt(&self, wish: &Wish) -> Option<Vec<RdataSet>> {
         let desired = Desired {
             name: self.site.clone(),
             owner: self.owner.clone(),
@@ -92,17 +93,16 @@ impl Actuator {
             retire: Default::default(),
             mine: Default::default(),
         };
-        // The decision is in the journal already, and on disk: nothing is left to note before the write.
-        let outcome = change(&self.provider, &desired, async |_| Ok(())).await;
-        let now = self.line.now();
+        // The decision is in the journal already, and on disk.
+        let outcome = change(&self.provider, &desired, |_| self.entry.trying()).await;
         let (result, seen) = match outcome {
             Ok(Outcome::Unchanged { seen } | Outcome::Landed { seen, .. }) => {
-                guard.landed(now, Duration::ZERO);
+                self.entry.landed(Duration::ZERO).await;
                 let sets = sets_of(&seen);
                 (Ok(sets.clone()), Some(sets))
             }
             Err(error) => {
-                guard.failed(error.setback(), now, random_fraction());
+                self.entry.failed(error.setback()).await;
                 (Err(error.to_string()), None)
             }
         };
@@ -111,9 +111,9 @@ impl Actuator {
     }
 
     /// Waits until the guard lets the next try through or another wish comes.
-    async fn wait(&self, guard: &Guard, wishes: &mut watch::Receiver<Option<Wish>>) {
+    async fn wait(&self, wishes: &mut watch::Receiver<Option<Wish>>) {
         let changed = wishes.changed();
-        match guard.permission(self.line.now()) {
+        match self.entry.permission() {
             Permission::Granted => {}
             Permission::From(moment) => {
                 tokio::select! {
@@ -170,11 +170,6 @@ impl Actuator {
 fn stopped(site: &Name, epoch: u64) -> Event {
     let why = "nothing is written any more since the credentials were refused; correct them and restart the watcher";
     Event::Written { site: site.clone(), epoch, result: Err(why.to_owned()) }
-}
-
-/// 0 to 1, to spread retries.
-fn random_fraction() -> f64 {
-    f64::from(u32::from_le_bytes(random::bytes())) / f64::from(u32::MAX)
 }
 
 /// What a snapshot says is in force, one set for each type.

@@ -17,6 +17,7 @@ use super::listen::Accepted;
 use super::question::Question;
 use super::{Asked, WatcherError};
 use crate::config::{PeerSettings, WatchSettings, WatcherConfig};
+use crate::dns::account_book::AccountBook;
 use crate::dns::provider::Provider;
 use crate::dns::{Name, Owner};
 use crate::failover::engine::Engine;
@@ -68,6 +69,7 @@ impl Driver {
         journal: Journal,
         found: Found,
         line: Timeline,
+        book: &AccountBook,
     ) -> Result<Self, WatcherError> {
         for remark in &found.remarks {
             warn!("journal: {remark}");
@@ -100,13 +102,18 @@ impl Driver {
             driver.remember(wall_ms, note);
         }
         for watch in &config.watches {
-            driver.equip(config, watch)?;
+            driver.equip(config, watch, book)?;
         }
         Ok(driver)
     }
 
     /// Gives a site its provider and its actuator.
-    fn equip(&mut self, config: &WatcherConfig, watch: &WatchSettings) -> Result<(), WatcherError> {
+    fn equip(
+        &mut self,
+        config: &WatcherConfig,
+        watch: &WatchSettings,
+        book: &AccountBook,
+    ) -> Result<(), WatcherError> {
         let settings = config.providers.get(&watch.provider).expect("the configuration was cross-checked");
         let provider = Provider::new(settings, crate::host::time::wall_clock)
             .map_err(|error| WatcherError::Provider { site: watch.site.clone(), error })?;
@@ -118,6 +125,7 @@ impl Driver {
             owner: config.name.clone(),
             ttl: watch.ttl,
             provider,
+            entry: book.entry(settings, &watch.site),
             patience: watch.policy.write_patience,
             line: self.line,
             events: self.tell.clone(),

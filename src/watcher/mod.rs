@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::config::{WatchSettings, WatcherConfig};
 use crate::dns::Name;
+use crate::dns::account_book::AccountBook;
 use crate::dns::provider::ProviderError;
 use crate::failover::event::{Event, Setup, SiteSetup};
 use crate::heartbeat::NodeName;
@@ -87,7 +88,8 @@ enum Heard {
 pub async fn run(config: WatcherConfig, with: Surroundings) -> Result<(), WatcherError> {
     let (journal, found) = Journal::open(&journal_directory(&config.state))?;
     let line = Timeline::start(found.replay.as_ref().map(|r| Resume { moment: r.last.0, wall_ms: r.last.1 }));
-    let mut driver = Driver::new(&config, journal, found, line)?;
+    let book = AccountBook::open(&config.state, line).await;
+    let mut driver = Driver::new(&config, journal, found, line, &book)?;
     let (beats, mut accepted) = mpsc::channel(64);
     let (ask, mut asked) = mpsc::channel(16);
     let mut essential = JoinSet::new();
@@ -126,6 +128,7 @@ pub async fn run(config: WatcherConfig, with: Surroundings) -> Result<(), Watche
     }
     notify::stopping();
     driver.ledger.sync()?;
+    book.person_acted().await;
     while essential.join_next().await.is_some() {}
     Ok(())
 }

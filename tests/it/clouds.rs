@@ -10,6 +10,7 @@ mod stands;
 mod stands_of_addresses;
 mod stands_of_zones;
 mod stands_without_lines;
+mod year;
 
 use stands::{DnsPodStand, TencentStand};
 use stands_of_addresses::{DuckDnsStand, Dyndns2Stand};

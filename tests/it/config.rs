@@ -222,6 +222,19 @@ fn no_slip_of_the_finger_is_more_than_the_check_can_take() {
 }
 
 #[test]
+fn cloudflare_and_powerdns_are_understood_and_say_what_they_need() {
+    let good = "[provider.a]\nkind = \"cloudflare\"\nzone = \"example.com\"\ntoken = { file = \"k\" }\n\
+                [provider.b]\nkind = \"powerdns\"\nzone = \"example.net\"\napi-key = { file = \"k\" }\n\
+                endpoint = \"https://ns1.example.net:8081\"\n";
+    check(&format!("{NODE}{good}")).unwrap();
+    let short = "[provider.b]\nkind = \"powerdns\"\nzone = \"example.net\"\ntoken = { file = \"k\" }\n";
+    let errors = check(&format!("{NODE}{short}")).unwrap_err().to_string();
+    for wanted in ["needs `api-key`", "needs `endpoint`", "has no `token`"] {
+        assert!(errors.contains(wanted), "{errors}");
+    }
+}
+
+#[test]
 fn a_record_outside_of_its_zone_is_refused() {
     refused_in_agent(
         &format!("[[record]]\nname = \"pi1.example.org\"\nprovider = \"home\"\n{PROVIDER}"),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::time::{Duration, SystemTime};
 
-use hearth::dns::change::{ChangeError, Confirmed, Outcome, change};
+use hearth::dns::change::{ChangeError, Confirmed, Held, Outcome, change};
 use hearth::dns::lookup::{self, Expected, View};
 use hearth::dns::plan::{Desired, Plan, PlanError, Scope, plan};
 use hearth::dns::provider::{Marks, Provider, ProviderError, ProviderSettings, Rfc2136Settings};
@@ -134,7 +134,7 @@ fn member(label: &str, owner: &str, sets: &[&[&str]]) -> Desired {
 }
 
 async fn round(provider: &Provider, desired: &Desired) -> Result<Outcome, ChangeError> {
-    change(provider, desired, async |_| Ok(())).await
+    change(provider, desired, |_| async { Ok(()) }).await
 }
 
 #[track_caller]
@@ -514,14 +514,14 @@ async fn intent_that_cannot_be_noted_is_not_written(server: &mut NameServer) {
     let pi1 = at(server, "pi1");
     let wanted = member("pi1", "pi1", &[&["A 192.0.2.1"]]);
     let serial = server.serial();
-    let full = change(&pi1, &wanted, async |_| Err("the disk is full".to_owned())).await;
+    let full = change(&pi1, &wanted, |_| async { Err(Held::NotNoted("the disk is full".to_owned())) }).await;
     assert_eq!(full, Err(ChangeError::NotNoted("the disk is full".to_owned())));
     assert_eq!(server.serial(), serial);
     let mut noted = Vec::new();
     assert_landed(
-        &change(&pi1, &wanted, async |plan: &Plan| {
+        &change(&pi1, &wanted, |plan: &Plan| {
             noted.push(plan.to_string());
-            Ok(())
+            std::future::ready(Ok(()))
         })
         .await,
     );

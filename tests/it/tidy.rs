@@ -14,6 +14,7 @@ const PURE: &[&str] = &[
     "address/wire/",
     "demo/zone/mod.rs",
     "demo/zone/update.rs",
+    "dns/account.rs",
     "dns/guard.rs",
     "dns/mark.rs",
     "dns/mod.rs",

@@ -6,6 +6,7 @@ pub mod alidns;
 mod authority;
 mod cloud;
 pub mod cloudflare;
+mod conduct;
 pub mod desec;
 pub mod dnspod;
 pub mod duckdns;

@@ -119,7 +119,7 @@ async fn the_last_member_stays_when_its_node_stops() {
         retire: BTreeSet::from([Kind::A]),
         mine: BTreeSet::from([format!("A {STRANGER}").parse().unwrap()]),
     };
-    change(&provider, &stranger, async |_: &_| Ok(())).await.unwrap();
+    change(&provider, &stranger, |_| async { Ok(()) }).await.unwrap();
     wait_for(&knot, &["127.0.9.1", "127.0.9.2"]);
     for rig in [&mut one, &mut two] {
         // The looks are an hour apart: a new start has them see that they are two.

@@ -113,7 +113,7 @@ fn a_name_server_that_is_gone_is_asked_again_until_it_is_back() {
 }
 
 #[test]
-fn a_key_that_is_refused_is_not_tried_again_until_somebody_restarts_the_agent() {
+fn a_key_that_is_refused_is_not_tried_again_after_a_crash_until_it_is_another_one() {
     if left_out("Knot") {
         return;
     }
@@ -128,13 +128,14 @@ fn a_key_that_is_refused_is_not_tried_again_until_somebody_restarts_the_agent() 
     let status = rig.wait_for("the fault", |status| !status.faults.is_empty());
     assert_eq!(status.faults[0].code, FaultCode::DnsRefused);
 
-    std::fs::write(rig.path("tsig.key"), right).unwrap();
     rig.kill();
     rig.start();
     let record = rig.wait_for_record("still refused after a crash", refused);
     assert!(record.why.contains("before the last crash"), "{}", record.why);
     assert_eq!(knot.query("pi1", RecordType::A), [""; 0]);
-    rig.stop();
+    // Another key is a person's act by itself, whatever ended the agent.
+    std::fs::write(rig.path("tsig.key"), right).unwrap();
+    rig.kill();
     rig.start();
     rig.wait_for_record("in force", in_force);
 }
@@ -220,7 +221,7 @@ async fn a_name_that_a_watcher_writes_is_refused_by_hand_and_by_the_agent() {
         retire: BTreeSet::new(),
         mine: BTreeSet::new(),
     };
-    change(&provider, &desired, async |_: &_| Ok(())).await.unwrap();
+    change(&provider, &desired, |_| async { Ok(()) }).await.unwrap();
     let serial = knot.serial();
     let mut rig = Rig::keeping(knot.address(), &["shared"]);
     let refused = rig.hearth(&["dns", "apply"]);

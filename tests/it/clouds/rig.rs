@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use hearth::dns::change::{self, ChangeError, Outcome};
+use hearth::dns::change::{self, ChangeError, Held, Outcome};
 use hearth::dns::plan::{Desired, Scope};
 use hearth::dns::provider::{Provider, ProviderError, ProviderSettings};
 use hearth::dns::snapshot::Snapshot;
@@ -132,7 +132,16 @@ impl<S: Stand> Rig<S> {
     }
 
     pub(crate) fn change(&self, desired: &Desired) -> Result<Outcome, ChangeError> {
-        self.runtime.block_on(change::change(&self.provider, desired, async |_: &_| Ok(())))
+        self.runtime.block_on(change::change(&self.provider, desired, |_| async { Ok(()) }))
+    }
+
+    /// The same, with what is done right before a write.
+    pub(crate) fn change_noted(
+        &self,
+        desired: &Desired,
+        mut note: impl FnMut() -> Result<(), Held>,
+    ) -> Result<Outcome, ChangeError> {
+        self.runtime.block_on(change::change(&self.provider, desired, |_| std::future::ready(note())))
     }
 
     pub(crate) fn apply(&self, plan: &hearth::dns::plan::Plan) -> Result<(), ProviderError> {

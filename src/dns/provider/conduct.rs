@@ -1,0 +1,70 @@
+//! How each provider wants to be treated: which calls are one account's, how many changes it puts up with, and whether
+//! a call needs the right time.
+//!
+//! Never asks a provider.
+
+use data_encoding::HEXLOWER;
+use ring::digest::{SHA256, digest};
+
+use super::ProviderSettings;
+use crate::dns::account::{AccountId, Pace};
+
+/// What a vendor's API is asked for at most. A site's record moves at most six times an hour by its policy and an
+/// address seldom; the vendors that say where abuse begins begin above this (deSEC: 100 changes of a domain in an hour;
+/// dyndns2: a block for many updates; DNSPod: a block for "many changes in a short time").
+const VENDOR: Pace = Pace::PerHour { name: 10, account: 60 };
+
+impl ProviderSettings {
+    /// Whose account it is: the place, who we are there, and a digest of the credentials.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        let (kind, place, who, secret): (_, &str, &str, &[u8]) = match self {
+            ProviderSettings::Rfc2136(s) => {
+                ("rfc2136", &s.server, s.key.name.as_str(), s.key.secret.expose())
+            }
+            ProviderSettings::DnsPod(s) => ("dnspod", &s.endpoint, "", s.token.expose().as_bytes()),
+            ProviderSettings::Tencent(s) => {
+                ("tencent", &s.endpoint, &s.key.id, s.key.secret.expose().as_bytes())
+            }
+            ProviderSettings::Alidns(s) => {
+                ("alidns", &s.endpoint, &s.key.id, s.key.secret.expose().as_bytes())
+            }
+            ProviderSettings::Desec(s) => ("desec", &s.endpoint, "", s.token.expose().as_bytes()),
+            ProviderSettings::Dyndns2(s) => ("dyndns2", &s.endpoint, &s.user, s.password.expose().as_bytes()),
+            ProviderSettings::DuckDns(s) => ("duckdns", &s.endpoint, "", s.token.expose().as_bytes()),
+            ProviderSettings::Cloudflare(s) => ("cloudflare", &s.endpoint, "", s.token.expose().as_bytes()),
+            ProviderSettings::PowerDns(s) => ("powerdns", &s.endpoint, "", s.key.expose().as_bytes()),
+        };
+        let digest = HEXLOWER.encode(&digest(&SHA256, secret).as_ref()[..8]);
+        AccountId(format!("{kind} {place} {who} {digest}"))
+    }
+
+    /// How many changes it puts up with.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        match self {
+            ProviderSettings::Rfc2136(_) | ProviderSettings::PowerDns(_) => Pace::Free,
+            ProviderSettings::DnsPod(_)
+            | ProviderSettings::Tencent(_)
+            | ProviderSettings::Alidns(_)
+            | ProviderSettings::Desec(_)
+            | ProviderSettings::Dyndns2(_)
+            | ProviderSettings::DuckDns(_)
+            | ProviderSettings::Cloudflare(_) => VENDOR,
+        }
+    }
+
+    /// Whether its calls are signed together with the time, so that one with a wrong clock is refused.
+    #[must_use]
+    pub fn is_clock_bound(&self) -> bool {
+        match self {
+            ProviderSettings::Rfc2136(_) | ProviderSettings::Tencent(_) | ProviderSettings::Alidns(_) => true,
+            ProviderSettings::DnsPod(_)
+            | ProviderSettings::Desec(_)
+            | ProviderSettings::Dyndns2(_)
+            | ProviderSettings::DuckDns(_)
+            | ProviderSettings::Cloudflare(_)
+            | ProviderSettings::PowerDns(_) => false,
+        }
+    }
+}
