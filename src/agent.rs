@@ -20,6 +20,7 @@
 //! 4. The LEDs go dark and the control socket is gone.
 
 pub mod address;
+pub mod decision;
 pub mod keeper;
 pub mod memory;
 
@@ -41,12 +42,13 @@ use tokio::task::{JoinError, JoinSet};
 
 use self::beating::{Farewell, Line};
 use self::board::{Board, Event};
-use self::keeper::{Books, Keeper, Left};
+use self::keeper::{Around, Books, Keeper, Left};
 use self::memory::Memory;
 use self::proof::Proof;
 use crate::address::Family;
 use crate::address::report::Report;
 use crate::config::{AgentConfig, RecordSettings};
+use crate::dns::Name;
 use crate::dns::account_book::AccountBook;
 use crate::dns::provider::ProviderSettings;
 use crate::heartbeat::seal::SigningKey;
@@ -172,7 +174,8 @@ impl Agent {
         let hurry = waits.subscribe();
         // Only a node that serves can answer a watcher's look.
         let gate = (!config.sites.is_empty()).then(|| (status.subscribe(), waits));
-        agent.show(config.leds, doors.control, &status, report.subscribe());
+        let heard = report.subscribe();
+        agent.show(config.leds, doors.control, &status, heard.clone());
         if !config.sites.is_empty() {
             let node = config.node.clone();
             let parts = serving::Parts { sites: config.sites, doors: doors.site, key, node };
@@ -182,7 +185,7 @@ impl Agent {
         let looking =
             address::Looking { settings: config.address, memory: agent.memory.clone(), line, report };
         let agreed = agent.look(looking, gate, shutdown);
-        agent.keep(&agreed, config.records, &config.providers, &config.node, shutdown);
+        agent.keep(&agreed, &heard, config.records, &config.providers, &config.node, shutdown);
         let every = config.beats.map_or(Duration::MAX, |beats| beats.every);
         for line in lines {
             agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), shutdown.receiver()));
@@ -201,7 +204,7 @@ impl Agent {
     ) {
         let lamps = leds::drive::drive(leds, status.subscribe(), self.close.receiver());
         self.tasks.spawn(lamps.named("LED task"));
-        let shown = Shown { status: status.subscribe(), report };
+        let shown = Shown { status: status.subscribe(), report, memory: self.memory.clone() };
         let answers = control_task(control, shown, self.close.receiver());
         self.tasks.spawn(answers.named("control socket"));
     }
@@ -246,6 +249,7 @@ impl Agent {
     fn keep(
         &mut self,
         agreed: &watch::Receiver<Option<Agreed>>,
+        report: &watch::Receiver<Option<Report>>,
         records: Vec<RecordSettings>,
         providers: &BTreeMap<String, ProviderSettings>,
         node: &NodeName,
@@ -253,10 +257,9 @@ impl Agent {
     ) {
         for (index, record) in records.into_iter().enumerate() {
             let provider = &providers[&record.provider];
-            let (memory, events) = (self.memory.clone(), self.events.clone());
-            let entry = self.book.entry(provider, &record.name);
-            let keeper =
-                Keeper::new(index, record, node, provider, Books { memory, entry }, self.line, events);
+            let (memory, entry) = (self.memory.clone(), self.book.entry(provider, &record.name));
+            let around = Around { line: self.line, events: self.events.clone(), report: report.clone() };
+            let keeper = Keeper::new(index, record, node, provider, Books { memory, entry }, around);
             self.keepers.spawn(keeper.keep(agreed.clone(), shutdown.receiver()));
         }
     }
@@ -372,28 +375,44 @@ struct Shown {
     status: watch::Receiver<AgentStatus>,
     /// The last round of questions about the public address.
     report: watch::Receiver<Option<Report>>,
+    /// What was decided on the names.
+    memory: Memory,
 }
 
 async fn control_task(server: control::Server, shown: Shown, close: watch::Receiver<bool>) {
     let handler = move |question: Value| {
-        let answer = answer(&question, &shown.status.borrow(), shown.report.borrow().as_ref());
+        let report = shown.report.borrow();
+        let answer = answer(&question, &shown.status.borrow(), report.as_ref(), &shown.memory);
+        drop(report);
         async move { answer }
     };
     server.serve(handler, close).await;
 }
 
 /// What the control socket answers.
-fn answer(question: &Value, status: &AgentStatus, report: Option<&Report>) -> Value {
+fn answer(question: &Value, status: &AgentStatus, report: Option<&Report>, memory: &Memory) -> Value {
     match (question.get("ask").and_then(Value::as_str), report) {
         (Some("status"), _) => serde_json::to_value(status).expect("a status is JSON"),
         (Some("address"), Some(report)) => serde_json::to_value(report).expect("a report is JSON"),
         (Some("address"), None) => {
             json!({ "error": "the sources have not been asked yet; ask again in a moment" })
         }
+        (Some("why"), _) => why(question, status, memory),
         (Some(other), _) => {
-            json!({ "error": format!("an agent cannot be asked `{other}`; ask `status` or `address`") })
+            json!({ "error": format!("an agent cannot be asked `{other}`; ask `status`, `address` or `why`") })
         }
         (None, _) => json!({ "error": "ask like this: {\"ask\":\"status\"}" }),
+    }
+}
+
+/// What was decided of late on the name that the question names.
+fn why(question: &Value, status: &AgentStatus, memory: &Memory) -> Value {
+    let name = question.get("name").and_then(Value::as_str).unwrap_or_default();
+    match status.records.iter().find(|record| name.parse().is_ok_and(|name: Name| name == record.name)) {
+        Some(record) => serde_json::to_value(memory.why(&record.name)).expect("a decision is JSON"),
+        None => {
+            json!({ "error": format!("this agent keeps no name `{name}`; was it restarted with this file?") })
+        }
     }
 }
 

@@ -140,7 +140,7 @@ pub struct AddressArgs {
 }
 
 /// `hearth dns …`
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub enum DnsCommand {
     /// Lists the records of every name in the configuration, and whose they are
     List,
@@ -148,6 +148,26 @@ pub enum DnsCommand {
     Plan,
     /// Makes the changes that `plan` shows, and reads them back
     Apply,
+    /// Tells the last decision on a name, and its evidence; asks the role that runs here, or its state when none does
+    Why(WhyArgs),
+}
+
+/// The words of `hearth dns why`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Exit code 0: told. 1: the name is not one of the configuration, or it could not be found out. 2: the configuration is wrong.
+3: nothing has been decided on it yet.
+
+Examples:
+  hearth dns why pi1.example.com
+  hearth dns why www.example.com --json")]
+pub struct WhyArgs {
+    /// The name, as the configuration has it
+    #[arg(value_name = "NAME")]
+    pub name: crate::dns::Name,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `hearth failover …`

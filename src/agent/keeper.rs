@@ -16,7 +16,9 @@ use tokio::time::sleep;
 
 use super::Agreed;
 use super::board::{Event, unread};
+use super::decision::{Decided, Decision, Evidence, Hold, When};
 use super::memory::Memory;
+use crate::address::report::Report;
 use crate::config::RecordSettings;
 use crate::dns::account_book::Entry;
 use crate::dns::change::{self, ChangeError, Held, Outcome};
@@ -104,9 +106,18 @@ pub(super) struct Keeper {
     node: NodeName,
     provider: Result<Provider, ProviderError>,
     books: Books,
-    line: Timeline,
-    events: mpsc::Sender<Event>,
+    around: Around,
     status: RecordStatus,
+    /// What stood at the name at the last reading, whosever it is.
+    stood: Option<BTreeSet<Rdata>>,
+}
+
+/// What a keeper tells and hears beside its own name.
+pub(super) struct Around {
+    pub(super) line: Timeline,
+    pub(super) events: mpsc::Sender<Event>,
+    /// The last round of questions about the public address.
+    pub(super) report: watch::Receiver<Option<Report>>,
 }
 
 /// Whether a keeper took its member out of the name at its end.
@@ -132,8 +143,7 @@ impl Keeper {
         node: &NodeName,
         provider: &ProviderSettings,
         books: Books,
-        line: Timeline,
-        events: mpsc::Sender<Event>,
+        around: Around,
     ) -> Self {
         Self {
             provider: Provider::new(provider, wall_clock),
@@ -142,8 +152,8 @@ impl Keeper {
             index,
             record,
             books,
-            line,
-            events,
+            around,
+            stood: None,
         }
     }
 
@@ -159,6 +169,7 @@ impl Keeper {
             Ok(provider) => provider.clone(),
             Err(error) => {
                 let why = error.to_string();
+                self.note(self.decision(Decided::Refused, None, &why)).await;
                 self.report(RecordState::Refused, why).await;
                 bell.end().await;
                 return Left::Standing;
@@ -183,7 +194,11 @@ impl Keeper {
             let stay = desired(&self.record, &self.node, &Agreed::new(), mine);
             let leaving = Desired { retire: BTreeSet::from([kind]), ..stay };
             match put(provider, &leaving, &self.books).await {
-                Ok(_) => left = Left::Withdrawn,
+                Ok(_) => {
+                    left = Left::Withdrawn;
+                    let why = "withdrawn: this node stops, and others stand there";
+                    self.note(self.decision(Decided::Wrote, None, why)).await;
+                }
                 Err(error) => self.report(RecordState::Pending, format!("not withdrawn: {error}")).await,
             }
         }
@@ -201,12 +216,16 @@ impl Keeper {
                 if self.status.state != RecordState::Refused {
                     let why =
                         "the provider refused the key before the last crash; put it right and restart hearth";
+                    self.note(self.decision(Decided::HeldBack, Some(Hold::Stop), why)).await;
                     self.report(RecordState::Refused, why.to_owned()).await;
                 }
                 bell.end().await;
                 return Next::End;
             }
-            Permission::From(at) => return bell.sleep_until(self.line, at).await,
+            Permission::From(at) => {
+                self.note_pause(at).await;
+                return bell.sleep_until(self.around.line, at).await;
+            }
             Permission::Granted => {}
         }
         let Some(agreed) = bell.known().await else { return Next::End };
@@ -243,14 +262,18 @@ impl Keeper {
             Outcome::Unchanged { seen } => {
                 self.books.entry.landed(Duration::ZERO).await;
                 self.see(desired, &seen);
+                self.note(self.decision(Decided::Kept, None, stood_words(desired))).await;
                 self.report(stood(desired), stood_words(desired).to_owned()).await;
             }
             Outcome::Landed { written, seen, .. } => {
                 self.books.entry.landed(SPACING).await;
-                self.see(desired, &seen);
                 let changes: Vec<String> = written.operations().iter().map(ToString::to_string).collect();
                 let what = if changes.is_empty() { "its mark".to_owned() } else { changes.join(", ") };
-                self.report(RecordState::InForce, format!("written and read back: {what}")).await;
+                let why = format!("written and read back: {what}");
+                self.stood = Some(all(written.seen()));
+                self.note(self.decision(Decided::Wrote, None, &why)).await;
+                self.see(desired, &seen);
+                self.report(RecordState::InForce, why).await;
                 let late = tokio::select! {
                     late = late_servers(provider, desired) => late,
                     next = bell.ring() => return next,
@@ -266,6 +289,7 @@ impl Keeper {
     async fn failed(&mut self, error: &ChangeError) {
         let setback = error.setback();
         self.books.entry.failed(setback).await;
+        self.note(Decision::failed(self.now(), error)).await;
         let (state, todo) = match setback {
             Setback::Auth => (RecordState::Refused, "; nothing more is tried until hearth is restarted"),
             Setback::Refused => (RecordState::Refused, "; tried again in a quarter of an hour"),
@@ -284,13 +308,55 @@ impl Keeper {
             seen.records.iter().partition(|record| is_ours(desired, record));
         let data = |records: Vec<&Record>| records.into_iter().map(|record| record.rdata.clone()).collect();
         (self.status.in_force, self.status.foreign) = (data(ours), data(others));
+        self.stood = Some(all(seen));
     }
 
     async fn report(&mut self, state: RecordState, why: String) {
         (self.status.state, self.status.why) = (state, why);
         // Without a board the process is on its way out.
-        let _ = self.events.send(Event::Record(self.index, self.status.clone())).await;
+        let _ = self.around.events.send(Event::Record(self.index, self.status.clone())).await;
     }
+}
+
+/// What the keeper notes for whoever asks why.
+impl Keeper {
+    fn now(&self) -> When {
+        When { moment: self.around.line.now(), wall_ms: self.around.line.wall_ms() }
+    }
+
+    fn decision(&self, what: Decided, guard: Option<Hold>, said: &str) -> Decision {
+        Decision::new(self.now(), what, guard, said)
+    }
+
+    /// Notes that the guard wants to wait until `at`, unless what failed has said so, or it is the pause between two
+    /// writes.
+    async fn note_pause(&self, at: Moment) {
+        let wait = at - self.around.line.now();
+        let clock = self.books.entry.waits_for_clock();
+        if self.books.memory.ends_in_a_setback(&self.record.name) || (wait <= SPACING && !clock) {
+            return;
+        }
+        let (hold, why) = match clock {
+            true => (Hold::Clock, "the network has not set the clock yet".to_owned()),
+            false => (Hold::Pause, format!("nothing is asked of the provider for {} s", wait.as_secs())),
+        };
+        self.note(self.decision(Decided::HeldBack, Some(hold), &why)).await;
+    }
+
+    /// Notes a decision with its evidence. One that cannot be noted is no reason to decide otherwise.
+    async fn note(&self, decision: Decision) {
+        let addresses = self.around.report.borrow().as_ref().map(Evidence::of).unwrap_or_default();
+        let mut decision = decision.about(self.stood.as_ref(), &self.status.wanted);
+        decision.addresses = addresses;
+        if let Err(error) = self.books.memory.decided(&self.record.name, decision).await {
+            tracing::warn!("{error}");
+        }
+    }
+}
+
+/// Everything that was seen.
+fn all(seen: &Snapshot) -> BTreeSet<Rdata> {
+    seen.records.iter().map(|record| record.rdata.clone()).collect()
 }
 
 /// Whether a record is this node's, or one that it shares with a node behind the same address.

@@ -1,4 +1,5 @@
-//! What an agent remembers across restarts: the addresses that were agreed on, and what it wrote at which name.
+//! What an agent remembers across restarts: the addresses that were agreed on, what it wrote at which name, and
+//! what it decided there of late.
 //!
 //! Written to `agent.json` in the state directory, whole or not at all, and only when something changed: on a Pi the
 //! disk is an SD card. A memory that cannot be read is no reason not to serve; one that cannot be written is a reason
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::Agreed;
+use super::decision::{Decision, Decisions, Why, Worth};
 use crate::dns::{Name, Rdata, RecordType};
 use crate::host::state_file::{StateError, StateFile};
 use crate::host::time::{Resume, Timeline};
@@ -51,6 +53,9 @@ struct Remembered {
 struct Kept {
     /// What was written, or was about to be when the memory was written.
     mine: BTreeSet<Rdata>,
+    /// What was decided of late.
+    #[serde(default)]
+    decisions: Decisions,
 }
 
 impl Memory {
@@ -70,6 +75,21 @@ impl Memory {
         let state = state.unwrap_or_default();
         let line = Timeline::start(state.resume);
         (Self { shared: Arc::new(Mutex::new(Shared { file, state })), line }, line)
+    }
+
+    /// Reads the memory in the directory `state` beside whoever may write it, and leaves the file as it is. None when
+    /// there is no file.
+    ///
+    /// # Errors
+    /// When it cannot be read or understood.
+    pub async fn peek(state: &Path) -> Result<Option<Self>, StateError> {
+        let file = StateFile::new(state.join(FILE), FORM);
+        let read = move || Ok(file.peek::<Remembered>()?.map(|state| (file, state)));
+        let read = tokio::task::spawn_blocking(read).await.expect("reading a file does not panic")?;
+        Ok(read.map(|(file, state)| {
+            let line = Timeline::start(state.resume);
+            Self { shared: Arc::new(Mutex::new(Shared { file, state })), line }
+        }))
     }
 
     /// The addresses that were agreed on last.
@@ -119,6 +139,40 @@ impl Memory {
         .await
     }
 
+    /// Remembers a decision on `name`. On the disk when it says something new, else with whatever is written next.
+    ///
+    /// # Errors
+    /// When it is not on the disk. It is remembered all the same.
+    pub async fn decided(&self, name: &Name, decision: Decision) -> Result<(), StateError> {
+        let worth = self.lock().state.names.entry(name.clone()).or_default().decisions.take(decision);
+        if worth == Worth::Memory {
+            return Ok(());
+        }
+        let memory = self.clone();
+        let write = move || {
+            let mut shared = memory.lock();
+            shared.state.resume = Some(memory.line.resume());
+            let Shared { file, state } = &mut *shared;
+            file.save(state).map(|_| ())
+        };
+        tokio::task::spawn_blocking(write).await.expect("writing a file does not panic")
+    }
+
+    /// Whether the last decision on `name` was that something failed.
+    #[must_use]
+    pub fn ends_in_a_setback(&self, name: &Name) -> bool {
+        self.lock().state.names.get(name).is_some_and(|kept| kept.decisions.end_in_a_setback())
+    }
+
+    /// What was decided on `name` of late.
+    #[must_use]
+    pub fn why(&self, name: &Name) -> Why {
+        let now = self.line.now();
+        let decisions =
+            self.lock().state.names.get(name).map(|kept| kept.decisions.told(now)).unwrap_or_default();
+        Why { name: name.clone(), decisions }
+    }
+
     async fn change(&self, change: impl FnOnce(&mut Remembered) + Send + 'static) -> Result<(), StateError> {
         let memory = self.clone();
         let write = move || memory.change_and_write(change);
@@ -147,6 +201,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::decision::{Decided, When};
 
     fn set(texts: &[&str]) -> BTreeSet<Rdata> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -191,5 +246,39 @@ mod tests {
         assert!(!path.exists());
         memory.intend(&name(), &set(&["A 192.0.2.2"])).await.unwrap();
         assert!(path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_decision_is_on_the_disk_at_once_and_the_same_again_is_not_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let (memory, line) = Memory::open(directory.path()).await;
+        let waiting = |said: &str| {
+            let now = When { moment: line.now(), wall_ms: line.wall_ms() };
+            Decision::new(now, Decided::Waiting, None, said)
+        };
+        assert!(Memory::peek(directory.path()).await.unwrap().is_none());
+        memory.decided(&name(), waiting("no answer")).await.unwrap();
+        let path = directory.path().join(FILE);
+        let before = std::fs::read(&path).unwrap();
+        memory.decided(&name(), waiting("still no answer")).await.unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        assert_eq!(memory.why(&name()).decisions[0].decision.times, 2);
+        let seen = Memory::peek(directory.path()).await.unwrap().expect("there is a file");
+        assert_eq!(seen.why(&name()).decisions[0].decision.said, "no answer");
+        memory.intend(&name(), &set(&["A 192.0.2.1"])).await.unwrap();
+        let seen = Memory::peek(directory.path()).await.unwrap().expect("there is a file");
+        assert_eq!(seen.why(&name()).decisions[0].decision.said, "still no answer", "it went along");
+    }
+
+    #[tokio::test]
+    async fn a_memory_from_before_decisions_were_kept_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let old = serde_json::json!({
+            "resume": null, "agreed": {}, "names": { "pi1.example.com": { "mine": ["A 192.0.2.1"] } }
+        });
+        StateFile::new(directory.path().join(FILE), FORM).save(&old).unwrap();
+        let (memory, _) = Memory::open(directory.path()).await;
+        assert_eq!(memory.mine(&name()), set(&["A 192.0.2.1"]));
+        assert!(memory.why(&name()).decisions.is_empty());
     }
 }

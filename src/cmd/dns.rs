@@ -2,6 +2,8 @@
 //!
 //! Writes this node's own names and no others: a site's name is the watcher's, and is only looked at here.
 
+mod why;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitCode;
@@ -29,16 +31,16 @@ use crate::status::AgentStatus;
 /// `plan` found something to do.
 const WOULD_CHANGE: u8 = 2;
 
-/// Lists, plans or applies. `plan` ends with status 2 when something would change.
+/// Lists, plans, applies or explains. `plan` ends with status 2 when something would change.
 ///
 /// # Errors
 /// When the configuration is wrong, a provider does not do its part, or no address is known.
-pub async fn run(config: &Path, command: DnsCommand) -> anyhow::Result<ExitCode> {
-    let config = config::load(config)?;
+pub async fn run(config: &Path, command: &DnsCommand) -> anyhow::Result<ExitCode> {
     match command {
-        DnsCommand::List => list(&config).await,
-        DnsCommand::Plan => Own::names(&config).await?.plan().await,
-        DnsCommand::Apply => Own::names(&config).await?.apply().await,
+        DnsCommand::List => list(&config::load(config)?).await,
+        DnsCommand::Plan => Own::names(&config::load(config)?).await?.plan().await,
+        DnsCommand::Apply => Own::names(&config::load(config)?).await?.apply().await,
+        DnsCommand::Why(args) => why::run(config, args).await,
     }
 }
 

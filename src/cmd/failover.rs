@@ -70,7 +70,8 @@ pub fn screen(status: &WatcherStatus) -> String {
     out
 }
 
-fn about(site: &SiteStatus) -> String {
+/// What is known of one site.
+pub(super) fn about(site: &SiteStatus) -> String {
     let side = if site.on_fallback { "ON THE FALLBACK" } else { "at home" };
     let mut out = format!("\n{}: {side}\n  in force  {}\n", site.site, sets(&site.in_force));
     let mut line = |what: &str, text: &str| out.push_str(&format!("  {what:<9} {text}\n"));
@@ -105,11 +106,12 @@ fn about(site: &SiteStatus) -> String {
     out
 }
 
-fn sets(sets: &[RdataSet]) -> String {
+pub(super) fn sets(sets: &[RdataSet]) -> String {
     let each: Vec<String> = sets.iter().map(ToString::to_string).collect();
     if each.is_empty() { "nothing that the watcher knows of".to_owned() } else { each.join(", ") }
 }
 
-fn span(ms: u64) -> String {
+/// Milliseconds as people say them.
+pub(super) fn span(ms: u64) -> String {
     words(std::time::Duration::from_millis(ms))
 }

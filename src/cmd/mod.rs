@@ -35,7 +35,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::CheckConfig(args) => check_config::run(config, args)?,
         Command::Status(args) => on_one_thread(status::run(config, args))?,
         Command::Address(args) => return on_one_thread(address::run(config, args)),
-        Command::Dns(command) => return on_one_thread(dns::run(config, *command)),
+        Command::Dns(command) => return on_one_thread(dns::run(config, command)),
         Command::Failover(command) => on_one_thread(failover::run(config, command))?,
         Command::Gluster(command) => return on_one_thread(gluster::run(config, command)),
         Command::Key(command) => key::run(command)?,

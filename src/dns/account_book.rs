@@ -127,8 +127,17 @@ impl Entry {
     pub fn permission(&self) -> Permission {
         let now = self.book.line.now();
         let permission = self.book.lock().accounts.permission(&self.id, &self.name, now);
-        let unset = self.clock_bound && clock_trust(self.book.line) == ClockTrust::NotSetYet;
-        if permission == Permission::Granted && unset { Permission::From(now + CLOCK) } else { permission }
+        if permission == Permission::Granted && self.waits_for_clock() {
+            Permission::From(now + CLOCK)
+        } else {
+            permission
+        }
+    }
+
+    /// Whether calls are signed with a clock that was not set yet.
+    #[must_use]
+    pub fn waits_for_clock(&self) -> bool {
+        self.clock_bound && clock_trust(self.book.line) == ClockTrust::NotSetYet
     }
 
     /// Notes that a change is about to be sent. On the disk before it is.

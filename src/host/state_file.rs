@@ -138,6 +138,27 @@ impl StateFile {
         }
     }
 
+    /// Reads the state and leaves the file as it is, whatever it holds: for whoever looks beside the process that
+    /// writes it. None when there is no file. Blocks.
+    ///
+    /// # Errors
+    /// [`StateError::Disk`] when it cannot be read, is damaged or of another form.
+    pub fn peek<T: DeserializeOwned>(&self) -> Result<Option<T>, StateError> {
+        let doubt = |why: String| self.disk("read", io::Error::new(io::ErrorKind::InvalidData, why));
+        let file = match fs::read(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(self.disk("read", source)),
+        };
+        let (header, body) = whole(&file).map_err(doubt)?;
+        if header.form != self.version {
+            return Err(doubt(format!("it is of form {}, this hearth knows {}", header.form, self.version)));
+        }
+        serde_json::from_slice(body)
+            .map(Some)
+            .map_err(|error| doubt(format!("its content does not fit: {error}")))
+    }
+
     /// Writes the state unless the file holds it already: a new file beside the old one, flushed to the disk, then
     /// put in its place, and the directory flushed as well (rename(2), fsync(2)). Blocks.
     ///
@@ -283,6 +304,20 @@ mod tests {
             assert_eq!(file.load::<Holdings>().unwrap(), None, "and the next load starts anew");
         }
         assert_eq!(names(&path).len(), good.len());
+    }
+
+    #[test]
+    fn a_look_leaves_the_file_as_it_is_even_when_it_is_damaged() {
+        let (_keep, path) = scratch();
+        let mut file = StateFile::new(&path, 1);
+        assert_eq!(file.peek::<Holdings>().unwrap(), None);
+        file.save(&some(1)).unwrap();
+        assert_eq!(StateFile::new(&path, 1).peek().unwrap(), Some(some(1)));
+        assert!(StateFile::new(&path, 2).peek::<Holdings>().is_err());
+        fs::write(&path, "{").unwrap();
+        let error = StateFile::new(&path, 1).peek::<Holdings>().unwrap_err();
+        assert!(matches!(error, StateError::Disk { deed: "read", .. }), "{error}");
+        assert_eq!((names(&path), fs::read(&path).unwrap()), (vec!["state.json".to_owned()], b"{".to_vec()));
     }
 
     #[test]

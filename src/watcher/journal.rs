@@ -256,6 +256,19 @@ impl Journal {
     }
 }
 
+/// What the journal in `directory` says, for whoever looks beside the process that writes it: nothing is repaired,
+/// set aside or begun. None when there is none.
+///
+/// # Errors
+/// When it cannot be read, or its newest segment cannot be understood.
+pub fn look(directory: &Path) -> Result<Option<Replay>, JournalError> {
+    if !directory.exists() {
+        return Ok(None);
+    }
+    let newest = segments(directory)?.pop();
+    newest.map(|number| replay(&segment(directory, number))).transpose()
+}
+
 /// Replays one segment.
 ///
 /// # Errors

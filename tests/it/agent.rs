@@ -8,3 +8,4 @@ mod names;
 mod rig;
 mod serving;
 mod shared;
+mod why;

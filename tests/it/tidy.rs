@@ -12,6 +12,7 @@ const PURE: &[&str] = &[
     "address/settings.rs",
     "address/suffix.rs",
     "address/wire/",
+    "agent/decision.rs",
     "demo/zone/mod.rs",
     "demo/zone/update.rs",
     "dns/account.rs",

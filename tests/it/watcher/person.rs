@@ -79,3 +79,40 @@ fn a_person_is_refused_a_fallback_that_is_dead_and_a_site_that_nobody_watches() 
     assert!(rig.status().pinned.is_none());
     assert_eq!(server.serial(), before);
 }
+
+#[test]
+fn a_person_is_told_why_a_site_stands_as_it_does_even_when_the_watcher_is_gone() {
+    if left_out("Knot") {
+        return;
+    }
+    let server = Knot::start();
+    let mut rig = Rig::new(Shape::Address, &server);
+    let nothing = rig.hearth(&["dns", "why", "www.hearth.test"]);
+    assert_eq!(nothing.status.code(), Some(3), "{}", text(&nothing));
+    assert!(!rig.state.exists(), "asking writes nothing");
+    rig.start();
+    rig.wait_for_record(&server, &rig.both());
+    rig.settled();
+    rig.pi2.dies();
+    rig.wait_for_record(&server, &rig.first());
+    rig.settled();
+    let told = done(&rig, &["dns", "why", "www.hearth.test"]);
+    let (home, dropped) = ("www.hearth.test: at home", "pi2");
+    assert!(told.contains(home) && told.contains(dropped) && told.contains("lately"), "{told}");
+    let json: serde_json::Value =
+        serde_json::from_str(&done(&rig, &["dns", "why", "www.hearth.test", "--json"])).unwrap();
+    assert_eq!(
+        (&json["watcher"]["from"], &json["watcher"]["site"]["site"]),
+        (&"running".into(), &"www.hearth.test".into())
+    );
+    let lines = json["watcher"]["timeline"].as_array().unwrap();
+    assert!(!lines.is_empty() && lines.iter().all(|line| line["site"] == "www.hearth.test"), "{lines:?}");
+
+    rig.kill();
+    let told = done(&rig, &["dns", "why", "www.hearth.test"]);
+    let gone = "no watcher runs here";
+    assert!(told.contains(gone) && told.contains(home) && told.contains("lately"), "{told}");
+    let unknown = rig.hearth(&["dns", "why", "other.hearth.test"]);
+    assert_eq!(unknown.status.code(), Some(1), "{}", text(&unknown));
+    assert!(text(&unknown).contains("www.hearth.test"), "{}", text(&unknown));
+}
