@@ -219,10 +219,12 @@ impl Decision {
         matches!(self.what, Decided::HeldBack | Decided::Refused | Decided::Waiting)
     }
 
-    /// Whether it says no more than `last`. Every write is one of its own.
+    /// Whether it says no more than `last`. Every write is one of its own; a wait is one, whatever it is that fails
+    /// meanwhile, or an outage with two faces would fill the ring and wear the disk.
     fn repeats(&self, last: &Decision) -> bool {
-        let essence = |d: &Decision| (d.what, d.guard, d.wanted.clone(), d.stood.clone());
-        self.what != Decided::Wrote && essence(self) == essence(last)
+        let essence = |d: &Decision| (d.what, d.wanted.clone(), d.stood.clone());
+        let another_guard = self.guard != last.guard && self.what != Decided::Waiting;
+        self.what != Decided::Wrote && essence(self) == essence(last) && !another_guard
     }
 
     /// Whether it finds what `last` left: no news after a restart or an hour.

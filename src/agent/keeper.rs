@@ -336,9 +336,10 @@ impl Keeper {
         if self.books.memory.ends_in_a_setback(&self.record.name) || (wait <= SPACING && !clock) {
             return;
         }
-        let (hold, why) = match clock {
-            true => (Hold::Clock, "the network has not set the clock yet".to_owned()),
-            false => (Hold::Pause, format!("nothing is asked of the provider for {} s", wait.as_secs())),
+        let (hold, why) = if clock {
+            (Hold::Clock, "the network has not set the clock yet".to_owned())
+        } else {
+            (Hold::Pause, format!("nothing is asked of the provider for {} s", wait.as_secs()))
         };
         self.note(self.decision(Decided::HeldBack, Some(hold), &why)).await;
     }

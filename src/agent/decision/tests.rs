@@ -42,6 +42,17 @@ fn the_same_again_is_counted_and_not_written_to_the_disk() {
 }
 
 #[test]
+fn a_wait_is_one_whatever_fails_meanwhile_and_another_guard_is_another_decision() {
+    let guarded = |s, what, guard| Decision::new(at(s), what, Some(guard), "");
+    let mut ring = Decisions::default();
+    ring.take(guarded(1, Decided::Waiting, Hold::Pause));
+    assert_eq!(ring.take(guarded(2, Decided::Waiting, Hold::Clock)), Worth::Memory);
+    assert_eq!(ring.told(Moment::from_millis(2_000))[0].decision.guard, Some(Hold::Clock));
+    assert_eq!(ring.take(guarded(3, Decided::Refused, Hold::Pause)), Worth::Disk);
+    assert_eq!(ring.take(guarded(4, Decided::Refused, Hold::Stop)), Worth::Disk);
+}
+
+#[test]
 fn what_is_found_as_it_was_left_is_no_reason_to_write() {
     let mut ring = Decisions::default();
     ring.take(decision(1, Decided::Wrote, "A 192.0.2.1", "written"));

@@ -270,7 +270,7 @@ fn watcher(screen: &mut String, name: &Name, watcher: &OfWatcher) {
     put(screen, about(site).trim_matches('\n'));
     for rrset in &site.rrsets {
         let (wanted, written) = (sets(rrset.wanted.as_slice()), sets(rrset.written.as_slice()));
-        let (kind, since) = (rrset.record_type, span(rrset.for_ms));
+        let (kind, since) = (rrset.record_type.to_string(), span(rrset.for_ms));
         put(
             screen,
             format_args!("  {kind:<9} wanted {wanted}; written {written}; for {since}: {}", rrset.why),
