@@ -21,10 +21,12 @@ pub mod address;
 pub mod keeper;
 pub mod memory;
 
+mod answer;
 mod beating;
 mod board;
 mod faults;
 mod journal;
+mod lamps;
 mod serving;
 
 use std::collections::BTreeMap;
@@ -32,7 +34,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
@@ -51,8 +53,8 @@ use crate::host::control;
 use crate::host::notify;
 use crate::host::shutdown::{Shutdown, stopped};
 use crate::host::time::Timeline;
-use crate::leds::{self, LedPreset};
-use crate::site::SiteError;
+use crate::leds::{self, LampSettings};
+use crate::site::{self, SiteError};
 use crate::status::AgentStatus;
 
 /// The addresses that were agreed on, by family.
@@ -149,6 +151,7 @@ impl Agent {
         let (tasks, beats, close) = (JoinSet::new(), JoinSet::new(), Shutdown::manual());
         let mut agent = Self { tasks, beats, events, memory, line, close };
 
+        let board = board.sleeping(config.leds.night);
         agent.show(config.leds, doors.control, &status);
         if let Some(site) = config.site {
             let parts = serving::Parts { site, listeners: doors.site, key, node: config.node.clone() };
@@ -164,10 +167,14 @@ impl Agent {
     }
 
     /// Starts what shows the status, up to the very end.
-    fn show(&mut self, leds: LedPreset, control: control::Server, status: &watch::Sender<AgentStatus>) {
-        let lamps = leds::drive::drive(leds, status.subscribe(), self.close.receiver());
-        self.tasks.spawn(lamps.named("LED task"));
-        let answers = control_task(control, status.subscribe(), self.close.receiver());
+    fn show(&mut self, leds: LampSettings, control: control::Server, status: &watch::Sender<AgentStatus>) {
+        let (tell, heard) = mpsc::channel(BACKLOG);
+        let obeying = lamps::obey(heard, leds.button.clone(), self.events.clone());
+        let program = site::this_program();
+        let driving = leds::drive::drive(leds, program, status.subscribe(), tell, self.close.receiver());
+        let both = async { futures_util::future::join(driving, obeying).await.0 };
+        self.tasks.spawn(both.named("LED task"));
+        let answers = control_task(control, status.subscribe(), self.events.clone(), self.close.receiver());
         self.tasks.spawn(answers.named("control socket"));
     }
 
@@ -285,22 +292,14 @@ fn lines(
 async fn control_task(
     server: control::Server,
     status: watch::Receiver<AgentStatus>,
+    events: mpsc::Sender<Event>,
     close: watch::Receiver<bool>,
 ) {
     let handler = move |question: Value| {
-        let answer = answer(&question, &status.borrow());
-        async move { answer }
+        let (status, events) = (status.clone(), events.clone());
+        async move { answer::answer(&question, &status, &events).await }
     };
     server.serve(handler, close).await;
-}
-
-/// What the control socket answers.
-fn answer(question: &Value, status: &AgentStatus) -> Value {
-    match question.get("ask").and_then(Value::as_str) {
-        Some("status") => serde_json::to_value(status).expect("a status is JSON"),
-        Some(other) => json!({ "error": format!("an agent cannot be asked `{other}`; ask `status`") }),
-        None => json!({ "error": "ask like this: {\"ask\":\"status\"}" }),
-    }
 }
 
 /// A task with its name, for the message when it ends too early.

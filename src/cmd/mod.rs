@@ -8,6 +8,7 @@ pub mod demo;
 pub mod dns;
 pub mod failover;
 pub mod key;
+pub mod led;
 pub mod status;
 pub mod watcher;
 
@@ -33,6 +34,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Status(args) => on_one_thread(status::run(config, args))?,
         Command::Dns(command) => return on_one_thread(dns::run(config, *command)),
         Command::Failover(command) => on_one_thread(failover::run(config, command))?,
+        Command::Led(command) => on_one_thread(led::run(config, command))?,
         Command::Key(command) => key::run(command)?,
     }
     Ok(ExitCode::SUCCESS)

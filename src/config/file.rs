@@ -6,6 +6,7 @@
 
 pub(super) mod address;
 pub(super) mod agent;
+pub(super) mod leds;
 pub(super) mod policy;
 pub(super) mod provider;
 pub(super) mod site;
@@ -17,7 +18,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use self::address::Address;
-use self::agent::{Heartbeat, Leds, Node, Record};
+use self::agent::{Heartbeat, Node, Record};
+use self::leds::Leds;
 use self::provider::Provider;
 use self::site::Site;
 use self::watcher::{Peer, Watch, Watcher};

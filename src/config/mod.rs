@@ -11,6 +11,7 @@ mod endpoint;
 pub mod error;
 mod fallback;
 mod file;
+mod leds;
 mod policy;
 mod provider;
 mod reading;
@@ -40,7 +41,7 @@ use crate::dns::{Name, Owner, Ttl};
 use crate::failover::Shape;
 use crate::heartbeat::seal::{SigningKey, VerifyingKey};
 use crate::heartbeat::{BeatSettings, NodeName};
-use crate::leds::LedPreset;
+use crate::leds::LampSettings;
 use crate::policy::Policy;
 use crate::probe::PageCheck;
 use crate::site::SiteSettings;
@@ -77,8 +78,8 @@ pub struct AgentConfig {
     pub providers: BTreeMap<String, ProviderSettings>,
     /// Whom it beats to, if anybody.
     pub beats: Option<BeatSettings>,
-    /// Where its LEDs are.
-    pub leds: LedPreset,
+    /// Where its LEDs and its button are.
+    pub leds: LampSettings,
 }
 
 /// A name that an agent keeps pointed at itself.

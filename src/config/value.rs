@@ -14,6 +14,7 @@ use crate::address::Network;
 use crate::dns::{Name, Ttl};
 use crate::heartbeat::NodeName;
 use crate::heartbeat::seal::VerifyingKey;
+use crate::leds::night::Night;
 
 /// A value that is written as a text in quotes.
 pub(super) trait Written: Sized {
@@ -76,6 +77,7 @@ written_by_from_str! {
     Name: "a domain name in quotes, such as \"www.example.com\"",
     NodeName: "the name of a node in quotes, such as \"pi1\"",
     Network: "a network in quotes, such as \"10.0.0.0/8\"",
+    Night: "two times of the day in quotes, such as \"22:00-07:00\"",
     VerifyingKey: "a public key in quotes, such as \"ed25519:…\"",
 }
 

@@ -3,5 +3,5 @@
 
 mod lines;
 mod names;
-mod rig;
+pub(crate) mod rig;
 mod serving;

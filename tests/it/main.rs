@@ -12,6 +12,7 @@ mod cli;
 mod config;
 mod demo;
 mod dns;
+mod leds;
 mod roles;
 mod site;
 mod tidy;

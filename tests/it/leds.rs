@@ -1,0 +1,6 @@
+//! The LEDs: their words, the overlay, and lamps and a button on a real kernel in a virtual machine.
+
+mod guest;
+mod overlay;
+mod vm;
+mod words;
