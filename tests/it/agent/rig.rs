@@ -188,10 +188,12 @@ impl Rig {
         let own = self.child.as_ref().expect("the agent runs").id();
         let tasks = std::fs::read_dir(format!("/proc/{own}/task")).ok()?.flatten();
         let children = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
-        let ids: Vec<i32> =
-            children.flat_map(|ids| ids.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>()).collect();
+        let ids: Vec<i32> = children
+            .flat_map(|ids| ids.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>())
+            .collect();
         let line = |id: &i32| std::fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
-        let found = ids.into_iter().find(|id| line(id).trim_end_matches('\0').ends_with(&format!("\0{command}")));
+        let found =
+            ids.into_iter().find(|id| line(id).trim_end_matches('\0').ends_with(&format!("\0{command}")));
         found.and_then(Pid::from_raw)
     }
 

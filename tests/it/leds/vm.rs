@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use crate::support::name_server::left_out;
 use crate::support::wait_until;
 
-/// The whole stay in the machine, boot included; a loaded host needs half of it.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// The whole stay in the machine, boot included: about one minute where nothing else runs, three on a busy host.
+const PATIENCE: Duration = Duration::from_secs(400);
 
 /// What must run in the machine; each line of its report is looked for.
 const TESTS: [&str; 7] = [
@@ -42,7 +42,11 @@ done
 mount -t configfs configfs /sys/kernel/config
 date -s '2026-07-01 12:00:00' >/dev/null
 echo "the machine is up after $(cut -d ' ' -f 1 /proc/uptime) s"
-RUST_BACKTRACE=0 HEARTH_GUEST=1 /it leds::guest:: --ignored --test-threads=7
+export RUST_BACKTRACE=0
+# Alone, because it looks at every state at the same time.
+/it leds::guest::every_state --ignored
+echo "every state was looked at after $(cut -d ' ' -f 1 /proc/uptime) s"
+/it leds::guest:: --ignored --skip leds::guest::every_state --test-threads=6
 echo "the machine is done after $(cut -d ' ' -f 1 /proc/uptime) s"
 poweroff -f
 "#;
@@ -64,8 +68,6 @@ fn lamps_and_a_button_on_a_real_kernel_do_what_they_should() {
     for test in TESTS {
         assert!(report.contains(&format!("test leds::guest::{test} ... ok")), "{test} is not ok:\n{report}");
     }
-    let count = format!("{} passed; 0 failed", TESTS.len());
-    assert!(report.contains(&count), "another test was added to the machine and not to the list:\n{report}");
 }
 
 fn kernel() -> PathBuf {
@@ -77,7 +79,7 @@ fn kernel() -> PathBuf {
 /// Runs the machine to its end; what it printed.
 fn boot(kernel: &Path, initramfs: &Path) -> String {
     let mut machine = Command::new("qemu-system-x86_64")
-        .args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-M", "q35", "-m", "768", "-nodefaults"])
+        .args(["-accel", "tcg", "-cpu", "Nehalem", "-smp", "2", "-M", "q35", "-m", "768", "-nodefaults"])
         .args(["-display", "none", "-serial", "stdio", "-no-reboot"])
         .arg("-kernel")
         .arg(kernel)
@@ -125,7 +127,8 @@ fn content(scratch: &Path) -> Vec<File> {
             files.push((place, 0o644, fs::read(&module).unwrap()));
         }
     }
-    let mut libraries: Vec<_> = [busybox, tests, hearth].iter().flat_map(|program| libraries(program)).collect();
+    let mut libraries: Vec<_> =
+        [busybox, tests, hearth].iter().flat_map(|program| libraries(program)).collect();
     libraries.sort();
     libraries.dedup();
     files.extend(libraries.into_iter().map(|path| (path.clone(), 0o755, fs::read(path).unwrap())));
@@ -134,7 +137,8 @@ fn content(scratch: &Path) -> Vec<File> {
 
 fn on_path(program: &str) -> PathBuf {
     let paths = std::env::var_os("PATH").unwrap();
-    let found = std::env::split_paths(&paths).map(|directory| directory.join(program)).find(|path| path.is_file());
+    let found =
+        std::env::split_paths(&paths).map(|directory| directory.join(program)).find(|path| path.is_file());
     found.unwrap_or_else(|| panic!("{program} is not installed: tests/run installs it"))
 }
 
@@ -157,7 +161,8 @@ fn libraries(program: &Path) -> Vec<PathBuf> {
 fn archive(files: &[File]) -> Vec<u8> {
     let mut archive = Vec::new();
     let fixed = ["proc", "sys", "dev", "tmp", "bin"].map(PathBuf::from);
-    let mut directories: Vec<PathBuf> = files.iter().flat_map(|(path, ..)| parents(path)).chain(fixed).collect();
+    let mut directories: Vec<PathBuf> =
+        files.iter().flat_map(|(path, ..)| parents(path)).chain(fixed).collect();
     directories.sort();
     directories.dedup();
     for directory in &directories {
@@ -196,5 +201,12 @@ fn what_the_machine_runs_is_a_list_that_exists() {
         assert!(text.contains(&format!("fn {test}()")), "{test}");
     }
     assert_eq!(text.matches("#[ignore = ").count(), TESTS.len());
-    assert!(fs::metadata(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/leds/kernel")).unwrap().permissions().mode() & 0o111 != 0);
+    assert!(
+        fs::metadata(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/leds/kernel"))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o111
+            != 0
+    );
 }

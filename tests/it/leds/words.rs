@@ -1,7 +1,7 @@
 //! What `hearth led` says, beside what `hearth status` says.
 
 use hearth::leds::rhythm::describe;
-use hearth::leds::{Shown, state};
+use hearth::leds::{LedPreset, Shown, state};
 
 use crate::agent::rig::{Rig, text};
 use crate::support::wait_until;
@@ -64,9 +64,34 @@ fn a_state_is_explained_and_previewed_without_an_agent() {
 fn lamps_that_are_not_there_are_said_with_what_to_do_and_the_site_is_served_all_the_same() {
     let mut rig = Rig::new("[leds.kernel]\nled = \"no-such-led\"\n");
     rig.start();
-    let status = rig.wait_for("the trouble is known", |s| s.lamps.places.iter().any(|p| !p.trouble.is_empty()));
+    let status =
+        rig.wait_for("the trouble is known", |s| s.lamps.places.iter().any(|p| !p.trouble.is_empty()));
     assert!(status.lamps.places[0].trouble.contains("no LED called no-such-led"), "{:?}", status.lamps);
     assert!(text(&rig.hearth(&["status"])).contains("no LED called no-such-led"));
     assert!(crate::agent::rig::is_open(rig.site));
     rig.stop();
+}
+
+#[test]
+fn the_readme_has_every_state_with_its_rhythm_and_every_board() {
+    let readme = include_str!("../../../README.md");
+    let rows: Vec<_> = readme.lines().filter(|line| line.starts_with("| ")).collect();
+    for shown in Shown::all().into_iter().filter(|shown| *shown != Shown::Night) {
+        let digit = |c: char| if c.is_ascii_digit() { 'N' } else { c };
+        let (word, rhythm) = match shown {
+            Shown::NeedsHuman(_) | Shown::Acknowledged(_) => {
+                let rhythm = describe(shown).replacen("blink,", "blinks,", 1);
+                (shown.to_string().chars().map(digit).collect(), rhythm.chars().map(digit).collect())
+            }
+            _ => (shown.to_string(), describe(shown)),
+        };
+        let row = rows.iter().find(|row| row.starts_with(&format!("| `{word}`")));
+        assert!(row.is_some_and(|row| row.contains(&format!("| {rhythm} |"))), "{word}: {rhythm}: {row:?}");
+    }
+    for preset in LedPreset::ALL.into_iter().filter(|preset| *preset != LedPreset::Off) {
+        let word = serde_json::to_value(preset).unwrap().as_str().unwrap().to_owned();
+        assert!(rows.iter().any(|row| row.starts_with(&format!("| `{word}`"))), "{word}");
+    }
+    assert!(readme.contains("(docs/leds.svg)"));
+    assert!(include_str!("../../../docs/leds.svg").contains("GPIO 24, pin 18"));
 }
