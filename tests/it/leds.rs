@@ -2,5 +2,6 @@
 
 mod guest;
 mod overlay;
+mod settings;
 mod vm;
 mod words;

@@ -78,13 +78,11 @@ fn the_readme_has_every_state_with_its_rhythm_and_every_board() {
     let rows: Vec<_> = readme.lines().filter(|line| line.starts_with("| ")).collect();
     for shown in Shown::all().into_iter().filter(|shown| *shown != Shown::Night) {
         let digit = |c: char| if c.is_ascii_digit() { 'N' } else { c };
-        let (word, rhythm) = match shown {
-            Shown::NeedsHuman(_) | Shown::Acknowledged(_) => {
-                let rhythm = describe(shown).replacen("blink,", "blinks,", 1);
-                (shown.to_string().chars().map(digit).collect(), rhythm.chars().map(digit).collect())
-            }
-            _ => (shown.to_string(), describe(shown)),
-        };
+        let (mut word, mut rhythm) = (shown.to_string(), describe(shown));
+        if matches!(shown, Shown::NeedsHuman(_) | Shown::Acknowledged(_)) {
+            word = word.chars().map(digit).collect();
+            rhythm = rhythm.replacen("blink,", "blinks,", 1).chars().map(digit).collect();
+        }
         let row = rows.iter().find(|row| row.starts_with(&format!("| `{word}`")));
         assert!(row.is_some_and(|row| row.contains(&format!("| {rhythm} |"))), "{word}: {rhythm}: {row:?}");
     }
