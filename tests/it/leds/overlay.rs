@@ -3,18 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::vm::kernel;
 use crate::support::name_server::left_out;
 
-/// A board: the overlay that is for it, what its tree says it is, and the label of the chip of its header.
-const BOARDS: [(&str, &str, &str, &str); 4] = [
-    ("Pi 3", "hearth-leds", "raspberrypi,3-model-b\", \"brcm,bcm2837", "gpio"),
-    ("Pi 4", "hearth-leds", "raspberrypi,4-model-b\", \"brcm,bcm2711", "gpio"),
-    ("Zero 2 W", "hearth-leds", "raspberrypi,model-zero-2-w\", \"brcm,bcm2837", "gpio"),
-    ("Pi 5", "hearth-leds-pi5", "raspberrypi,5-model-b\", \"brcm,bcm2712", "rp1_gpio"),
+/// The trees of boards as Debian's kernel has them, the overlay that is for each, and the label of the header's chip.
+const BOARDS: [(&str, &str, &str); 5] = [
+    ("bcm2837-rpi-3-b", "hearth-leds", "gpio"),
+    ("bcm2837-rpi-zero-2-w", "hearth-leds", "gpio"),
+    ("bcm2711-rpi-4-b", "hearth-leds", "gpio"),
+    ("bcm2712-rpi-5-b", "hearth-leds-pi5", "rp1_gpio"),
+    ("bcm2712-d-rpi-5-b", "hearth-leds-pi5", "rp1_gpio"),
 ];
-
-/// The handle of the chip in the trees made here.
-const HANDLE: &str = "0x2a";
 
 #[track_caller]
 fn run(program: &str, arguments: &[&str]) -> String {
@@ -37,19 +36,14 @@ impl Tree {
     }
 }
 
-/// The overlay on the tree of a board, which has the chip and its symbol and nothing else.
-fn applied(directory: &Path, overlay: &str, compatible: &str, label: &str) -> Tree {
+/// The overlay, built, on the tree of a board.
+fn applied(directory: &Path, board: &str, overlay: &str) -> Tree {
     let at = |name: &str| directory.join(name).to_str().unwrap().to_owned();
-    let base = format!(
-        "/dts-v1/; / {{ compatible = \"{compatible}\"; #address-cells = <1>; #size-cells = <0>; \
-         {label}: gpio@0 {{ reg = <0>; gpio-controller; #gpio-cells = <2>; phandle = <{HANDLE}>; }}; }};"
-    );
-    std::fs::write(at("base.dts"), base).unwrap();
     let source =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("pi-image/overlays").join(format!("{overlay}.dts"));
-    run("dtc", &["-q", "-@", "-I", "dts", "-O", "dtb", "-o", &at("base.dtb"), &at("base.dts")]);
+    let base = kernel().join(format!("{board}.dtb"));
     run("dtc", &["-@", "-I", "dts", "-O", "dtb", "-o", &at("overlay.dtbo"), source.to_str().unwrap()]);
-    run("fdtoverlay", &["-i", &at("base.dtb"), "-o", &at("all.dtb"), &at("overlay.dtbo")]);
+    run("fdtoverlay", &["-i", base.to_str().unwrap(), "-o", &at("all.dtb"), &at("overlay.dtbo")]);
     Tree(directory.join("all.dtb"))
 }
 
@@ -58,10 +52,10 @@ fn on_every_board_the_overlay_gives_the_kernel_three_leds_and_a_button_on_the_pi
     if left_out("dtc and fdtoverlay") {
         return;
     }
-    let handle = u32::from_str_radix(HANDLE.trim_start_matches("0x"), 16).unwrap();
-    for (board, overlay, compatible, label) in BOARDS {
+    for (board, overlay, label) in BOARDS {
         let directory = tempfile::tempdir().unwrap();
-        let tree = applied(directory.path(), overlay, compatible, label);
+        let tree = applied(directory.path(), board, overlay);
+        let handle = tree.words(&tree.words("/__symbols__", label), "phandle");
         for (node, led, pin) in [
             ("fault", "hearth:red:fault", 24),
             ("warning", "hearth:amber:status", 23),
@@ -87,8 +81,7 @@ fn the_overlay_of_one_chip_does_not_go_onto_the_tree_of_the_other() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    let (_, overlay, compatible, _) = BOARDS[0];
-    let refused = std::panic::catch_unwind(|| applied(directory.path(), overlay, compatible, "rp1_gpio"))
+    let refused = std::panic::catch_unwind(|| applied(directory.path(), "bcm2712-rpi-5-b", "hearth-leds"))
         .err()
         .unwrap();
     let said = refused.downcast_ref::<String>().unwrap();

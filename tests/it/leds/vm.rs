@@ -70,9 +70,10 @@ fn lamps_and_a_button_on_a_real_kernel_do_what_they_should() {
     }
 }
 
-fn kernel() -> PathBuf {
+/// What tests/run has fetched of a Debian kernel.
+pub(super) fn kernel() -> PathBuf {
     let kernel = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/vm-kernel");
-    assert!(kernel.join("complete").exists(), "no kernel for the virtual machine: tests/run fetches it");
+    assert!(kernel.join("complete").exists(), "the kernel of the LED tests is missing: tests/run fetches it");
     kernel
 }
 
