@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! site, address, keepers, beats -- Event --> Board -- AgentStatus --> beats, LEDs, control socket
-//! address -- Agreed --> keepers
+//! address -- Agreed --> gate, where a new address proves itself -- Agreed --> keepers
 //! ```
 //!
 //! # How it stops
@@ -27,6 +27,7 @@ mod board;
 mod faults;
 mod journal;
 mod lamps;
+mod proof;
 mod serving;
 
 use std::collections::BTreeMap;
@@ -39,11 +40,14 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
+use self::answer::Around;
 use self::beating::{Farewell, Line};
 use self::board::{Board, Event};
 use self::keeper::Keeper;
 use self::memory::Memory;
-use crate::address::{AddressSettings, Family};
+use self::proof::Proof;
+use crate::address::Family;
+use crate::address::report::Report;
 use crate::config::{AgentConfig, RecordSettings};
 use crate::dns::provider::ProviderSettings;
 use crate::heartbeat::seal::SigningKey;
@@ -152,51 +156,77 @@ impl Agent {
         let mut agent = Self { tasks, beats, events, memory, line, close };
 
         let board = board.sleeping(config.leds.night);
-        agent.show(config.leds, doors.control, &status);
+        let (report, waits) = (watch::Sender::new(None), watch::Sender::new(false));
+        let hurry = waits.subscribe();
+        // Only a node that serves can answer a watcher's look.
+        let gate = config.site.as_ref().map(|_| (status.subscribe(), waits));
+        agent.show(config.leds, doors.control, &status, report.subscribe());
         if let Some(site) = config.site {
             let parts = serving::Parts { site, listeners: doors.site, key, node: config.node.clone() };
             agent.tasks.spawn(serving::serve(parts, agent.events.clone(), agent.close.receiver()));
         }
-        agent.keep(config.address, config.records, &config.providers, &config.node, shutdown);
+        let looking =
+            address::Looking { settings: config.address, memory: agent.memory.clone(), line, report };
+        let agreed = agent.look(looking, gate, shutdown);
+        agent.keep(&agreed, config.records, &config.providers, &config.node, shutdown);
         let every = config.beats.map_or(Duration::MAX, |beats| beats.every);
         for line in lines {
-            agent.beats.spawn(line.run(every, status.subscribe(), shutdown.receiver()));
+            agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), shutdown.receiver()));
         }
         agent.tasks.spawn(board.run(reports, status, line, agent.close.receiver()).named("loop"));
         Ok(agent)
     }
 
     /// Starts what shows the status, up to the very end.
-    fn show(&mut self, leds: LampSettings, control: control::Server, status: &watch::Sender<AgentStatus>) {
+    fn show(
+        &mut self,
+        leds: LampSettings,
+        control: control::Server,
+        status: &watch::Sender<AgentStatus>,
+        report: watch::Receiver<Option<Report>>,
+    ) {
         let (tell, heard) = mpsc::channel(BACKLOG);
         let obeying = lamps::obey(heard, leds.button.clone(), self.events.clone());
         let program = site::this_program();
         let driving = leds::drive::drive(leds, program, status.subscribe(), tell, self.close.receiver());
         let both = async { futures_util::future::join(driving, obeying).await.0 };
         self.tasks.spawn(both.named("LED task"));
-        let answers = control_task(control, status.subscribe(), self.events.clone(), self.close.receiver());
+        let around = Around { status: status.subscribe(), report, events: self.events.clone() };
+        let answers = control_task(control, around, self.close.receiver());
         self.tasks.spawn(answers.named("control socket"));
     }
 
-    /// Starts to look for the public address, and to keep the names pointed at it.
+    /// Starts to look for the public address. What may be published comes through the gate, if there is one.
+    fn look(
+        &mut self,
+        looking: address::Looking,
+        gate: Option<(watch::Receiver<AgentStatus>, watch::Sender<bool>)>,
+        shutdown: &Shutdown,
+    ) -> watch::Receiver<Option<Agreed>> {
+        let (agree, agreed) = watch::channel(None);
+        self.tasks.spawn(looking.run(self.events.clone(), agree, shutdown.receiver()).named("address task"));
+        let Some((status, waits)) = gate else { return agreed };
+        let (publish, published) = watch::channel(None);
+        let proof = Proof { standing: self.memory.agreed(), agreed, status, publish, waits, line: self.line };
+        self.tasks.spawn(proof.run(shutdown.receiver()).named("gate of addresses"));
+        published
+    }
+
+    /// Starts to keep the names pointed at this node.
     fn keep(
         &mut self,
-        address: AddressSettings,
+        agreed: &watch::Receiver<Option<Agreed>>,
         records: Vec<RecordSettings>,
         providers: &BTreeMap<String, ProviderSettings>,
         node: &NodeName,
         shutdown: &Shutdown,
     ) {
-        let (publish, agreed) = watch::channel(None);
         for (index, record) in records.into_iter().enumerate() {
             let provider = &providers[&record.provider];
             let (memory, events) = (self.memory.clone(), self.events.clone());
             let keeper = Keeper::new(index, record, node, provider, memory, self.line, events);
             self.tasks.spawn(keeper.keep(agreed.clone(), shutdown.receiver()).named("keeper of a record"));
         }
-        let looking = address::Looking { settings: address, memory: self.memory.clone(), line: self.line };
-        self.tasks
-            .spawn(looking.run(self.events.clone(), publish, shutdown.receiver()).named("address task"));
     }
 
     async fn until_stopped(mut self, shutdown: &Shutdown) -> Result<(), AgentError> {
@@ -289,15 +319,11 @@ fn lines(
     watchers.iter().enumerate().map(line).collect()
 }
 
-async fn control_task(
-    server: control::Server,
-    status: watch::Receiver<AgentStatus>,
-    events: mpsc::Sender<Event>,
-    close: watch::Receiver<bool>,
-) {
+async fn control_task(server: control::Server, around: Around, close: watch::Receiver<bool>) {
+    let around = Arc::new(around);
     let handler = move |question: Value| {
-        let (status, events) = (status.clone(), events.clone());
-        async move { answer::answer(&question, &status, &events).await }
+        let around = Arc::clone(&around);
+        async move { answer::answer(&question, &around).await }
     };
     server.serve(handler, close).await;
 }

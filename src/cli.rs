@@ -46,6 +46,8 @@ pub enum Command {
     CheckConfig(CheckConfigArgs),
     /// Shows what this machine is doing and why
     Status(StatusArgs),
+    /// Asks every source for the public address, and shows what each says and what it means
+    Address(AddressArgs),
     /// Shows and changes DNS records by hand
     #[command(subcommand)]
     Dns(DnsCommand),
@@ -117,6 +119,24 @@ pub struct StatusArgs {
     /// The socket to ask [default: those of the configuration]
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
+}
+
+/// The words of `hearth address`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Exit code 0: an address was agreed on or confirmed, in one family at least. 3: none was. 1: it could not be found out.
+
+Examples:
+  hearth address
+  hearth address --json
+  hearth address --cached               what the agent that runs here heard last; nobody is asked")]
+pub struct AddressArgs {
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Shows what the agent that runs here heard last, and asks nobody
+    #[arg(long)]
+    pub cached: bool,
 }
 
 /// `hearth dns …`

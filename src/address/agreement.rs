@@ -10,6 +10,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use self::round::Round;
 use super::admissible::{CARRIER_GRADE, admissible};
 use super::{Family, Network, Verdict};
@@ -20,15 +22,36 @@ use crate::moment::Moment;
 pub enum Class {
     /// An interface of this machine holds the address.
     Interface,
+    /// The router says that it holds it, by whichever protocol.
+    Router,
     /// This operator's echo services saw it.
     Https(String),
+    /// Name servers that echo saw it. One class however many there are: a network that intercepts port 53 answers for
+    /// all of them.
+    Dns,
+    /// STUN servers saw it.
+    Stun,
+}
+
+impl Class {
+    /// Whether it looks from outside, and so sees what a portal or a proxy makes of this machine.
+    #[must_use]
+    pub const fn is_outside(&self) -> bool {
+        match self {
+            Class::Interface | Class::Router => false,
+            Class::Https(_) | Class::Dns | Class::Stun => true,
+        }
+    }
 }
 
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Class::Interface => f.write_str("the interface"),
+            Class::Router => f.write_str("the router"),
             Class::Https(operator) => f.write_str(operator),
+            Class::Dns => f.write_str("DNS"),
+            Class::Stun => f.write_str("STUN"),
         }
     }
 }
@@ -38,10 +61,14 @@ impl fmt::Display for Class {
 pub struct Observation {
     /// Who said it.
     pub class: Class,
+    /// Who was asked, in words.
+    pub asked: String,
     /// Which family was asked about.
     pub family: Family,
     /// When.
     pub at: Moment,
+    /// How long it took to say it.
+    pub took: Duration,
     /// The address, or how the source missed.
     pub said: Result<IpAddr, Miss>,
 }
@@ -64,7 +91,8 @@ impl fmt::Display for Miss {
 }
 
 /// What became of the address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Two classes agree on another one than stood, or on the first one.
     Changed,
@@ -172,7 +200,7 @@ impl Agreement {
     }
 
     fn verdict(&self, outcome: Outcome, round: &Round, held: &[IpAddr]) -> Verdict {
-        let carrier = held.iter().any(|address| CARRIER_GRADE.contains(*address));
+        let carrier = held.iter().any(|address| CARRIER_GRADE.contains(*address)) || round.router_is_behind();
         match (outcome, self.stands) {
             (Outcome::Changed | Outcome::Confirmed, Some(agreed))
                 if held.contains(&agreed) || agreed.is_loopback() =>
@@ -196,7 +224,7 @@ impl Agreement {
             }
             (_, None) => "no address yet: two classes of sources must agree on one".to_owned(),
         };
-        let evidence = round.words();
+        let evidence: Vec<String> = round.doubt().into_iter().chain(round.words()).collect();
         if evidence.is_empty() {
             format!("{begins}; nobody was heard")
         } else {

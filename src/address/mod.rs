@@ -4,11 +4,17 @@
 
 pub mod admissible;
 pub mod agreement;
+pub mod report;
+pub mod settings;
 pub mod source;
+pub mod suffix;
+pub mod wire;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::time::Duration;
+
+pub use self::settings::{AddressSettings, Asked, SourceSettings};
+pub use self::suffix::Suffix;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +38,23 @@ impl Family {
         match address {
             IpAddr::V4(_) => Family::Ipv4,
             IpAddr::V6(_) => Family::Ipv6,
+        }
+    }
+}
+
+impl Verdict {
+    /// What it means for visitors, in words.
+    #[must_use]
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Verdict::Public => "held by this machine itself",
+            Verdict::NatPublic => "held by the router: forward the ports of the site to this machine",
+            Verdict::Cgnat => {
+                "not the router's own: nobody can connect from outside unless whoever holds it forwards"
+            }
+            Verdict::Captive => "a portal or an error page answers in place of the sources",
+            Verdict::ProxyEgress => "the sources disagree, as behind a proxy or VPN",
+            Verdict::Unknown => "not enough evidence",
         }
     }
 }
@@ -61,58 +84,6 @@ pub enum Verdict {
     ProxyEgress,
     /// Not enough evidence.
     Unknown,
-}
-
-/// How a node finds its public address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AddressSettings {
-    /// The families that are published.
-    pub families: Vec<Family>,
-    /// Whom to ask.
-    pub sources: Vec<SourceSettings>,
-    /// The local address that questions are sent from, where a machine has several ways out.
-    pub bind: Option<IpAddr>,
-    /// Networks that may be published although they are not global: a laboratory, a LAN, the demo.
-    pub admit: Vec<Network>,
-    /// Between two rounds of questions.
-    pub every: Duration,
-}
-
-/// One source of observations.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SourceSettings {
-    /// The addresses of this machine's interfaces.
-    Interface,
-    /// A web page that answers with the address it was asked from.
-    Https {
-        /// Where.
-        url: String,
-        /// Who runs it. Two sources of one operator are one class, and so one vote.
-        operator: String,
-        /// The key of the line that holds the address, for `key=value` bodies; None: the body is the address.
-        key: Option<String>,
-    },
-}
-
-/// The sources that are asked when the configuration names none: the interface, and four operators who answer in both
-/// families. Echo services rot: each has its own health, and the list can be replaced.
-#[must_use]
-pub fn default_sources() -> Vec<SourceSettings> {
-    let echo = |operator: &str, url: &str, key: Option<&str>| SourceSettings::Https {
-        url: url.to_owned(),
-        operator: operator.to_owned(),
-        key: key.map(str::to_owned),
-    };
-    vec![
-        SourceSettings::Interface,
-        echo("cloudflare", "https://www.cloudflare.com/cdn-cgi/trace", Some("ip")),
-        echo("ipify", "https://api.ipify.org", None),
-        echo("ipify", "https://api6.ipify.org", None),
-        echo("ident.me", "https://v4.ident.me", None),
-        echo("ident.me", "https://v6.ident.me", None),
-        echo("desec", "https://checkipv4.dedyn.io", None),
-        echo("desec", "https://checkipv6.dedyn.io", None),
-    ]
 }
 
 /// A network in CIDR form (RFC 4632): `10.0.0.0/8`.

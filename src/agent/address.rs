@@ -11,7 +11,8 @@ use super::board::Event;
 use super::memory::Memory;
 use crate::address::admissible::admissible;
 use crate::address::agreement::Judgement;
-use crate::address::source::Watch;
+use crate::address::report::Report;
+use crate::address::source::{Look, Watch};
 use crate::address::{AddressSettings, Family, Verdict};
 use crate::host::shutdown::stopped;
 use crate::host::time::Timeline;
@@ -22,6 +23,8 @@ pub(super) struct Looking {
     pub(super) settings: AddressSettings,
     pub(super) memory: Memory,
     pub(super) line: Timeline,
+    /// Where the last round is shown.
+    pub(super) report: watch::Sender<Option<Report>>,
 }
 
 impl Looking {
@@ -40,11 +43,13 @@ impl Looking {
     }
 
     async fn look(self, events: mpsc::Sender<Event>, agreed: watch::Sender<Option<Agreed>>) {
-        let mut watch = Watch::new(self.settings);
+        let mut watch = Watch::new(self.settings).listening();
         self.memory.agreed().into_values().for_each(|address| watch.stand_on(address));
         loop {
             watch.due().await;
-            let judged = watch.round(self.line.now()).await;
+            let look = watch.round(self.line.now()).await;
+            self.report.send_replace(Some(look.report()));
+            let judged = look.judged;
             let next = agreed_in(&judged);
             if let Err(error) = self.memory.agree(next.clone()).await {
                 tracing::warn!("{error}");
@@ -83,11 +88,7 @@ pub(super) fn remembered(settings: &AddressSettings, agreed: &Agreed) -> BTreeMa
 }
 
 /// Asks once, outside of a running agent; what was agreed on before counts as it does there.
-pub async fn ask_once(
-    settings: AddressSettings,
-    memory: &Memory,
-    line: Timeline,
-) -> BTreeMap<Family, Judgement> {
+pub async fn ask_once(settings: AddressSettings, memory: &Memory, line: Timeline) -> Look {
     let mut watch = Watch::new(settings);
     memory.agreed().into_values().for_each(|address| watch.stand_on(address));
     watch.round(line.now()).await

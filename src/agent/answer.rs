@@ -9,23 +9,33 @@ use tokio::sync::{mpsc, watch};
 
 use super::board::Event;
 use super::lamps::{IDENTIFYING, LONGEST, LampEvent};
+use crate::address::report::Report;
 use crate::status::{AgentStatus, Announced};
 
+/// What answers are made of.
+pub(super) struct Around {
+    pub(super) status: watch::Receiver<AgentStatus>,
+    /// The last round of questions about the public address.
+    pub(super) report: watch::Receiver<Option<Report>>,
+    pub(super) events: mpsc::Sender<Event>,
+}
+
 /// Answers a question.
-pub(super) async fn answer(
-    question: &Value,
-    status: &watch::Receiver<AgentStatus>,
-    events: &mpsc::Sender<Event>,
-) -> Value {
+pub(super) async fn answer(question: &Value, around: &Around) -> Value {
     match question.get("ask").and_then(Value::as_str) {
-        Some("status") => serde_json::to_value(&*status.borrow()).expect("a status is JSON"),
-        Some("acknowledge") => told(events, LampEvent::Acknowledged).await,
+        Some("status") => serde_json::to_value(&*around.status.borrow()).expect("a status is JSON"),
+        Some("address") => match &*around.report.borrow() {
+            Some(report) => serde_json::to_value(report).expect("a report is JSON"),
+            None => error("the sources have not been asked yet; ask again in a moment"),
+        },
+        Some("acknowledge") => told(&around.events, LampEvent::Acknowledged).await,
         Some("announce") => match announcement(question) {
-            Some(event) => told(events, event).await,
+            Some(event) => told(&around.events, event).await,
             None => error("announce like this: {\"ask\":\"announce\",\"what\":\"identify\",\"seconds\":30}"),
         },
         Some(other) => {
-            error(&format!("an agent cannot be asked `{other}`; ask `status`, `acknowledge` or `announce`"))
+            let known = "ask `status`, `address`, `acknowledge` or `announce`";
+            error(&format!("an agent cannot be asked `{other}`; {known}"))
         }
         None => error("ask like this: {\"ask\":\"status\"}"),
     }

@@ -24,6 +24,9 @@ use crate::status::{AgentStatus, LinkState, Phase};
 /// two machines beat with one key, each ending the other's run: a person must hear of that.
 const RENEWAL: Duration = Duration::from_secs(60 * 60);
 
+/// Between two beats while a new address waits for its proof, which comes with an answer.
+const HURRY: Duration = Duration::from_secs(1);
+
 /// The HTTP status of a beat that was refused as replayed ([`crate::heartbeat::receive::Refusal::status`]).
 const REPLAYED: u16 = 409;
 
@@ -72,12 +75,13 @@ impl Line {
         self.sender.pin().url.clone()
     }
 
-    /// Beats until the stop is wanted, and takes leave. A beat that is under way then is given up: the watcher refuses
+    /// Beats until the stop is wanted, and takes leave; every second while `hurry` says so. A beat that is under way then is given up: the watcher refuses
     /// it as replayed should it arrive after the farewell.
     pub(super) async fn run(
         mut self,
         every: Duration,
         mut status: watch::Receiver<AgentStatus>,
+        mut hurry: watch::Receiver<bool>,
         mut stop: watch::Receiver<bool>,
     ) -> Farewell {
         let mut due = tokio::time::interval(every);
@@ -95,6 +99,7 @@ impl Line {
                 biased;
                 () = stopped(&mut stop) => break,
                 () = moved(&mut status, &said) => due.reset(),
+                () = hurried(&mut hurry) => due.reset(),
                 _ = due.tick() => {}
             }
         }
@@ -179,6 +184,14 @@ fn claims(status: &AgentStatus) -> Vec<Claim> {
         address.agreed.map(|agreed| Claim { address: agreed, verdict: address.verdict })
     };
     status.addresses.values().filter_map(claim).collect()
+}
+
+/// Waits [`HURRY`], when beats are to come quickly.
+async fn hurried(hurry: &mut watch::Receiver<bool>) {
+    if hurry.wait_for(|hurry| *hurry).await.is_err() {
+        return std::future::pending().await;
+    }
+    tokio::time::sleep(HURRY).await;
 }
 
 /// Waits until the node is somewhere else than `said`.

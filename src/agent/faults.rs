@@ -35,7 +35,7 @@ fn address(status: &AgentStatus) -> Option<Fault> {
         let todo = "ask the provider for a public address, or for IPv6";
         fault(
             FaultCode::NotReachable,
-            format!("the provider shares its address among customers; {todo} ({})", why()),
+            format!("the router's address is not one that visitors get through to; {todo} ({})", why()),
         )
     })
 }

@@ -4,6 +4,7 @@
 //! noted in the memory before it is sent, so that a process killed at any moment goes on from what really stands.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -41,6 +42,7 @@ const AGREEMENT: Duration = Duration::from_secs(30);
 #[must_use]
 pub fn desired(record: &RecordSettings, node: &NodeName, agreed: &Agreed, mine: BTreeSet<Rdata>) -> Desired {
     let known = record.families.iter().filter_map(|family| agreed.get(family));
+    let there = |own: &IpAddr| record.suffix.map_or(*own, |suffix| suffix.below(*own));
     Desired {
         name: record.name.clone(),
         owner: Owner::new(node.as_str()),
@@ -48,7 +50,7 @@ pub fn desired(record: &RecordSettings, node: &NodeName, agreed: &Agreed, mine: 
         epoch: None,
         scope: Scope::Member,
         line: None,
-        sets: known.map(|address| RdataSet::of(Rdata::from(*address))).collect(),
+        sets: known.map(|own| RdataSet::of(Rdata::from(there(own)))).collect(),
         retire: BTreeSet::new(),
         mine,
     }

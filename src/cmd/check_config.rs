@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::print;
-use crate::address::{AddressSettings, SourceSettings};
+use crate::address::settings::{DnsEcho, EchoForm, Gateway};
+use crate::address::{AddressSettings, Asked, SourceSettings};
 use crate::cli::CheckConfigArgs;
 use crate::config::{
     self, AgentConfig, Checked, FallbackSettings, PeerSettings, RecordSettings, Secrets, WatchSettings,
@@ -179,16 +180,48 @@ impl Page<'_> {
     }
 
     fn source(&mut self, source: &SourceSettings) {
-        match source {
-            SourceSettings::Interface => self.text("kind", "interface"),
-            SourceSettings::Https { url, operator, key } => {
+        match &source.asked {
+            Asked::Interface => return self.text("kind", "interface"),
+            Asked::Https { url, operator, key, family } => {
                 self.text("kind", "https");
                 self.text("url", url);
                 self.text("operator", operator);
                 if let Some(key) = key {
                     self.text("key", key);
                 }
+                if let Some(family) = family {
+                    self.text("family", family);
+                }
             }
+            Asked::Dns(echo) => self.dns_echo(echo),
+            Asked::Upnp(gateway) => self.router("upnp", *gateway),
+            Asked::NatPmp(gateway) => self.router("nat-pmp", *gateway),
+            Asked::Pcp(gateway) => self.router("pcp", *gateway),
+            Asked::Stun { host, port } => {
+                let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+                self.text("kind", "stun");
+                self.text("server", format_args!("{host}:{port}"));
+            }
+        }
+        self.text("every", time(source.spacing));
+    }
+
+    fn dns_echo(&mut self, echo: &DnsEcho) {
+        self.text("kind", "dns");
+        self.text("name", &echo.name);
+        self.list("servers", &echo.servers);
+        let answer = match echo.form {
+            EchoForm::Address => "address",
+            EchoForm::Text => "txt",
+            EchoForm::ChaosText => "chaos-txt",
+        };
+        self.text("answer", answer);
+    }
+
+    fn router(&mut self, kind: &str, gateway: Gateway) {
+        self.text("kind", kind);
+        if let Gateway::Given(router) = gateway {
+            self.text("gateway", router);
         }
     }
 
@@ -198,6 +231,9 @@ impl Page<'_> {
         self.text("provider", &record.provider);
         self.text("ttl", ttl(record.ttl));
         self.list("families", &record.families);
+        if let Some(suffix) = record.suffix {
+            self.text("suffix", suffix);
+        }
     }
 
     fn heartbeat(&mut self, beats: &BeatSettings) {

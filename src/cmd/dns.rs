@@ -191,6 +191,6 @@ async fn agreed_by_agent(config: &AgentConfig) -> anyhow::Result<Option<Agreed>>
 }
 
 async fn ask_sources(config: &AgentConfig, memory: &Memory, line: Timeline) -> Agreed {
-    let judged = address::ask_once(config.address.clone(), memory, line).await;
-    judged.into_iter().filter_map(|(family, judgement)| Some((family, judgement.agreed?))).collect()
+    let look = address::ask_once(config.address.clone(), memory, line).await;
+    look.judged.into_iter().filter_map(|(family, judgement)| Some((family, judgement.agreed?))).collect()
 }

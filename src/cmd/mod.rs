@@ -2,6 +2,7 @@
 //!
 //! Never decides anything that a room decides.
 
+pub mod address;
 pub mod agent;
 pub mod check_config;
 pub mod demo;
@@ -32,6 +33,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => return on_one_thread(demo::run(args)),
         Command::CheckConfig(args) => check_config::run(config, args)?,
         Command::Status(args) => on_one_thread(status::run(config, args))?,
+        Command::Address(args) => return on_one_thread(address::run(config, args)),
         Command::Dns(command) => return on_one_thread(dns::run(config, *command)),
         Command::Failover(command) => on_one_thread(failover::run(config, command))?,
         Command::Led(command) => on_one_thread(led::run(config, command))?,

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::echoes::default_sources;
-use super::endpoint::WebUrl;
-use super::file::address::{Address, AddressSource, SourceKind};
+use super::address::{address, families};
+use super::file::address::Address;
 use super::file::agent::{self as written, Heartbeat, Node, Record};
 use super::file::leds::Leds;
 use super::file::site::{Site, SiteLog};
@@ -17,7 +16,7 @@ use super::provider::{Providers, check_reference};
 use super::reading::Reading;
 use super::value::At;
 use super::{AgentConfig, RecordSettings};
-use crate::address::{AddressSettings, Family, SourceSettings};
+use crate::address::{AddressSettings, Family};
 use crate::dns::Ttl;
 use crate::heartbeat::{BeatSettings, WatcherPin};
 use crate::site::SiteSettings;
@@ -124,70 +123,6 @@ fn access_log(reading: &mut Reading<'_>, written: Option<Spanned<SiteLog>>, root
     LogSettings { format: written.format.unwrap_or(LogFormat::Combined), file }
 }
 
-fn address(reading: &mut Reading<'_>, written: Address) -> AddressSettings {
-    let families = families(reading, written.families, &Family::ALL);
-    if let Some(bind) = &written.bind
-        && families != [Family::of(bind.value)]
-    {
-        let family = Family::of(bind.value);
-        let message =
-            format!("`bind` is an {family} address: questions of the other family cannot be sent from it");
-        reading.error(&bind.span, message, format!("add families = [\"{family}\"]"));
-    }
-    let sources: Vec<_> =
-        written.source.into_iter().filter_map(|source| self::source(reading, source)).collect();
-    AddressSettings {
-        families,
-        sources: if sources.is_empty() { default_sources() } else { sources },
-        bind: written.bind.map(|at| at.value),
-        admit: written.admit.into_iter().map(|at| at.value).collect(),
-        every: written.every.map_or(Duration::from_secs(5 * 60), |at| at.value),
-    }
-}
-
-/// The families that are written, in order and once each, or `default`.
-fn families(
-    reading: &mut Reading<'_>,
-    written: Option<Spanned<Vec<Spanned<Family>>>>,
-    default: &[Family],
-) -> Vec<Family> {
-    let Some(list) = written else { return default.to_vec() };
-    reading.not_empty(&list, "`families`", "[\"ipv4\"] or [\"ipv4\", \"ipv6\"]");
-    reading.unique("the family", list.get_ref().iter().map(|family| (family.get_ref(), family.span())));
-    let mut families: Vec<_> = list.into_inner().into_iter().map(Spanned::into_inner).collect();
-    families.sort_unstable();
-    families
-}
-
-fn source(reading: &mut Reading<'_>, written: Spanned<AddressSource>) -> Option<SourceSettings> {
-    let span = written.span();
-    let written = written.into_inner();
-    match (written.kind, written.url, written.operator) {
-        (SourceKind::Interface, None, None) if written.key.is_none() => Some(SourceSettings::Interface),
-        (SourceKind::Interface, ..) => {
-            reading.error(&span, "a source of the kind `interface` has no other keys", "remove them");
-            None
-        }
-        (SourceKind::Https, Some(url), Some(operator)) => {
-            warn_in_the_clear(reading, &url);
-            let key = written.key.map(|at| at.value);
-            Some(SourceSettings::Https { url: url.value.0.to_string(), operator: operator.value, key })
-        }
-        (SourceKind::Https, ..) => {
-            let hint = "`operator` is who runs the page: pages of one operator have one vote";
-            reading.error(&span, "a source of the kind `https` needs `url` and `operator`", hint);
-            None
-        }
-    }
-}
-
-fn warn_in_the_clear(reading: &mut Reading<'_>, url: &At<WebUrl>) {
-    if url.value.is_in_the_clear() {
-        let message = "anybody on the way can change what this page answers";
-        reading.warn(&url.span, message, "use https:// where the operator offers it");
-    }
-}
-
 fn records(
     reading: &mut Reading<'_>,
     written: Vec<Spanned<Record>>,
@@ -210,7 +145,11 @@ fn record(
 ) -> RecordSettings {
     check_reference(reading, &written.provider, &written.name, providers);
     let span = written.families.as_ref().map(Spanned::span);
-    let families = families(reading, written.families, &address.families);
+    // A neighbour has a prefix in common with this node; behind one IPv4 address there is nothing to tell it by.
+    let neighbour = written.suffix.as_ref().map(|_| [Family::Ipv6]);
+    let default = neighbour.as_ref().map_or(address.families.as_slice(), |families| families);
+    let span = span.or(written.suffix.as_ref().map(|suffix| suffix.span.clone()));
+    let families = families(reading, written.families, default);
     if let (Some(span), Some(missing)) = (span, families.iter().find(|f| !address.families.contains(f))) {
         let message = format!("`{missing}` is not among the families of [address]");
         reading.error(&span, message, "what is not looked for cannot be published; add it there");
@@ -220,6 +159,7 @@ fn record(
         provider: written.provider.value,
         ttl: written.ttl.map_or(Ttl::from_secs(600), |at| at.value),
         families,
+        suffix: written.suffix.map(|at| at.value),
     }
 }
 

@@ -83,6 +83,28 @@ impl Written for UpdateServer {
     }
 }
 
+/// A STUN server; its port is 3478 (RFC 8489 section 18.6) unless it is written.
+#[derive(Clone, Debug)]
+pub(super) struct StunServer {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+impl Written for StunServer {
+    const WANTED: &'static str = "a server in quotes, such as \"stun.example.com\" or \"192.0.2.1:3478\"";
+    fn read(text: &str) -> Result<Self, String> {
+        let read = || {
+            let whole = HostPort::with_default(text, Some(3478))?;
+            let (host, port) = whole.0.rsplit_once(':')?;
+            let host = host.trim_matches(['[', ']']).to_owned();
+            Some(StunServer { host, port: port.parse().ok()? })
+        };
+        read().ok_or_else(|| {
+            format!("`{text}` is not a server; write \"stun.example.com\" or \"192.0.2.1:3478\"")
+        })
+    }
+}
+
 /// A place on the web.
 #[derive(Clone, Debug)]
 pub(super) struct WebUrl(pub(super) Url);

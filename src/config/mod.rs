@@ -5,6 +5,7 @@
 //! ([`error`]). Relative paths (secrets, `root`, `keep`, `state`, `control`) start at the directory of the file. Never
 //! opens a socket, and never says a secret.
 
+mod address;
 mod agent;
 mod echoes;
 mod endpoint;
@@ -35,7 +36,7 @@ pub use self::secret::SecretSource;
 use self::error::{Source, of_parser};
 use self::file::File;
 use self::reading::Reading;
-use crate::address::{AddressSettings, Family};
+use crate::address::{AddressSettings, Family, Suffix};
 use crate::dns::provider::ProviderSettings;
 use crate::dns::{Name, Owner, Ttl};
 use crate::failover::Shape;
@@ -93,6 +94,8 @@ pub struct RecordSettings {
     pub ttl: Ttl,
     /// The families that are published: at least one, each of [`AddressSettings::families`].
     pub families: Vec<Family>,
+    /// The end of the IPv6 address, for a name of another machine on the LAN.
+    pub suffix: Option<Suffix>,
 }
 
 /// What a watcher needs.

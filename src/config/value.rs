@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use toml::Spanned;
 
-use crate::address::Network;
+use crate::address::{Network, Suffix};
 use crate::dns::{Name, Ttl};
 use crate::heartbeat::NodeName;
 use crate::heartbeat::seal::VerifyingKey;
@@ -78,6 +78,7 @@ written_by_from_str! {
     NodeName: "the name of a node in quotes, such as \"pi1\"",
     Network: "a network in quotes, such as \"10.0.0.0/8\"",
     Night: "two times of the day in quotes, such as \"22:00-07:00\"",
+    Suffix: "the end of an IPv6 address in quotes, such as \"::1234\"",
     VerifyingKey: "a public key in quotes, such as \"ed25519:…\"",
 }
 

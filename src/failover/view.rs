@@ -243,9 +243,16 @@ impl Engine {
             health: self.node_status(site, node, now).health.to_string(),
             on_fallback: on_fallback(site),
             in_force: in_force(site),
+            proven: proven(site, node),
         })
         .collect()
     }
+}
+
+/// Where `node` has proved to be.
+fn proven(site: &Site, node: &NodeName) -> Vec<IpAddr> {
+    let watched = site.targets.get(node).into_iter().flat_map(|families| families.values());
+    watched.filter_map(|watched| watched.liveness.proven()).collect()
 }
 
 /// Whether visitors are on the fallback, by what is in force.

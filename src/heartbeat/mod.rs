@@ -235,9 +235,8 @@ pub struct Leaving {
     pub reason: String,
 }
 
-/// What the watcher answers to an accepted beat.
+/// What the watcher answers to an accepted beat. A newer one may say more than is known here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Answer {
     /// The version of this form: 1.
     pub form: u32,
@@ -253,9 +252,8 @@ pub struct Answer {
     pub view: Vec<SiteView>,
 }
 
-/// One site as the watcher sees it, told to a node.
+/// One site as the watcher sees it, told to a node. A newer one may say more than is known here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct SiteView {
     /// The site's name.
     pub site: String,
@@ -265,6 +263,10 @@ pub struct SiteView {
     pub on_fallback: bool,
     /// What is published, as last read back.
     pub in_force: Vec<RdataSet>,
+    /// Where the node that is answered has proved to be, one address for each family at most. Watchers before this field
+    /// leave it out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proven: Vec<IpAddr>,
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ fn record(state: RecordState) -> RecordStatus {
 fn watcher(state: LinkState, on_fallback: bool) -> WatcherLink {
     let site = "www.example.com".to_owned();
     let in_force = vec![RdataSet::of("A 198.51.100.7".parse().unwrap())];
-    let view = vec![SiteView { site, health: "up".to_owned(), on_fallback, in_force }];
+    let view = vec![SiteView { site, health: "up".to_owned(), on_fallback, in_force, proven: Vec::new() }];
     WatcherLink { url: String::new(), state, why: String::new(), answered_ms_ago: None, view }
 }
 

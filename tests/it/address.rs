@@ -1,4 +1,11 @@
-//! The public address, found by asking real HTTP servers on loopback.
+//! The public address, found by asking real HTTP servers on loopback; and, in the modules, everybody else.
+
+mod command;
+mod home;
+mod lab;
+mod publish;
+mod router;
+mod servers;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -7,7 +14,7 @@ use std::time::Duration;
 
 use hearth::address::agreement::{Judgement, Outcome};
 use hearth::address::source::Watch;
-use hearth::address::{AddressSettings, Family, SourceSettings, Verdict};
+use hearth::address::{AddressSettings, Asked, Family, SourceSettings, Verdict};
 use hearth::moment::Moment;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -80,12 +87,17 @@ async fn answer(mut stream: TcpStream, peer: IpAddr, manner: Manner) {
 
 /// A source at `service`, run by `operator`.
 fn source(operator: &str, service: &Service) -> SourceSettings {
-    SourceSettings::Https { url: format!("http://{}/", service.at), operator: operator.to_owned(), key: None }
+    let url = format!("http://{}/", service.at);
+    unspaced(Asked::Https { url, operator: operator.to_owned(), key: None, family: None })
 }
 
 fn keyed(operator: &str, service: &Service) -> SourceSettings {
     let url = format!("http://{}/cdn-cgi/trace", service.at);
-    SourceSettings::Https { url, operator: operator.to_owned(), key: Some("ip".to_owned()) }
+    unspaced(Asked::Https { url, operator: operator.to_owned(), key: Some("ip".to_owned()), family: None })
+}
+
+fn unspaced(asked: Asked) -> SourceSettings {
+    SourceSettings { asked, spacing: Duration::ZERO }
 }
 
 /// A node at `node`, whose laboratory is 127.0.0.0/8.
@@ -104,7 +116,7 @@ fn ip(last: u8) -> IpAddr {
 }
 
 async fn round(watch: &mut Watch, n: u32) -> Judgement {
-    watch.round(Moment::START + EVERY * n).await.remove(&Family::Ipv4).expect("asked about IPv4")
+    watch.round(Moment::START + EVERY * n).await.judged.remove(&Family::Ipv4).expect("asked about IPv4")
 }
 
 #[tokio::test]
@@ -187,7 +199,7 @@ async fn an_address_that_is_not_admitted_is_not_published_however_many_see_it() 
     let (one, other) = (service(Manner::Echo).await, service(Manner::Echo).await);
     let mut watch = Watch::new(AddressSettings {
         families: vec![Family::Ipv4],
-        sources: vec![SourceSettings::Interface, source("a", &one), source("b", &other)],
+        sources: vec![unspaced(Asked::Interface), source("a", &one), source("b", &other)],
         bind: Some(ip(6)),
         admit: Vec::new(),
         every: EVERY,

@@ -6,7 +6,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hearth::address::SourceSettings;
 use hearth::config::{self, Checked, Config, ConfigErrors, Secrets};
 use hearth::dns::Ttl;
 use hearth::failover::Shape;
@@ -515,7 +514,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!((site.memory, site.poll, site.rules), (64 << 20, Duration::from_secs(2), Rules::GithubPages));
     assert_eq!(agent.records[0].ttl, Ttl::from_secs(600));
     assert_eq!(agent.records[0].families, agent.address.families);
-    assert!(agent.address.sources.contains(&SourceSettings::Interface));
+    assert!(agent.address.asks_interface());
     assert!(agent.beats.is_none());
 }
 

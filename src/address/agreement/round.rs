@@ -58,13 +58,15 @@ impl Round {
 
     /// What a round means that brought no agreement.
     pub(super) fn verdict(&self) -> Verdict {
-        if self.differ()
+        if self.router_stands_alone() {
+            Verdict::Cgnat
+        } else if self.differ()
             || (self.is_without_vote() && self.any_refused(|why| matches!(why, Inadmissible::Foreign(_))))
         {
             Verdict::ProxyEgress
         } else if self.is_captive() {
             Verdict::Captive
-        } else if self.any_refused(|why| *why == Inadmissible::CarrierGrade) {
+        } else if self.any_refused(|why| *why == Inadmissible::CarrierGrade) || self.router_is_behind() {
             Verdict::Cgnat
         } else {
             Verdict::Unknown
@@ -72,9 +74,50 @@ impl Round {
     }
 
     fn differ(&self) -> bool {
-        let mut votes = self.votes().map(|(_, votes)| votes);
-        let Some(first) = votes.next() else { return false };
-        votes.any(|votes| votes.is_disjoint(first))
+        differ(self.votes().map(|(_, votes)| votes))
+    }
+
+    /// Whether two or more others agree on an address, and the router holds another one that could be public: some
+    /// carriers number their customers out of space that is not theirs to use.
+    fn router_stands_alone(&self) -> bool {
+        let others = || self.votes().filter(|(class, _)| **class != Class::Router).map(|(_, votes)| votes);
+        self.differ() && others().count() >= 2 && !differ(others())
+    }
+
+    /// Whether the router holds an address that it cannot be reached at, or none at all while others look at us from
+    /// outside: another router is in front of it.
+    pub(super) fn router_is_behind(&self) -> bool {
+        let reached = self.is_seen_from_outside();
+        let behind = |(address, _): &(IpAddr, Inadmissible)| reached || !address.is_unspecified();
+        self.router().is_some_and(|router| router.votes.is_empty() && router.refused.iter().any(behind))
+    }
+
+    fn is_seen_from_outside(&self) -> bool {
+        self.votes().any(|(class, _)| class.is_outside())
+    }
+
+    fn router(&self) -> Option<&Voice> {
+        self.voices.get(&Class::Router)
+    }
+
+    /// What speaks against visitors getting through, in words.
+    pub(super) fn doubt(&self) -> Option<String> {
+        if self.router_stands_alone() {
+            return Some("the router holds another address than the one that is seen".to_owned());
+        }
+        let router = self.router().filter(|_| self.router_is_behind())?;
+        let known = |(address, _): &&(IpAddr, Inadmissible)| !address.is_unspecified();
+        Some(match router.refused.iter().find(known) {
+            None => {
+                "the router holds no public address of its own, so another one is in front of it".to_owned()
+            }
+            Some((address, Inadmissible::CarrierGrade)) => {
+                format!("the router's own address {address} is shared by the carrier (CGNAT)")
+            }
+            Some((address, _)) => {
+                format!("the router's own address {address} is behind another router (double NAT)")
+            }
+        })
     }
 
     fn is_without_vote(&self) -> bool {
@@ -85,17 +128,24 @@ impl Round {
         self.voices.values().flat_map(|voice| &voice.refused).any(|(_, reason)| why(reason))
     }
 
-    /// Whether half of the operators or more answered with something that is no answer, and nobody with an address.
+    /// Whether half of those who look from outside or more answered with something that is no answer, and none of them
+    /// with an address. A router knows its own however little gets through.
     fn is_captive(&self) -> bool {
-        let echoes = self.voices.iter().filter(|(class, _)| **class != Class::Interface);
-        let (portal, others): (Vec<_>, Vec<_>) = echoes.partition(|(_, voice)| voice.is_malformed());
-        self.is_without_vote() && !portal.is_empty() && portal.len() >= others.len()
+        let outside = self.voices.iter().filter(|(class, _)| class.is_outside());
+        let (portal, others): (Vec<_>, Vec<_>) = outside.partition(|(_, voice)| voice.is_malformed());
+        !self.is_seen_from_outside() && !portal.is_empty() && portal.len() >= others.len()
     }
 
     /// The evidence, class by class.
     pub(super) fn words(&self) -> Vec<String> {
         self.voices.iter().filter_map(|(class, voice)| voice.words(class)).collect()
     }
+}
+
+/// Whether some of these have nothing in common with the first.
+fn differ<'a>(mut votes: impl Iterator<Item = &'a BTreeSet<IpAddr>>) -> bool {
+    let Some(first) = votes.next() else { return false };
+    votes.any(|votes| votes.is_disjoint(first))
 }
 
 impl Voice {

@@ -15,15 +15,23 @@ fn at(round: u64) -> Moment {
 }
 
 fn class(name: &str) -> Class {
-    if name == "interface" { Class::Interface } else { Class::Https(name.to_owned()) }
+    match name {
+        "interface" => Class::Interface,
+        "router" => Class::Router,
+        "dns" => Class::Dns,
+        "stun" => Class::Stun,
+        operator => Class::Https(operator.to_owned()),
+    }
 }
 
 /// What each class says; `html` and `-` are a portal's page and silence.
 fn round(n: u64, said: &[(&str, &str)]) -> Vec<Observation> {
     let said = said.iter().map(|(name, text)| Observation {
         class: class(name),
+        asked: (*name).to_owned(),
         family: Family::Ipv4,
         at: at(n),
+        took: Duration::ZERO,
         said: match *text {
             "html" => Err(Miss::Malformed("answered 200 with a page".to_owned())),
             "-" => Err(Miss::Silent("timed out".to_owned())),
@@ -99,6 +107,111 @@ fn one_round_is_judged_by_who_says_what() {
             "{what}: {}",
             judged.why
         );
+    }
+}
+
+#[test]
+fn the_router_and_the_classes_of_udp_are_voices_of_their_own() {
+    use Outcome::{Changed, Confirmed, Kept};
+    use Verdict::{Captive, Cgnat, NatPublic, ProxyEgress, Unknown};
+    type Row =
+        (&'static str, &'static [(&'static str, &'static str)], Outcome, &'static str, Verdict, &'static str);
+    let rows: [Row; 15] = [
+        (
+            "the router and an echo",
+            &[("router", MOVED), ("a", MOVED)],
+            Changed,
+            MOVED,
+            NatPublic,
+            "agreed on",
+        ),
+        ("DNS and STUN", &[("dns", MOVED), ("stun", MOVED)], Changed, MOVED, NatPublic, "agreed on"),
+        (
+            "many name servers are one class",
+            &[("dns", MOVED), ("dns", MOVED)],
+            Kept,
+            HOME,
+            Unknown,
+            "is kept",
+        ),
+        ("the router alone", &[("router", MOVED)], Kept, HOME, Unknown, "is kept"),
+        ("the router confirms alone", &[("router", HOME)], Confirmed, HOME, NatPublic, "is confirmed"),
+        (
+            "carrier-grade NAT",
+            &[("router", "100.64.3.4"), ("a", HOME), ("b", HOME)],
+            Confirmed,
+            HOME,
+            Cgnat,
+            "100.64.3.4 is shared by the carrier (CGNAT)",
+        ),
+        (
+            "double NAT",
+            &[("router", "192.168.1.2"), ("a", MOVED), ("stun", MOVED)],
+            Changed,
+            MOVED,
+            Cgnat,
+            "192.168.1.2 is behind another router (double NAT)",
+        ),
+        (
+            "a router that was given no public address",
+            &[("router", "0.0.0.0"), ("a", HOME)],
+            Confirmed,
+            HOME,
+            Cgnat,
+            "holds no public address of its own",
+        ),
+        ("a line that is down", &[("router", "0.0.0.0"), ("a", "-")], Kept, HOME, Unknown, "is kept"),
+        ("double NAT and nobody else", &[("router", "192.168.1.2")], Kept, HOME, Cgnat, "double NAT"),
+        (
+            "a carrier with borrowed addresses",
+            &[("router", "11.1.2.3"), ("a", HOME), ("b", HOME)],
+            Kept,
+            HOME,
+            Cgnat,
+            "holds another address than the one that is seen",
+        ),
+        (
+            "a proxy in the way of the web alone",
+            &[("router", HOME), ("dns", HOME), ("stun", HOME), ("a", MOVED), ("b", MOVED)],
+            Kept,
+            HOME,
+            ProxyEgress,
+            "a says 84.9.9.9",
+        ),
+        (
+            "one echo against the router decides nothing about the carrier",
+            &[("router", HOME), ("a", MOVED)],
+            Kept,
+            HOME,
+            ProxyEgress,
+            "is kept",
+        ),
+        (
+            "a portal behind a router that knows its address",
+            &[("router", MOVED), ("a", "html"), ("b", "html"), ("dns", "-"), ("stun", "-")],
+            Kept,
+            HOME,
+            Captive,
+            "answered 200",
+        ),
+        (
+            "broken UPnP is no portal",
+            &[("router", "html"), ("a", "-"), ("b", "-")],
+            Kept,
+            HOME,
+            Unknown,
+            "is kept",
+        ),
+    ];
+    for (what, said, outcome, agreed, verdict, says) in rows {
+        let judged = home().judge(&round(0, said), &[ip("192.168.1.7")], at(0));
+        assert_eq!(
+            (judged.outcome, judged.agreed, judged.verdict),
+            (outcome, Some(ip(agreed)), verdict),
+            "{what}: {}",
+            judged.why
+        );
+        assert!(judged.why.contains(says), "{what}: {}", judged.why);
     }
 }
 
@@ -194,7 +307,7 @@ proptest! {
         let (mut agreement, mut before) = (fresh(), None);
         let mut said_by: BTreeMap<IpAddr, BTreeSet<usize>> = BTreeMap::new();
         for (n, said) in (0..).zip(rounds) {
-            let names = ["a", "b", "c", "interface"];
+            let names = ["a", "router", "stun", "interface"];
             let words: Vec<_> = said.iter().map(|(class, word)| (names[*class], SAYINGS[*word])).collect();
             for (class, word) in &said {
                 if let Ok(address) = SAYINGS[*word].parse() {

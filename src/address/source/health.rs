@@ -1,4 +1,4 @@
-//! How a source has fared: one that rots is asked rarely, and comes back by itself.
+//! How a source has fared, and when it was asked: one that rots is asked rarely, and comes back by itself.
 //!
 //! Only a failure while another source answered counts: when nobody answers the network is down, and every source
 //! must be asked again as soon as it is back. Never forgets a source for good.
@@ -18,18 +18,30 @@ const LONGEST: Duration = Duration::from_secs(6 * 60 * 60);
 pub struct Health {
     failures: u32,
     not_before: Moment,
+    asked: Option<Moment>,
 }
 
 impl Health {
-    /// Whether it is to be asked.
+    /// Whether it fares well enough to be asked.
     #[must_use]
     pub fn is_due(&self, now: Moment) -> bool {
         now >= self.not_before
     }
 
+    /// How long it must be left alone, so that two questions are `spacing` apart. Zero: it may be asked.
+    #[must_use]
+    pub fn rest(&self, now: Moment, spacing: Duration) -> Duration {
+        self.asked.map_or(Duration::ZERO, |asked| (asked + spacing).since(now))
+    }
+
+    /// It is being asked.
+    pub fn asked(&mut self, now: Moment) {
+        self.asked = Some(now);
+    }
+
     /// It answered.
     pub fn succeeded(&mut self) {
-        *self = Self::default();
+        *self = Self { asked: self.asked, ..Self::default() };
     }
 
     /// It failed while another source answered. From the third time on the pause doubles, up to six hours.
@@ -62,6 +74,16 @@ mod tests {
             now = now + EVERY * rounds;
         }
         assert_eq!(pauses, [1, 1, 2, 4, 8, 16, 32, 64, 72, 72, 72, 72]);
+    }
+
+    #[test]
+    fn two_questions_are_apart_by_the_spacing_whatever_came_of_the_first() {
+        let mut health = Health::default();
+        assert_eq!(health.rest(Moment::START, EVERY), Duration::ZERO, "never asked");
+        health.asked(Moment::START);
+        health.succeeded();
+        assert_eq!(health.rest(Moment::START + EVERY / 3, EVERY), EVERY * 2 / 3);
+        assert_eq!(health.rest(Moment::START + EVERY, EVERY), Duration::ZERO);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 
 use crate::address::Family;
 use crate::address::agreement::Miss;
@@ -81,6 +81,15 @@ pub async fn ask(client: &Client, family: Family, url: &str, key: Option<&str>) 
     } else {
         Err(Miss::Malformed(format!("answered {address} to a question about {family}")))
     }
+}
+
+/// Asks a page that answers with more than an address: the status and the body of at most `limit` bytes.
+///
+/// # Errors
+/// How it missed.
+pub(super) async fn fetch(request: RequestBuilder, limit: usize) -> Result<(StatusCode, String), Miss> {
+    let response = request.send().await.map_err(unheard)?;
+    Ok((response.status(), body(response, limit).await?))
 }
 
 /// No answer came. The words are the innermost cause: the outer ones repeat the URL.

@@ -1,29 +1,30 @@
-//! The addresses that this machine's interfaces hold, without those that are about to die.
+//! The addresses that this machine's interfaces hold, without those that are about to die, and its default router.
 //!
 //! Never asks the network. IPv6 addresses that are temporary (RFC 8981), deprecated, tentative or duplicate are left
-//! out: published, they would be dead within a day. The kernel's flags come from `if_inet6`; while it cannot be read no
-//! IPv6 address is reported, since nobody could tell which of them lasts.
+//! out: published, they would be dead within a day. While the kernel's table cannot be read no IPv6 address is reported,
+//! since nobody could tell which of them lasts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fs;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::netlink;
 use crate::address::admissible::CARRIER_GRADE;
+use crate::address::wire::rtnetlink::Tenure;
 
-/// `/proc/net` of this very process, which stays visible where units hide the rest of `/proc`.
-const IF_INET6: &str = "/proc/self/net/if_inet6";
+/// `/proc/net` of this very thread, which stays visible where units hide the rest of `/proc`.
+const ROUTES: &str = "/proc/thread-self/net/route";
 
-/// IFA_F_TEMPORARY, IFA_F_DADFAILED, IFA_F_DEPRECATED, IFA_F_TENTATIVE (linux/if_addr.h).
-const PASSING: u8 = 0x01 | 0x08 | 0x20 | 0x40;
-
-/// The addresses that last, in order. Loopback and link-local ones are left out. An interface list that cannot be read
-/// is an empty one: whoever judges takes it for silence. Reads the kernel's tables and does not wait for anything.
+/// The addresses that last, the best first: IPv4 in order, then of IPv6 the one that manages temporary ones, then the one
+/// that stays preferred for longest. Loopback and link-local ones are left out. An interface list that cannot be read is
+/// an empty one: whoever judges takes it for silence. Reads the kernel's tables and does not wait for anything.
 #[must_use]
-pub fn held() -> BTreeSet<IpAddr> {
+pub fn held() -> Vec<IpAddr> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    let flags = fs::read_to_string(IF_INET6).map(|text| parse(&text)).unwrap_or_default();
+    let table = netlink::tenures().unwrap_or_default();
     let addresses = interfaces.iter().filter(|interface| leads_out(interface)).map(if_addrs::Interface::ip);
-    addresses.filter(|address| lasts(*address, &flags)).collect()
+    lasting(addresses, &table)
 }
 
 /// Whether an interface's address says something about the way to the Internet. A point-to-point interface with an
@@ -33,49 +34,67 @@ fn leads_out(interface: &if_addrs::Interface) -> bool {
     !interface.is_loopback() && !interface.is_link_local() && !mesh
 }
 
-fn lasts(address: IpAddr, flags: &BTreeMap<Ipv6Addr, u8>) -> bool {
-    match address {
-        IpAddr::V4(_) => true,
-        IpAddr::V6(address) => flags.get(&address).is_some_and(|flags| flags & PASSING == 0),
-    }
+/// Those of `addresses` that last, each once, the best first.
+fn lasting(addresses: impl Iterator<Item = IpAddr>, table: &BTreeMap<Ipv6Addr, Tenure>) -> Vec<IpAddr> {
+    let tenure = |address: &IpAddr| match address {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(address) => table.get(address).copied().filter(|tenure| tenure.lasts()),
+    };
+    let mut held: Vec<IpAddr> = addresses.filter(|a| a.is_ipv4() || tenure(a).is_some()).collect();
+    held.sort_by_key(|address| (address.is_ipv6(), Reverse(tenure(address).map(Tenure::rank)), *address));
+    held.dedup();
+    held
 }
 
-/// The flags by address. A line is address, index, prefix length, scope, flags and name, all but the last in hex
-/// (net/ipv6/addrconf.c, `if6_seq_show`).
-fn parse(text: &str) -> BTreeMap<Ipv6Addr, u8> {
+/// The IPv4 router of the default route. None: there is none, or the table cannot be read.
+#[must_use]
+pub fn default_router() -> Option<Ipv4Addr> {
+    router_in(&fs::read_to_string(ROUTES).ok()?)
+}
+
+/// The default route with the least metric. A line is interface, destination, gateway, flags, reference count, use,
+/// metric and mask; addresses are hexadecimal in the machine's byte order (net/ipv4/fib_trie.c, `fib_route_seq_show`).
+fn router_in(text: &str) -> Option<Ipv4Addr> {
     let line = |line: &str| {
-        let mut fields = line.split_ascii_whitespace();
-        let address = u128::from_str_radix(fields.next()?, 16).ok()?;
-        let flags = u8::from_str_radix(fields.nth(3)?, 16).ok()?;
-        Some((Ipv6Addr::from(address), flags))
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let [_, destination, gateway, _, _, _, metric, mask, ..] = fields.as_slice() else { return None };
+        let address = |hex| Some(Ipv4Addr::from(u32::from_str_radix(hex, 16).ok()?.to_ne_bytes()));
+        let default = address(destination)?.is_unspecified() && address(mask)?.is_unspecified();
+        let gateway = address(gateway).filter(|gateway| default && !gateway.is_unspecified())?;
+        Some((metric.parse::<u32>().ok()?, gateway))
     };
-    text.lines().filter_map(line).collect()
+    text.lines().filter_map(line).min().map(|(_, gateway)| gateway)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TABLE: &str = "\
-00000000000000000000000000000001 01 80 10 80       lo
-2a028071000000000000000000000001 02 40 00 00     eth0
-2a028071000000000000000000000002 02 40 00 01     eth0
-2a028071000000000000000000000003 02 40 00 20     eth0
-2a028071000000000000000000000004 02 40 00 40     eth0
-2a028071000000000000000000000005 02 40 00 08     eth0
-2a028071000000000000000000000006 02 40 00 80     eth0
-not a line
-";
+    #[test]
+    fn the_default_route_with_the_least_metric_leads_to_the_router() {
+        let hex = |address: [u8; 4]| format!("{:08X}", u32::from_ne_bytes(address));
+        let line = |destination, gateway, metric, mask| {
+            let [destination, gateway, mask] = [destination, gateway, mask].map(hex);
+            format!("eth0\t{destination}\t{gateway}\t0003\t0\t0\t{metric}\t{mask}\t0\t0\t0\n")
+        };
+        let (any, lan) = ([0; 4], [192, 168, 1, 0]);
+        let head = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n";
+        let table = [
+            head.to_owned(),
+            line(lan, any, 100, [255, 255, 255, 0]),
+            line(any, [192, 168, 2, 1], 600, any),
+            line(any, [192, 168, 1, 1], 100, any),
+            line(any, any, 1, any),
+            line(any, [192, 168, 3, 1], 1, [128, 0, 0, 0]),
+        ];
+        assert_eq!(router_in(&table.concat()), Some([192, 168, 1, 1].into()));
+        assert_eq!(router_in(&table[..2].concat()), None);
+    }
 
     #[test]
-    fn only_addresses_that_last_are_held() {
-        let flags = parse(TABLE);
-        assert_eq!(flags.len(), 7);
-        let lasting: Vec<u16> = (1..=7)
-            .filter(|n| lasts(IpAddr::V6(Ipv6Addr::new(0x2a02, 0x8071, 0, 0, 0, 0, 0, *n)), &flags))
-            .collect();
-        assert_eq!(lasting, [1, 6], "temporary, deprecated, tentative, duplicate and unknown ones are not");
-        assert!(lasts("192.168.1.7".parse().unwrap(), &BTreeMap::new()));
+    fn addresses_that_nobody_vouches_for_are_not_held() {
+        let addresses = ["2a02::1", "192.168.1.7", "192.168.1.7"].map(|text| text.parse::<IpAddr>().unwrap());
+        assert_eq!(lasting(addresses.into_iter(), &BTreeMap::new()), [addresses[1]]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ fn board(listening: Option<Vec<SocketAddr>>) -> Board {
         provider: "home".to_owned(),
         ttl: crate::dns::Ttl::from_secs(60),
         families: vec![Family::Ipv4],
+        suffix: None,
     };
     Board::new("pi1".parse().unwrap(), addresses(Verdict::Unknown), listening, &[record], watchers)
 }

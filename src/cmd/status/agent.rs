@@ -3,7 +3,6 @@
 //! Never says more than the status does.
 
 use super::{line, list, span};
-use crate::address::Verdict;
 use crate::leds::{self, shown};
 use crate::status::{
     AddressStatus, AgentStatus, LinkState, RecordState, RecordStatus, SiteStatus, WatcherLink,
@@ -70,19 +69,8 @@ fn site(screen: &mut String, site: &SiteStatus) {
 
 fn address(screen: &mut String, family: &str, address: &AddressStatus) {
     let agreed = address.agreed.map_or("no address".to_owned(), |agreed| agreed.to_string());
-    line(screen, family, &format!("{agreed}, {}", verdict(address.verdict)));
+    line(screen, family, &format!("{agreed}, {}", address.verdict.describe()));
     line(screen, "", &address.why);
-}
-
-fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Public => "held by this machine itself",
-        Verdict::NatPublic => "held by the router: forward the ports of the site to this machine",
-        Verdict::Cgnat => "shared by the provider among its customers: nobody can connect from outside",
-        Verdict::Captive => "a portal or an error page answers in place of the sources",
-        Verdict::ProxyEgress => "the sources disagree, as behind a proxy or VPN",
-        Verdict::Unknown => "not enough evidence",
-    }
 }
 
 fn record(screen: &mut String, record: &RecordStatus) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::address::Family;
+use crate::address::{Family, Suffix};
 use crate::config::endpoint::WebUrl;
 use crate::config::secret::SecretSource;
 use crate::config::value::At;
@@ -62,6 +62,9 @@ pub(crate) struct Record {
     pub(crate) provider: At<String>,
     /// Default: `10m`.
     pub(crate) ttl: Option<At<Ttl>>,
-    /// The families that are published. Default: all of `[address]`.
+    /// The families that are published. Default: all of `[address]`, or IPv6 alone with a `suffix`.
     pub(crate) families: Option<Spanned<Vec<Spanned<Family>>>>,
+    /// For a name of another machine on the LAN: the end of its IPv6 address, which follows this node's prefix of 64 bits,
+    /// or of as many as are written behind a slash. Default: the name is this node's own.
+    pub(crate) suffix: Option<At<Suffix>>,
 }

@@ -11,9 +11,12 @@ use hearth::heartbeat::window::Replayed;
 use hearth::heartbeat::{Answer, Beat, SiteView};
 use hearth::status::{FaultCode, LinkState, Phase};
 use hearth::watcher::listen::{Accepted, Handler, Limits, run};
+use hickory_proto::rr::RecordType;
 use tokio::sync::mpsc;
 
 use super::rig::{PATIENCE, Rig, is_open, node_key, text};
+use crate::support::knot::Knot;
+use crate::support::name_server::left_out;
 use crate::support::{http, wait_until};
 
 /// A watcher that answers and remembers.
@@ -31,6 +34,8 @@ struct Heard {
     /// Whether the site's port was open when the leave was heard.
     open_at_leave: Option<bool>,
     site: Option<SocketAddr>,
+    /// Where the node has proved to be.
+    proven: Vec<IpAddr>,
 }
 
 fn watcher_key() -> SigningKey {
@@ -79,17 +84,18 @@ async fn listen(mut asked: mpsc::Receiver<Accepted>, heard: Arc<Mutex<Heard>>) {
         if beat.leaving.is_some() {
             heard.open_at_leave = heard.site.map(is_open);
         }
-        let _ = reply.send(Ok(answer_to(&beat)));
+        let _ = reply.send(Ok(answer_to(&beat, &heard.proven)));
         heard.beats.push(beat);
     }
 }
 
-fn answer_to(beat: &Beat) -> Answer {
+fn answer_to(beat: &Beat, proven: &[IpAddr]) -> Answer {
     let view = SiteView {
         site: "www.hearth.test".to_owned(),
         health: "up".to_owned(),
         on_fallback: false,
         in_force: vec![RdataSet::of("A 127.0.9.1".parse().unwrap())],
+        proven: proven.to_vec(),
     };
     let (node, boot, sequence) = (beat.node.clone(), beat.boot, beat.sequence);
     Answer { form: 1, node, boot, sequence, wall_ms: 1_800_000_000_000, view: vec![view] }
@@ -181,4 +187,66 @@ fn a_run_that_is_called_over_is_followed_by_a_new_one() {
     assert_eq!(next.sequence, 1);
     let status = rig.ask().unwrap();
     assert_ne!(status.watchers[0].state, LinkState::Refused);
+}
+
+/// An agent that keeps pi1 at `server` and beats to `link`.
+fn keeping(server: SocketAddr, link: &str) -> Rig {
+    let rig = Rig::keeping(server, &["pi1"]);
+    let text = std::fs::read_to_string(rig.path("hearth.toml")).unwrap();
+    std::fs::write(rig.path("hearth.toml"), text + link).unwrap();
+    rig
+}
+
+#[test]
+fn a_new_address_is_published_once_a_watcher_has_proved_it_or_has_had_time_to() {
+    if left_out("Knot") {
+        return;
+    }
+    let (knot, watcher) = (Knot::start(), Watcher::start());
+    let mut rig = keeping(knot.address(), &watcher.link(&watcher_key()));
+    let prove = |address: [u8; 4]| watcher.heard.lock().unwrap().proven = vec![address.into()];
+    let published = |address: &str, within| {
+        wait_until(address, within, || (knot.query("pi1", RecordType::A) == [address]).then_some(()));
+    };
+    prove([127, 0, 9, 1]);
+    rig.start();
+    published("127.0.9.1", PATIENCE);
+
+    rig.line.moves_to([127, 0, 9, 2]);
+    let quickly = |h: &Heard| {
+        let claiming = h.beats.iter().filter(|beat| claims(beat, [127, 0, 9, 2])).count();
+        (claiming >= 4).then_some(())
+    };
+    wait_until("several beats before the next would be due", Duration::from_secs(9), || {
+        quickly(&watcher.heard.lock().unwrap())
+    });
+    assert_eq!(knot.query("pi1", RecordType::A), ["127.0.9.1"], "not before it is proven");
+    prove([127, 0, 9, 2]);
+    published("127.0.9.2", Duration::from_secs(8));
+
+    rig.line.moves_to([127, 0, 9, 3]);
+    let began = std::time::Instant::now();
+    published("127.0.9.3", Duration::from_secs(40));
+    assert!(began.elapsed() > Duration::from_secs(19), "{:?}", began.elapsed());
+    assert!(rig.log().contains("no watcher reached this node at 127.0.9.3"), "{}", rig.log());
+}
+
+#[test]
+fn a_watcher_that_is_away_holds_no_address_back() {
+    if left_out("Knot") {
+        return;
+    }
+    let knot = Knot::start();
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let key = watcher_key().verifying();
+    let link = format!("[heartbeat]\nwatchers = [{{ url = \"http://{gone}\", public-key = \"{key}\" }}]\n");
+    let mut rig = keeping(knot.address(), &link);
+    rig.start();
+    for last in [1, 2] {
+        rig.line.moves_to([127, 0, 9, last]);
+        let address = format!("127.0.9.{last}");
+        wait_until(&address, Duration::from_secs(12), || {
+            (knot.query("pi1", RecordType::A) == [address.as_str()]).then_some(())
+        });
+    }
 }

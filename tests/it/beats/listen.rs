@@ -284,6 +284,7 @@ async fn an_answer_too_long_for_a_node_goes_without_its_view() {
             health: "up".to_owned(),
             on_fallback: false,
             in_force: vec![],
+            proven: vec![],
         };
         let answer = Answer { view: (0..500).map(site).collect(), ..answer_to(&beat) };
         reply.send(Ok(answer)).unwrap();

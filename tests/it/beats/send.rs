@@ -69,6 +69,7 @@ async fn an_answer_that_is_too_long_is_not_read_to_its_end() {
             health: String::new(),
             on_fallback: false,
             in_force: vec![],
+            proven: vec![],
         };
         Answer { view: vec![site], ..answer_to(&beat) }
     };

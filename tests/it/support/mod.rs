@@ -6,6 +6,7 @@ pub(crate) mod http;
 pub(crate) mod knot;
 pub(crate) mod loopback;
 pub(crate) mod name_server;
+pub(crate) mod netns;
 pub(crate) mod poller;
 
 use std::time::{Duration, Instant};

@@ -120,6 +120,22 @@ fn an_address_that_is_claimed_and_not_proven_is_never_published() {
 }
 
 #[test]
+fn a_node_is_told_where_it_has_proved_to_be_and_not_where_it_only_claims_to_be() {
+    let mut world = home();
+    let proven = |world: &World| world.engine.told(&node("pi1"), world.now)[0].proven.clone();
+    let before = proven(&world);
+    assert_eq!(before.len(), 1);
+    world.nodes.get_mut(&node("pi1")).unwrap().address = "198.51.100.66".parse().unwrap();
+    world.nodes.get_mut(&node("pi1")).unwrap().serves = false;
+    world.speak("pi1");
+    world.run(seconds(30));
+    assert_eq!(proven(&world), before);
+    world.nodes.get_mut(&node("pi1")).unwrap().serves = true;
+    world.run(seconds(30));
+    assert_eq!(proven(&world), ["198.51.100.66".parse::<std::net::IpAddr>().unwrap()]);
+}
+
+#[test]
 fn a_fallback_that_is_not_known_to_be_good_is_never_switched_to() {
     let mut world = home();
     world.fallback_good = false;
