@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context as _;
 use hearth::site::log::{LogFormat, LogSettings};
 use hearth::site::serve::Limits;
-use hearth::site::{Rules, SiteSettings, Surroundings};
+use hearth::site::{Door, Rules, SiteSettings, Surroundings};
 use tokio::sync::watch;
 
 fn main() -> anyhow::Result<()> {
@@ -35,16 +35,18 @@ fn main() -> anyhow::Result<()> {
     let settings = SiteSettings {
         hosts: vec!["localhost".to_owned(), "127.0.0.1".to_owned()],
         root,
+        kind: None,
         rules: Rules::GithubPages,
         listen: vec![address],
         memory: 64 << 20,
         keep,
         poll: Duration::from_secs(2),
         log,
+        validators: None,
     };
     let limits = Limits {
-        connections: 4096,
-        per_address: 4096,
+        connections: 8192,
+        per_address: 8192,
         idle: Duration::from_secs(75),
         workers,
         ..Limits::default()
@@ -59,13 +61,13 @@ fn main() -> anyhow::Result<()> {
 async fn serve(settings: SiteSettings, limits: Limits, loader: PathBuf) -> anyhow::Result<()> {
     let listener = hearth::host::listen::tcp(settings.listen[0])?;
     let (_run, stop) = watch::channel(false);
-    let (status, _) = watch::channel(hearth::site::not_looked_at(settings.listen.clone()));
+    let (status, _) = watch::channel(Vec::new());
     let around = Surroundings {
-        listeners: vec![listener],
+        doors: vec![Door { listener, sites: vec![0] }],
         well_known: Arc::new(|_| None),
         now: SystemTime::now,
         loader,
         limits,
     };
-    Ok(hearth::site::run(settings, around, status, stop).await?)
+    Ok(hearth::site::run(vec![settings], around, status, stop).await?)
 }

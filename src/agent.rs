@@ -12,8 +12,10 @@
 //!
 //! DNS leads visitors here until a watcher has written something else, so the door stays open while that is asked for:
 //!
-//! 1. The phase is `leaving`, and each watcher is told so, within [`FAREWELL`] in all.
-//! 2. When a watcher has heard it, visitors are served for [`LINGER`] more, while the record changes.
+//! 1. The phase is `leaving`, and each watcher is told so, within [`FAREWELL`] in all; from names that others keep too
+//!    the node's member is taken out.
+//! 2. When a watcher has heard it, or a member was taken out, visitors are served for [`LINGER`] more, while the record
+//!    changes.
 //! 3. The ports are closed, and answers under way end within the site's time for draining.
 //! 4. The LEDs go dark and the control socket is gone.
 
@@ -31,19 +33,18 @@ mod proof;
 mod serving;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use self::answer::Around;
 use self::beating::{Farewell, Line};
 use self::board::{Board, Event};
-use self::keeper::Keeper;
+use self::keeper::{Keeper, Left};
 use self::memory::Memory;
 use self::proof::Proof;
 use crate::address::Family;
@@ -58,7 +59,8 @@ use crate::host::notify;
 use crate::host::shutdown::{Shutdown, stopped};
 use crate::host::time::Timeline;
 use crate::leds::{self, LampSettings};
-use crate::site::{self, SiteError};
+use crate::mount::{self, MountSettings};
+use crate::site::{self, Door, SiteError};
 use crate::status::AgentStatus;
 
 /// The addresses that were agreed on, by family.
@@ -100,8 +102,8 @@ pub enum AgentError {
 /// What an agent answers on. Whoever calls has bound them.
 #[derive(Debug)]
 pub struct Doors {
-    /// For visitors; empty without a `[site]`.
-    pub site: Vec<TcpListener>,
+    /// For visitors; empty without a site.
+    pub site: Vec<Door>,
     /// For `hearth status`.
     pub control: control::Server,
 }
@@ -122,8 +124,9 @@ type Ended = (&'static str, Result<(), AgentError>);
 
 /// A running agent.
 struct Agent {
-    /// Everything but the beats.
+    /// Everything but the beats and the keepers.
     tasks: JoinSet<Ended>,
+    keepers: JoinSet<Left>,
     beats: JoinSet<Farewell>,
     events: mpsc::Sender<Event>,
     memory: Memory,
@@ -147,24 +150,29 @@ impl Agent {
         let board = Board::new(
             config.node.clone(),
             address::remembered(&config.address, &memory.agreed()),
-            config.site.as_ref().map(|_| listening(&doors.site)),
+            site::before_the_first_look(&config.sites, &doors.site),
+            config.mounts.iter().map(mount::watch::not_looked_at).collect(),
             &config.records,
             lines.iter().map(Line::url).collect(),
-        );
+        )
+        .with_include(config.include);
         let status = watch::Sender::new(board.snapshot(line.now(), line.uptime()));
-        let (tasks, beats, close) = (JoinSet::new(), JoinSet::new(), Shutdown::manual());
-        let mut agent = Self { tasks, beats, events, memory, line, close };
+        let (tasks, keepers, beats) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
+        let close = Shutdown::manual();
+        let mut agent = Self { tasks, keepers, beats, events, memory, line, close };
 
         let board = board.sleeping(config.leds.night);
         let (report, waits) = (watch::Sender::new(None), watch::Sender::new(false));
         let hurry = waits.subscribe();
         // Only a node that serves can answer a watcher's look.
-        let gate = config.site.as_ref().map(|_| (status.subscribe(), waits));
+        let gate = (!config.sites.is_empty()).then(|| (status.subscribe(), waits));
         agent.show(config.leds, doors.control, &status, report.subscribe());
-        if let Some(site) = config.site {
-            let parts = serving::Parts { site, listeners: doors.site, key, node: config.node.clone() };
+        if !config.sites.is_empty() {
+            let node = config.node.clone();
+            let parts = serving::Parts { sites: config.sites, doors: doors.site, key, node };
             agent.tasks.spawn(serving::serve(parts, agent.events.clone(), agent.close.receiver()));
         }
+        agent.look_after(config.mounts);
         let looking =
             address::Looking { settings: config.address, memory: agent.memory.clone(), line, report };
         let agreed = agent.look(looking, gate, shutdown);
@@ -196,6 +204,26 @@ impl Agent {
         self.tasks.spawn(answers.named("control socket"));
     }
 
+    /// Starts to look after the mounts. What hangs is in other processes, so that a task can be dropped at any moment.
+    fn look_after(&mut self, mounts: Vec<MountSettings>) {
+        for (index, settings) in mounts.into_iter().enumerate() {
+            let watch = mount::watch::Watch::new(settings, site::this_program(), self.line);
+            let (events, mut close) = (self.events.clone(), self.close.receiver());
+            let report = async move |status| {
+                // Without a board the process is on its way out.
+                let _ = events.send(Event::Mount(index, status)).await;
+            };
+            let watching = async move {
+                tokio::select! {
+                    biased;
+                    () = stopped(&mut close) => {}
+                    () = watch.run(report) => {}
+                }
+            };
+            self.tasks.spawn(watching.named("watch over a mount"));
+        }
+    }
+
     /// Starts to look for the public address. What may be published comes through the gate, if there is one.
     fn look(
         &mut self,
@@ -225,7 +253,7 @@ impl Agent {
             let provider = &providers[&record.provider];
             let (memory, events) = (self.memory.clone(), self.events.clone());
             let keeper = Keeper::new(index, record, node, provider, memory, self.line, events);
-            self.tasks.spawn(keeper.keep(agreed.clone(), shutdown.receiver()).named("keeper of a record"));
+            self.keepers.spawn(keeper.keep(agreed.clone(), shutdown.receiver()));
         }
     }
 
@@ -235,6 +263,10 @@ impl Agent {
             biased;
             () = stopped(&mut stop) => None,
             Some(ended) = self.tasks.join_next() => Some(cause(ended)),
+            Some(ended) = self.keepers.join_next() => Some(match ended {
+                Ok(_) => AgentError::Ended("keeper of a record"),
+                Err(error) => AgentError::Panicked(error.to_string()),
+            }),
             Some(Err(error)) = self.beats.join_next() => Some(AgentError::Panicked(error.to_string())),
         };
         // Every task hears of a stop at once, and on another thread one of them may be quicker than this one: that is
@@ -244,8 +276,9 @@ impl Agent {
         match defect {
             None => self.leave().await,
             Some(_) => {
-                // Not announced: another agent is about to be started.
+                // Not announced, and no name is left: another agent is about to be started.
                 self.beats.abort_all();
+                self.keepers.abort_all();
                 shutdown.begin();
                 self.close_the_doors(AFTER_DEFECT).await;
             }
@@ -257,12 +290,28 @@ impl Agent {
     async fn leave(&mut self) {
         // The board may be gone only when the process is on its way out already.
         let _ = self.events.send(Event::Leaving).await;
-        if self.take_leave().await {
-            tracing::info!("a watcher knows; serving visitors for {LINGER:?} more while the record changes");
+        let heard = self.take_leave().await;
+        if self.leave_the_names().await || heard {
+            tracing::info!("serving visitors for {LINGER:?} more while records change");
             tokio::time::sleep(LINGER).await;
         }
         self.close_the_doors(CLOSING).await;
         self.memory.stopped_on_purpose().await;
+    }
+
+    /// Whether the node's member was taken out of a name.
+    async fn leave_the_names(&mut self) -> bool {
+        let mut left = false;
+        let leaving = async {
+            while let Some(ended) = self.keepers.join_next().await {
+                left |= matches!(ended, Ok(Left::Withdrawn));
+            }
+        };
+        if tokio::time::timeout(CLOSING, leaving).await.is_err() {
+            tracing::warn!("a DNS provider holds the stop up; what stands at the names is left as it is");
+            self.keepers.abort_all();
+        }
+        left
     }
 
     /// Lets every task end within `patience`; the LEDs go dark by it.
@@ -298,11 +347,6 @@ fn cause(ended: Result<Ended, JoinError>) -> AgentError {
         Ok((what, Ok(()))) => AgentError::Ended(what),
         Err(error) => AgentError::Panicked(error.to_string()),
     }
-}
-
-/// Where visitors are served.
-fn listening(listeners: &[TcpListener]) -> Vec<SocketAddr> {
-    listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
 }
 
 /// One line to each watcher, all of the same run.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::gluster::{Host, Place, VolumeName};
 use crate::leds::Shown;
 
 /// Keeps a website that lives on Raspberry Pis at home reachable.
@@ -54,6 +55,9 @@ pub enum Command {
     /// Shows and overrides what the watcher decides
     #[command(subcommand)]
     Failover(FailoverCommand),
+    /// Makes, mounts and judges the volume that two nodes share
+    #[command(subcommand)]
+    Gluster(GlusterCommand),
     /// Shows, explains and tries the LEDs
     #[command(subcommand)]
     Led(LedCommand),
@@ -185,6 +189,79 @@ pub struct OverrideArgs {
     /// Why, for the journal and for whoever asks
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
+}
+
+/// `hearth gluster …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum GlusterCommand {
+    /// Shows the commands that this machine would run to make or join the volume, each with its reason
+    #[command(after_help = "\
+Exit code 0: nothing is missing. 2: something would be done.
+
+Examples:
+  hearth gluster plan
+  hearth gluster plan --nodes pi1,pi2 --brick /srv/brick1/gv0 --here pi1")]
+    Plan(VolumeArgs),
+    /// Runs what `plan` shows, and only that; asks nothing
+    #[command(after_help = "\
+On every machine first: apt install glusterfs-server, systemctl enable --now glusterd.
+Run it on one node, then on the other. It can be run again at any time.")]
+    Apply(VolumeArgs),
+    /// Says whether the volume is healthy, and what to do when it is not
+    #[command(after_help = "\
+Exit code 0: healthy. 1: it could not be looked at. 2: the configuration is wrong. 3: healing, wait.
+4: degraded, a part is away. 5: split brain, a person must choose. 6: down, the volume is not served.")]
+    Check(GlusterCheckArgs),
+    /// Writes the systemd units that mount the volume
+    #[command(after_help = "\
+Example:
+  hearth gluster units --out /etc/systemd/system")]
+    Units(GlusterUnitsArgs),
+}
+
+/// The volume; what is not said here is taken from `[gluster]` of the configuration.
+#[derive(Args, Clone, Debug)]
+pub struct VolumeArgs {
+    /// The name of the volume [default: gv0]
+    #[arg(long, value_name = "NAME")]
+    pub volume: Option<VolumeName>,
+    /// The directory of each machine's copy; with --nodes, no configuration is needed
+    #[arg(long, value_name = "DIR")]
+    pub brick: Option<Place>,
+    /// Where the volume is mounted [default: /mnt/gluster1]
+    #[arg(long, value_name = "DIR")]
+    pub mount: Option<Place>,
+    /// The two nodes
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub nodes: Vec<Host>,
+    /// A third machine that breaks ties
+    #[arg(long, value_name = "HOST")]
+    pub arbiter: Option<Host>,
+    /// Which of them this machine is [default: its host name, or the name in [node]]
+    #[arg(long, value_name = "HOST")]
+    pub here: Option<Host>,
+}
+
+/// The words of `hearth gluster check`.
+#[derive(Args, Clone, Debug)]
+pub struct GlusterCheckArgs {
+    /// The volume.
+    #[command(flatten)]
+    pub volume: VolumeArgs,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The words of `hearth gluster units`.
+#[derive(Args, Clone, Debug)]
+pub struct GlusterUnitsArgs {
+    /// The volume.
+    #[command(flatten)]
+    pub volume: VolumeArgs,
+    /// The directory to write to; without it they are printed
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// `hearth led …`

@@ -40,10 +40,12 @@
 pub mod address;
 pub mod dns;
 pub mod failover;
+pub mod gluster;
 pub mod heartbeat;
 pub mod leds;
 pub mod liveness;
 pub mod moment;
+pub mod mount;
 pub mod policy;
 pub mod secret;
 pub mod site;

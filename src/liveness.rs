@@ -140,6 +140,12 @@ impl Beats {
         self.in_row = 0;
     }
 
+    /// Whether more beats change nothing.
+    #[must_use]
+    pub fn is_at_rest(&self, now: Moment, policy: &Policy) -> bool {
+        self.in_row >= policy.rise_beats && !self.silent(now, policy) && !self.leaving(now)
+    }
+
     /// When silence begins or an announcement ends, whichever comes next after `now`.
     #[must_use]
     pub fn next_deadline(&self, now: Moment, policy: &Policy) -> Option<Moment> {
@@ -301,6 +307,15 @@ impl Liveness {
         self.successes = 0;
         self.success_since = None;
         self.intermittent = self.intermittent.saturating_add(1);
+    }
+
+    /// Whether there has been success for so long that more of it changes nothing: what went wrong before is forgotten.
+    #[must_use]
+    pub fn is_at_rest(&self, now: Moment, policy: &Policy) -> bool {
+        self.down.is_none()
+            && self.intermittent == 0
+            && self.successes >= policy.intermittent_clear
+            && self.steady(now, policy.rise_span, policy)
     }
 
     /// Since when nobody got through: the last success, or the beginning of the evidence.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::{Family, Verdict};
 use crate::dns::{Name, Rdata};
-use crate::heartbeat::{NodeName, RecordsReport, SiteReport, SourceState};
+use crate::heartbeat::{MountReport, NodeName, RecordsReport, SiteReport, SourceState};
 
 /// An agent, as it stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,8 +24,14 @@ pub struct AgentStatus {
     pub phase: Phase,
     /// The public address, by family.
     pub addresses: BTreeMap<Family, AddressStatus>,
-    /// The site.
-    pub site: SiteStatus,
+    /// The part of its configuration that is shared, if any.
+    #[serde(default)]
+    pub include: Option<IncludeStatus>,
+    /// The sites that it serves, in the order of its configuration; none for a node that serves none.
+    pub sites: Vec<SiteStatus>,
+    /// The mounts that it looks after.
+    #[serde(default)]
+    pub mounts: Vec<MountStatus>,
     /// The DNS names that the node keeps.
     pub records: Vec<RecordStatus>,
     /// The watchers it beats to.
@@ -97,9 +103,11 @@ pub struct AddressStatus {
     pub why: String,
 }
 
-/// The site that is served.
+/// A site that is served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteStatus {
+    /// The values of Host that it is served under.
+    pub hosts: Vec<String>,
     /// The digest of the generation that is served. None: there is nothing to serve, visitors get 503.
     pub generation: Option<String>,
     /// Files in it.
@@ -112,6 +120,58 @@ pub struct SiteStatus {
     pub why: String,
     /// Where it is served.
     pub listening: Vec<std::net::SocketAddr>,
+    /// Lines of the access log that were dropped since the start, because whoever writes them did not keep up.
+    #[serde(default)]
+    pub log_dropped: u64,
+}
+
+/// The part of the configuration that is shared with other machines, as it was at the start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncludeStatus {
+    /// The shared file.
+    pub path: String,
+    /// What of it is in force.
+    pub state: IncludeState,
+    /// Why it is not the file as it stands; empty when it is.
+    pub why: String,
+}
+
+/// What of a shared file is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IncludeState {
+    /// The file as it stands.
+    Fresh,
+    /// The last good copy: the file could not be read.
+    CopyOfUnread,
+    /// The last good copy: the file has mistakes.
+    CopyOfBroken,
+    /// Nothing: it could not be read or has mistakes, and there is no good copy.
+    Nothing,
+}
+
+/// One mount that the node looks after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountStatus {
+    /// The mount point.
+    pub path: String,
+    /// How it stands.
+    pub state: SourceState,
+    /// What is wrong with it and what is done about it, in words; empty when nothing is.
+    pub why: String,
+    /// What is mounted there: type and source, as the kernel says; empty when nothing is.
+    pub what: String,
+    /// Bytes in all and bytes that are free, at the last look that was answered.
+    pub room: Option<Room>,
+}
+
+/// How full a file system is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Room {
+    /// Bytes in all.
+    pub total: u64,
+    /// Bytes that an ordinary user may still write.
+    pub free: u64,
 }
 
 /// One DNS name that the node keeps.
@@ -214,10 +274,34 @@ impl FaultCode {
 }
 
 impl AgentStatus {
-    /// What a beat says of the site.
+    /// What a beat says of the sites: as many as have room in it, in their order.
     #[must_use]
-    pub fn site_report(&self) -> SiteReport {
-        SiteReport { generation: self.site.generation.clone(), source: self.site.source }
+    pub fn site_reports(&self) -> Vec<SiteReport> {
+        let mut room = SiteReport::ROOM;
+        let reports = self.sites.iter().map(|site| SiteReport {
+            hosts: site.hosts.clone(),
+            generation: site.generation.clone(),
+            source: site.source,
+        });
+        let fits = |report: &SiteReport| match room.checked_sub(report.size()) {
+            Some(rest) => {
+                room = rest;
+                true
+            }
+            None => false,
+        };
+        reports.take_while(fits).collect()
+    }
+
+    /// What a beat says of the mounts that are looked after: those that are not in order, as many as have room in it.
+    #[must_use]
+    pub fn mounts_report(&self) -> Vec<MountReport> {
+        let troubled = self.mounts.iter().filter(|mount| mount.state != SourceState::Ok);
+        let report = |mount: &MountStatus| MountReport {
+            path: mount.path.chars().take(MountReport::LONGEST).collect(),
+            state: mount.state,
+        };
+        troubled.map(report).take(MountReport::MOST).collect()
     }
 
     /// What a beat says of the names.
@@ -233,5 +317,50 @@ impl AgentStatus {
         } else {
             RecordsReport::InForce
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(host: &str) -> SiteStatus {
+        SiteStatus {
+            hosts: vec![host.to_owned()],
+            generation: Some("ab".repeat(32)),
+            files: 1,
+            bytes: 1,
+            source: SourceState::Ok,
+            why: String::new(),
+            listening: Vec::new(),
+            log_dropped: 0,
+        }
+    }
+
+    fn status(sites: Vec<SiteStatus>) -> AgentStatus {
+        AgentStatus {
+            node: "pi1".parse().expect("a name"),
+            version: "1".to_owned(),
+            uptime_ms: 1,
+            phase: Phase::Running,
+            addresses: BTreeMap::new(),
+            sites,
+            include: None,
+            mounts: Vec::new(),
+            records: Vec::new(),
+            watchers: Vec::new(),
+            faults: Vec::new(),
+            lamps: LampStatus::default(),
+        }
+    }
+
+    #[test]
+    fn more_sites_than_have_room_in_a_beat_do_not_make_it_too_large() {
+        let few = status(vec![site("a"), site("b")]).site_reports();
+        assert_eq!(few.iter().map(|report| report.hosts[0].as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        let many = status((0..1000).map(|n| site(&format!("www.site-{n}.example.com"))).collect());
+        let reports = many.site_reports();
+        assert!(reports.len() > 20, "{}", reports.len());
+        assert!(serde_json::to_vec(&reports).expect("JSON").len() <= SiteReport::ROOM);
     }
 }

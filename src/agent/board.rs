@@ -4,7 +4,6 @@
 //! for a live one, at least every [`PUBLISH`]. Never asks anybody anything.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -13,16 +12,17 @@ use super::lamps::{LampEvent, Lamps};
 use super::{faults, journal};
 use crate::address::Family;
 use crate::config::RecordSettings;
-use crate::heartbeat::{NodeName, SiteView, SourceState};
+use crate::heartbeat::{NodeName, SiteView};
 use crate::host::notify;
 use crate::host::shutdown::stopped;
 use crate::host::time::Timeline;
 use crate::leds::night::Night;
 use crate::moment::Moment;
+use crate::mount;
 use crate::site;
 use crate::status::{
-    AddressStatus, AgentStatus, LampStatus, LinkState, Phase, RecordState, RecordStatus, SiteStatus,
-    WatcherLink,
+    AddressStatus, AgentStatus, IncludeStatus, LampStatus, LinkState, MountStatus, Phase, RecordState,
+    RecordStatus, SiteStatus, WatcherLink,
 };
 
 /// Between two snapshots at most: well below a third of the LEDs' lease (30 s), and often enough to tick a watchdog.
@@ -33,8 +33,10 @@ pub(super) const PUBLISH: Duration = Duration::from_secs(2);
 pub(super) enum Event {
     /// A round of questions about the public address was judged.
     Addresses(BTreeMap<Family, AddressStatus>),
-    /// The site stands otherwise than before.
-    Site(SiteStatus),
+    /// The site with this number stands otherwise than before.
+    Site(usize, SiteStatus),
+    /// The mount with this number stands so.
+    Mount(usize, MountStatus),
     /// The name with this number stands so.
     Record(usize, RecordStatus),
     /// A beat to the watcher with this number was tried.
@@ -66,11 +68,12 @@ pub(super) struct Board {
 }
 
 impl Board {
-    /// Nothing has been reported yet. `listening` is None for a node without a site.
+    /// Nothing has been reported yet.
     pub(super) fn new(
         node: NodeName,
         addresses: BTreeMap<Family, AddressStatus>,
-        listening: Option<Vec<SocketAddr>>,
+        sites: Vec<SiteStatus>,
+        mounts: Vec<MountStatus>,
         records: &[RecordSettings],
         watchers: Vec<String>,
     ) -> Self {
@@ -81,7 +84,9 @@ impl Board {
             uptime_ms: 0,
             phase: Phase::Starting,
             addresses,
-            site: listening.map_or_else(no_site, site::not_looked_at),
+            include: None,
+            sites,
+            mounts,
             records: records.iter().map(|record| unread(record.name.clone())).collect(),
             watchers: watchers.into_iter().map(untried).collect(),
             faults: Vec::new(),
@@ -93,6 +98,12 @@ impl Board {
     /// The same, with LEDs that sleep at night.
     pub(super) fn sleeping(self, night: Option<Night>) -> Self {
         Self { lamps: Lamps::sleeping(night), ..self }
+    }
+
+    /// Says how the shared part of the configuration stood at the start.
+    pub(super) fn with_include(mut self, include: Option<IncludeStatus>) -> Self {
+        self.status.include = include;
+        self
     }
 
     /// Takes reports and publishes until `close`.
@@ -127,7 +138,8 @@ impl Board {
                 self.status.addresses = addresses;
                 self.address_asked = true;
             }
-            Event::Site(site) => self.status.site = site,
+            Event::Site(index, site) => self.status.sites[index] = site,
+            Event::Mount(index, mount) => self.status.mounts[index] = mount,
             Event::Record(index, record) => self.status.records[index] = record,
             Event::Link(index, report) => self.take_link(index, report, now),
             Event::Lamps(event) => {
@@ -156,11 +168,11 @@ impl Board {
         AgentStatus { lamps, ..status }
     }
 
-    /// The site has been looked at, the address asked for, and each watcher been sent a beat.
+    /// Every site and mount has been looked at, the address asked for, and each watcher been sent a beat.
     fn everything_was_tried(&self) -> bool {
-        let site = &self.status.site;
         self.address_asked
-            && *site != site::not_looked_at(site.listening.clone())
+            && self.status.sites.iter().all(site::was_looked_at)
+            && self.status.mounts.iter().all(mount::watch::was_looked_at)
             && self.status.watchers.iter().all(|link| link.state != LinkState::Unknown)
     }
 
@@ -178,18 +190,6 @@ impl Board {
 
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The site of a node that serves none: nothing is missing.
-fn no_site() -> SiteStatus {
-    SiteStatus {
-        generation: None,
-        files: 0,
-        bytes: 0,
-        source: SourceState::Ok,
-        why: "no [site] in the configuration".to_owned(),
-        listening: Vec::new(),
-    }
 }
 
 /// A name before the first reading.

@@ -5,12 +5,15 @@
 
 use crate::address::Verdict;
 use crate::heartbeat::SourceState;
-use crate::status::{AgentStatus, Fault, FaultCode, LinkState, RecordState};
+use crate::site::was_looked_at;
+use crate::status::{
+    AgentStatus, Fault, FaultCode, IncludeState, IncludeStatus, LinkState, RecordState, SiteStatus,
+};
 
 /// The faults of `status`, the worst first: nothing to serve, then unreachable, then what is only not kept up to date.
 pub(super) fn faults(status: &AgentStatus) -> Vec<Fault> {
-    let site = site(status).into_iter();
-    site.chain(address(status)).chain(records(status)).chain(watchers(status)).collect()
+    let served = sites(status).chain(address(status)).chain(records(status));
+    served.chain(watchers(status)).chain(include(status)).collect()
 }
 
 fn fault(code: FaultCode, message: String) -> Fault {
@@ -19,11 +22,16 @@ fn fault(code: FaultCode, message: String) -> Fault {
 
 /// Visitors get 503, and it is not for want of having looked. A source that hangs or goes while its content is served
 /// costs no visitor an answer.
-fn site(status: &AgentStatus) -> Option<Fault> {
-    let site = &status.site;
-    let looked = *site != crate::site::not_looked_at(site.listening.clone());
-    let nothing = looked && site.generation.is_none() && site.source != SourceState::Ok;
-    nothing.then(|| fault(FaultCode::SiteSource, format!("nothing to serve, visitors get 503: {}", site.why)))
+fn sites(status: &AgentStatus) -> impl Iterator<Item = Fault> {
+    let nothing = |site: &&SiteStatus| {
+        // A look that takes long is still under way: the first of a large site is no fault.
+        let under_way = matches!(site.source, SourceState::Ok | SourceState::Slow);
+        was_looked_at(site) && site.generation.is_none() && !under_way
+    };
+    status.sites.iter().filter(nothing).map(|site| {
+        let name = site.hosts.first().map_or("a site", String::as_str);
+        fault(FaultCode::SiteSource, format!("nothing to serve for {name}, visitors get 503: {}", site.why))
+    })
 }
 
 /// No family has an address that others could reach.
@@ -38,6 +46,13 @@ fn address(status: &AgentStatus) -> Option<Fault> {
             format!("the router's address is not one that visitors get through to; {todo} ({})", why()),
         )
     })
+}
+
+/// A shared file with mistakes. One that could not be read at the start is no fault: at boot the volume comes later.
+fn include(status: &AgentStatus) -> Option<Fault> {
+    let broken = |include: &&IncludeStatus| include.state == IncludeState::CopyOfBroken;
+    let include = status.include.as_ref().filter(broken)?;
+    Some(fault(FaultCode::Configuration, format!("{}; put it right and restart hearth", include.why)))
 }
 
 fn records(status: &AgentStatus) -> impl Iterator<Item = Fault> {

@@ -9,7 +9,8 @@ use crate::status::{AgentStatus, LinkState, RecordState};
 /// Says what is new in `now`.
 pub(super) fn tell(last: &AgentStatus, now: &AgentStatus) {
     tell_addresses(last, now);
-    tell_site(last, now);
+    tell_sites(last, now);
+    tell_mounts(last, now);
     tell_records(last, now);
     tell_watchers(last, now);
     let state_now = state(now);
@@ -33,11 +34,28 @@ fn tell_addresses(last: &AgentStatus, now: &AgentStatus) {
 }
 
 /// A new generation is told where it is made.
-fn tell_site(last: &AgentStatus, now: &AgentStatus) {
-    if (last.site.source, &last.site.why) != (now.site.source, &now.site.why) {
-        match now.site.why.as_str() {
-            "" => tracing::info!("the source of the site is in order"),
-            why => tracing::warn!("the source of the site: {why}"),
+fn tell_sites(last: &AgentStatus, now: &AgentStatus) {
+    for (before, site) in last.sites.iter().zip(&now.sites) {
+        if (before.source, &before.why) == (site.source, &site.why) {
+            continue;
+        }
+        let name = site.hosts.first().map_or("the site", String::as_str);
+        match site.why.as_str() {
+            "" => tracing::info!("the source of {name} is in order"),
+            why => tracing::warn!("the source of {name}: {why}"),
+        }
+    }
+}
+
+fn tell_mounts(last: &AgentStatus, now: &AgentStatus) {
+    for (before, mount) in last.mounts.iter().zip(&now.mounts) {
+        if (before.state, &before.why) == (mount.state, &mount.why) {
+            continue;
+        }
+        let (path, state) = (&mount.path, mount.state.word());
+        match mount.why.as_str() {
+            "" => tracing::info!("the mount {path} is {state}"),
+            why => tracing::warn!("the mount {path} is {state}: {why}"),
         }
     }
 }

@@ -2,6 +2,10 @@
 //!
 //! What is unknown is left alone: without an agreed address nothing is written, and nothing is ever cleared. A write is
 //! noted in the memory before it is sent, so that a process killed at any moment goes on from what really stands.
+//!
+//! A node that stops on purpose takes its member out of a name where somebody else's stands, so that visitors are led
+//! there; where it is the only one its member stays, since an address that is away for a while is better than none. A
+//! node that is killed leaves its member behind: without a watcher nobody can tell that from a line that is cut.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -33,6 +37,9 @@ const LOOK: Duration = Duration::from_secs(60 * 60);
 
 /// Between two writes that landed.
 const SPACING: Duration = Duration::from_secs(5);
+
+/// How long taking leave of a name may take.
+const LEAVE: Duration = Duration::from_secs(3);
 
 /// How long the authoritative servers may take to answer with what was written before they are called late.
 const AGREEMENT: Duration = Duration::from_secs(30);
@@ -105,6 +112,15 @@ pub(super) struct Keeper {
     status: RecordStatus,
 }
 
+/// Whether a keeper took its member out of the name at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// It did: visitors are led to others.
+    Withdrawn,
+    /// It stands as it stood.
+    Standing,
+}
+
 /// Whether a keeper goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
@@ -136,17 +152,50 @@ impl Keeper {
     }
 
     /// Keeps the name until the stop is wanted. A write under way is finished first, within the provider's patience.
-    pub(super) async fn keep(mut self, agreed: watch::Receiver<Option<Agreed>>, stop: watch::Receiver<bool>) {
+    /// At the end the member leaves where another stands.
+    pub(super) async fn keep(
+        mut self,
+        agreed: watch::Receiver<Option<Agreed>>,
+        stop: watch::Receiver<bool>,
+    ) -> Left {
         let mut bell = Bell { agreed, stop };
         let provider = match &self.provider {
             Ok(provider) => provider.clone(),
             Err(error) => {
                 let why = error.to_string();
                 self.report(RecordState::Refused, why).await;
-                return bell.end().await;
+                bell.end().await;
+                return Left::Standing;
             }
         };
         while self.step(&provider, &mut bell).await == Next::Go {}
+        // A provider that does not answer holds nobody up.
+        tokio::time::timeout(LEAVE, self.leave(&provider)).await.unwrap_or(Left::Standing)
+    }
+
+    /// Takes our members out of every RRset in which somebody else's stood at the last reading, and still does.
+    async fn leave(&mut self, provider: &Provider) -> Left {
+        let of = |records: &[Rdata]| records.iter().map(Rdata::record_type).collect::<BTreeSet<_>>();
+        let shared: BTreeSet<_> =
+            of(&self.status.in_force).intersection(&of(&self.status.foreign)).copied().collect();
+        let mut left = Left::Standing;
+        // While the name stands as wanted, all that may be waited for is the pause between two writes: the last one
+        // does without. A provider that failed is left alone.
+        let friendly = self.status.state == RecordState::InForce;
+        for kind in shared.into_iter().filter(|_| friendly) {
+            let mine = self.memory.mine(&self.record.name);
+            let stay = desired(&self.record, &self.node, &Agreed::new(), mine);
+            let leaving = Desired { retire: BTreeSet::from([kind]), ..stay };
+            match put(provider, &leaving, &self.memory).await {
+                Ok(_) => left = Left::Withdrawn,
+                Err(error) => self.report(RecordState::Pending, format!("not withdrawn: {error}")).await,
+            }
+        }
+        if left == Left::Withdrawn {
+            let why = "withdrawn: this node stops, and visitors are led to the others";
+            self.report(RecordState::Unknown, why.to_owned()).await;
+        }
+        left
     }
 
     /// Waits until the provider may be asked, makes stand what is wanted, and rests.

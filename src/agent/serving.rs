@@ -1,4 +1,4 @@
-//! The site task: serves the site, answers probes with the node's key, and tells the board how the site stands.
+//! The site task: serves the sites, answers probes with the node's key, and tells the board how each site stands.
 //!
 //! Essential: when it ends before it was told to, the agent ends.
 
@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use super::Ended;
@@ -17,47 +16,52 @@ use crate::heartbeat::{NodeName, SEAL_HEADER};
 use crate::host::time::wall_clock;
 use crate::site::reply::Reply;
 use crate::site::serve::{Limits, WellKnown};
-use crate::site::{self, SiteSettings, Surroundings};
+use crate::site::{self, Door, SiteSettings, Surroundings};
 use crate::status::SiteStatus;
 
-/// What a site is served with.
+/// What sites are served with.
 pub(super) struct Parts {
-    pub(super) site: SiteSettings,
-    pub(super) listeners: Vec<TcpListener>,
+    pub(super) sites: Vec<SiteSettings>,
+    pub(super) doors: Vec<Door>,
     pub(super) key: Arc<SigningKey>,
     pub(super) node: NodeName,
 }
 
 /// Serves until `close`.
 pub(super) async fn serve(parts: Parts, events: mpsc::Sender<Event>, close: watch::Receiver<bool>) -> Ended {
-    let (publish, status) = watch::channel(site::not_looked_at(Vec::new()));
+    let (publish, status) = watch::channel(site::before_the_first_look(&parts.sites, &parts.doors));
     let around = Surroundings {
-        listeners: parts.listeners,
+        doors: parts.doors,
         well_known: proofs(parts.key, parts.node, status.clone()),
         now: wall_clock,
         loader: site::this_program(),
         limits: Limits::default(),
     };
-    let serving = site::run(parts.site, around, publish, close);
+    let serving = site::run(parts.sites, around, publish, close);
     let (ended, ()) = tokio::join!(serving, tell(status, events));
     ("site", ended.map_err(Into::into))
 }
 
-/// Tells the board of every change, until the site is gone.
-async fn tell(mut status: watch::Receiver<SiteStatus>, events: mpsc::Sender<Event>) {
+/// Tells the board of every change of a site, until the sites are gone.
+async fn tell(mut status: watch::Receiver<Vec<SiteStatus>>, events: mpsc::Sender<Event>) {
+    let mut told = status.borrow_and_update().clone();
     while status.changed().await.is_ok() {
         let now = status.borrow_and_update().clone();
-        if events.send(Event::Site(now)).await.is_err() {
-            return;
+        for (number, site) in now.iter().enumerate().filter(|(number, site)| told.get(*number) != Some(site))
+        {
+            if events.send(Event::Site(number, site.clone())).await.is_err() {
+                return;
+            }
         }
+        told = now;
     }
 }
 
 /// Answers a probe's nonce: what is sealed names the node, the host asked for and what is served now.
-fn proofs(key: Arc<SigningKey>, node: NodeName, status: watch::Receiver<SiteStatus>) -> WellKnown {
+fn proofs(key: Arc<SigningKey>, node: NodeName, status: watch::Receiver<Vec<SiteStatus>>) -> WellKnown {
     Arc::new(move |request| {
         let nonce: Nonce = request.path.parse().ok()?;
-        let generation = status.borrow().generation.clone();
+        let generation = status.borrow().get(request.site)?.generation.clone();
         let proof = proof::answer(&key, &node, &nonce, request.host, generation);
         let mut reply = Reply::text(StatusCode::OK, proof.body);
         let seal = HeaderValue::try_from(proof.seal.to_string()).expect("base64 is a header value");

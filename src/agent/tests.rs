@@ -7,7 +7,7 @@ use super::*;
 
 fn around() -> (Around, mpsc::Receiver<Event>) {
     let line = Timeline::start(None);
-    let board = Board::new("pi1".parse().unwrap(), BTreeMap::new(), None, &[], Vec::new());
+    let board = Board::new("pi1".parse().unwrap(), BTreeMap::new(), Vec::new(), Vec::new(), &[], Vec::new());
     let (events, reports) = mpsc::channel(4);
     let status = watch::channel(board.snapshot(line.now(), line.uptime())).1;
     (Around { status, report: watch::channel(None).1, events }, reports)

@@ -8,8 +8,10 @@ use tracing::level_filters::LevelFilter;
 
 use crate::agent::{self, Doors};
 use crate::config::{self, AgentConfig};
+use crate::host::listen::{self, ListenError};
 use crate::host::shutdown::Shutdown;
-use crate::host::{control, listen, log};
+use crate::host::{control, log};
+use crate::site::{self, Door};
 
 /// Threads of the event loop. The site is served from memory, so one would do; the second keeps beats, probes and the
 /// watchdog on time while the first is busy with a burst of requests. A Pi's other cores are left to the mount.
@@ -28,13 +30,14 @@ pub fn run(path: &Path) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    super::see_to_include(config.include.as_ref());
     let mut agent = config.agent.ok_or_else(|| {
         anyhow!(
             "{} has no [node], so there is no agent to run; `hearth watcher` runs its watcher",
             path.display()
         )
     })?;
-    if let Some(site) = &mut agent.site {
+    for site in &mut agent.sites {
         // The loader works in a directory of its own.
         site.root = std::path::absolute(&site.root).context("the current directory is gone")?;
     }
@@ -47,8 +50,8 @@ pub fn run(path: &Path) -> anyhow::Result<()> {
 
 async fn serve(config: AgentConfig) -> anyhow::Result<()> {
     let shutdown = Shutdown::install().context("the signals cannot be taken over")?;
-    let addresses = config.site.as_ref().map_or(&[][..], |site| &site.listen);
-    let site = listen::all(addresses)?;
+    let open = |(address, sites)| Ok(Door { listener: listen::tcp(address)?, sites });
+    let site = site::addresses(&config.sites).into_iter().map(open).collect::<Result<_, ListenError>>()?;
     let control = control::Server::bind(&config.control)?;
     Ok(agent::run(config, Doors { site, control }, &shutdown).await?)
 }

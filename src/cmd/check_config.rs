@@ -2,7 +2,10 @@
 //!
 //! Never prints a secret: it says where each is kept.
 
+mod provider;
+
 use std::fmt::{Display, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,15 +13,18 @@ use super::print;
 use crate::address::settings::{DnsEcho, EchoForm, Gateway};
 use crate::address::{AddressSettings, Asked, SourceSettings};
 use crate::cli::CheckConfigArgs;
+use crate::config::include::Counts;
 use crate::config::{
-    self, AgentConfig, Checked, FallbackSettings, PeerSettings, RecordSettings, Secrets, WatchSettings,
-    WatcherConfig,
+    self, AgentConfig, Checked, FallbackSettings, Included, PeerSettings, RecordSettings, Secrets,
+    WatchSettings, WatcherConfig,
 };
 use crate::dns::Ttl;
-use crate::dns::provider::{ProviderSettings, Rfc2136Settings};
+use crate::dns::provider::Rfc2136Settings;
+use crate::gluster::GlusterSettings;
 use crate::heartbeat::BeatSettings;
 use crate::heartbeat::seal::SigningKey;
 use crate::leds::LampSettings;
+use crate::mount::MountSettings;
 use crate::policy::Policy;
 use crate::probe::PageCheck;
 use crate::site::SiteSettings;
@@ -33,6 +39,9 @@ pub fn run(path: &Path, args: &CheckConfigArgs) -> anyhow::Result<()> {
     let checked = config::check(path, secrets)?;
     for warning in &checked.config().warnings {
         eprintln!("warning: {warning}\n");
+    }
+    if let Some(remark) = checked.config().include.as_ref().and_then(Included::remark) {
+        eprintln!("warning: {remark}\n");
     }
     print(&effective(path, &checked))
 }
@@ -50,16 +59,22 @@ fn effective(path: &Path, checked: &Checked) -> String {
     if checked.secrets() == Secrets::Skip {
         page.line("# The secrets were not read.");
     }
+    if let Some(included) = &config.include {
+        page.line(format_args!("include = {:?}  # in force: {}", included.path, included.describe()));
+    }
     if let Some(agent) = &config.agent {
         page.agent(agent);
+    }
+    if let Some(volume) = &config.gluster {
+        page.gluster(volume);
     }
     if let Some(watcher) = &config.watcher {
         page.watcher(watcher);
     }
     let providers = config.agent.as_ref().map(|agent| &agent.providers);
     let providers = providers.or(config.watcher.as_ref().map(|watcher| &watcher.providers));
-    for (name, ProviderSettings::Rfc2136(settings)) in providers.into_iter().flatten() {
-        page.rfc2136(name, settings);
+    for (name, settings) in providers.into_iter().flatten() {
+        page.provider(name, settings);
     }
     page.text
 }
@@ -77,6 +92,13 @@ impl Page<'_> {
 
     fn table(&mut self, header: impl Display) {
         self.line(format_args!("\n{header}"));
+    }
+
+    /// What follows the header of a table that is not of the local file, which has `local` of them.
+    fn origin(&self, number: usize, local: impl Fn(&Counts) -> usize) -> String {
+        let included = self.checked.config().include.as_ref();
+        let shared = included.filter(|included| number >= local(&included.local));
+        shared.map(|shared| format!("  # from {}", shared.path.display())).unwrap_or_default()
     }
 
     /// `key = "value"`
@@ -112,12 +134,17 @@ impl Page<'_> {
         self.signing_key("node.key", &agent.key);
         self.text("state", agent.state.display());
         self.text("control", agent.control.display());
-        if let Some(site) = &agent.site {
-            self.site(site);
+        let header = if agent.sites.len() == 1 { "[site]" } else { "[[site]]" };
+        for (number, site) in agent.sites.iter().enumerate() {
+            let origin = self.origin(number, |local| local.sites);
+            self.site(&format!("{header}{origin}"), site);
+        }
+        for mount in &agent.mounts {
+            self.mount(mount);
         }
         self.address(&agent.address);
-        for record in &agent.records {
-            self.record(record);
+        for (number, record) in agent.records.iter().enumerate() {
+            self.record(&self.origin(number, |local| local.records), record);
         }
         if let Some(beats) = &agent.beats {
             self.heartbeat(beats);
@@ -147,8 +174,8 @@ impl Page<'_> {
         }
     }
 
-    fn site(&mut self, site: &SiteSettings) {
-        self.table("[site]");
+    fn site(&mut self, header: &str, site: &SiteSettings) {
+        self.table(header);
         self.list("hosts", &site.hosts);
         self.text("root", site.root.display());
         self.bare("rules", word(&site.rules));
@@ -158,10 +185,42 @@ impl Page<'_> {
             self.text("keep", keep.display());
         }
         self.text("poll", time(site.poll));
+        if let Some(validators) = &site.validators {
+            let address =
+                validators.address.map_or(String::new(), |address| format!(", address = \"{address}\""));
+            let every = time(validators.every);
+            self.bare(
+                "validators",
+                format_args!("{{ from = {:?}{address}, every = \"{every}\" }}", validators.from),
+            );
+        }
         self.table("[site.log]");
         self.bare("format", word(&site.log.format));
         if let Some(file) = &site.log.file {
             self.text("file", file.display());
+        }
+    }
+
+    fn gluster(&mut self, volume: &GlusterSettings) {
+        self.table("[gluster]");
+        self.text("volume", &volume.volume);
+        self.text("brick", &volume.brick);
+        self.text("mount", &volume.mount);
+        self.list("nodes", &volume.nodes);
+        if let Some(arbiter) = &volume.arbiter {
+            self.text("arbiter", arbiter);
+        }
+    }
+
+    fn mount(&mut self, mount: &MountSettings) {
+        self.table("[[mount]]");
+        self.text("path", mount.path.display());
+        self.text("type", &mount.kind);
+        self.bare("access", word(&mount.access));
+        self.text("every", time(mount.every));
+        self.bare("remount", word(&mount.remount));
+        if let Some(span) = mount.release_after {
+            self.text("release-after", time(span));
         }
     }
 
@@ -225,8 +284,8 @@ impl Page<'_> {
         }
     }
 
-    fn record(&mut self, record: &RecordSettings) {
-        self.table("[[record]]");
+    fn record(&mut self, origin: &str, record: &RecordSettings) {
+        self.table(format_args!("[[record]]{origin}"));
         self.text("name", &record.name);
         self.text("provider", &record.provider);
         self.text("ttl", ttl(record.ttl));
@@ -256,16 +315,16 @@ impl Page<'_> {
         self.text("control", watcher.control.display());
         self.signing_key("watcher.key", &watcher.key);
         self.list("references", &watcher.references);
-        for watch in &watcher.watches {
-            self.watch(watch);
+        for (number, watch) in watcher.watches.iter().enumerate() {
+            self.watch(&self.origin(number, |local| local.watches), watch);
         }
         for peer in &watcher.peers {
             self.peer(peer);
         }
     }
 
-    fn watch(&mut self, watch: &WatchSettings) {
-        self.table("[[watch]]");
+    fn watch(&mut self, origin: &str, watch: &WatchSettings) {
+        self.table(format_args!("[[watch]]{origin}"));
         self.text("site", &watch.site);
         self.text("provider", &watch.provider);
         self.bare("record", word(&watch.shape));
@@ -325,12 +384,16 @@ impl Page<'_> {
         self.text("key.name", &settings.key.name);
         self.bare("key.algorithm", word(&settings.key.algorithm));
         self.secret("key.secret", &format!("provider.{name}.key.secret"), "");
-        if settings.name_servers.is_empty() {
+        self.name_servers(&settings.name_servers);
+        self.bare("marks", word(&settings.marks));
+    }
+
+    fn name_servers(&mut self, name_servers: &[SocketAddr]) {
+        if name_servers.is_empty() {
             self.line("# name-servers: found by the zone's NS records");
         } else {
-            self.list("name-servers", &settings.name_servers);
+            self.list("name-servers", name_servers);
         }
-        self.bare("marks", word(&settings.marks));
     }
 }
 

@@ -63,6 +63,9 @@ pub fn screen(status: &WatcherStatus) -> String {
         status.version,
         span(status.uptime_ms)
     );
+    if let Some(trouble) = &status.journal_trouble {
+        out.push_str(&format!("no decision is carried out: {trouble}\n"));
+    }
     status.sites.iter().for_each(|site| out.push_str(&about(site)));
     out
 }
@@ -92,6 +95,9 @@ fn about(site: &SiteStatus) -> String {
         let beat = node.beat_ms_ago.map_or_else(|| "never".to_owned(), |ms| format!("{} ago", span(ms)));
         let published = if node.published { ", published" } else { "" };
         line(node.node.as_str(), &format!("{}{published}; last beat {beat}", node.why));
+        if let Some(remark) = node.remark() {
+            line("", &remark);
+        }
     }
     for address in &site.fallback {
         line("fallback", &format!("{}: {}", address.address, address.state));

@@ -8,6 +8,7 @@ pub mod check_config;
 pub mod demo;
 pub mod dns;
 pub mod failover;
+pub mod gluster;
 pub mod key;
 pub mod led;
 pub mod status;
@@ -20,6 +21,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use crate::cli::{Cli, Command};
+use crate::config::Included;
 
 /// Runs the command.
 ///
@@ -36,6 +38,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Address(args) => return on_one_thread(address::run(config, args)),
         Command::Dns(command) => return on_one_thread(dns::run(config, *command)),
         Command::Failover(command) => on_one_thread(failover::run(config, command))?,
+        Command::Gluster(command) => return on_one_thread(gluster::run(config, command)),
         Command::Led(command) => on_one_thread(led::run(config, command))?,
         Command::Key(command) => key::run(command)?,
     }
@@ -46,6 +49,17 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
 fn on_one_thread<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("no event loop could be started")?.block_on(command)
+}
+
+/// Says how the shared part of a configuration stands, and keeps it when it is good.
+fn see_to_include(included: Option<&Included>) {
+    let Some(included) = included else { return };
+    if let Some(remark) = included.remark() {
+        tracing::warn!("{remark}");
+    }
+    if let Err(error) = included.keep() {
+        tracing::warn!("{}: the last good copy cannot be kept: {error}", included.copy.display());
+    }
 }
 
 /// Prints `text` on standard output. A reader that left, as `head` does, has what it wanted.

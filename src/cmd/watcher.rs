@@ -25,6 +25,7 @@ pub fn run(path: &Path) -> anyhow::Result<()> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    super::see_to_include(config.include.as_ref());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     runtime.context("no event loop could be started")?.block_on(serve(settings))
 }

@@ -10,21 +10,22 @@ use super::address::{address, families};
 use super::file::address::Address;
 use super::file::agent::{self as written, Heartbeat, Node, Record};
 use super::file::leds::Leds;
-use super::file::site::{Site, SiteLog};
+use super::file::mount::Mount;
+use super::file::site::Sites;
 use super::leds::lamps;
+use super::mount::mounts;
 use super::provider::{Providers, check_reference};
 use super::reading::Reading;
 use super::value::At;
-use super::{AgentConfig, RecordSettings};
+use super::{AgentConfig, RecordSettings, site};
 use crate::address::{AddressSettings, Family};
 use crate::dns::Ttl;
 use crate::heartbeat::{BeatSettings, WatcherPin};
-use crate::site::SiteSettings;
-use crate::site::log::{LogFormat, LogSettings};
 
 /// The tables of an agent but `[node]`, as they are written.
 pub(super) struct AgentTables {
-    pub(super) site: Option<Spanned<Site>>,
+    pub(super) site: Sites,
+    pub(super) mount: Vec<Spanned<Mount>>,
     pub(super) address: Option<Spanned<Address>>,
     pub(super) record: Vec<Spanned<Record>>,
     pub(super) heartbeat: Option<Spanned<Heartbeat>>,
@@ -35,7 +36,8 @@ impl AgentTables {
     /// Reports the tables that are there although `[node]` is not.
     pub(super) fn report_homeless(&self, reading: &mut Reading<'_>) {
         let tables = [
-            ("[site]", self.site.as_ref().map(Spanned::span)),
+            ("[site]", self.site.0.first().map(Spanned::span)),
+            ("[[mount]]", self.mount.first().map(Spanned::span)),
             ("[address]", self.address.as_ref().map(Spanned::span)),
             ("[[record]]", self.record.first().map(Spanned::span)),
             ("[heartbeat]", self.heartbeat.as_ref().map(Spanned::span)),
@@ -58,7 +60,8 @@ pub(super) fn agent(
     providers: &Providers,
 ) -> Option<AgentConfig> {
     let key = reading.signing_key("node.key", node.key);
-    let site = tables.site.map(|written| site(reading, written.into_inner()));
+    let mounts = mounts(reading, tables.mount);
+    let sites = site::sites(reading, tables.site, &mounts);
     let address = address(reading, tables.address.map(Spanned::into_inner).unwrap_or_default());
     let records = records(reading, tables.record, &address, providers);
     let beats = tables.heartbeat.map(|written| beats(reading, written.into_inner()));
@@ -66,9 +69,11 @@ pub(super) fn agent(
     Some(AgentConfig {
         node: node.name.value,
         key: key?,
-        state: reading.path(node.state.as_deref().unwrap_or(Path::new("/var/lib/hearth"))),
+        state: reading.path(node.state.as_deref().unwrap_or(Path::new(written::STATE))),
         control: reading.path(node.control.as_deref().unwrap_or(Path::new("/run/hearth/agent.sock"))),
-        site,
+        include: None,
+        sites,
+        mounts,
         address,
         records,
         providers: providers.clone(),
@@ -92,35 +97,6 @@ pub(super) fn listen(
     reading.not_empty(&list, "`listen`", &format!("[\"[::]:{port}\"]"));
     reading.unique("the address", list.get_ref().iter().map(|at| (&at.value, at.span.clone())));
     list.into_inner().into_iter().map(|at| at.value).collect()
-}
-
-fn site(reading: &mut Reading<'_>, written: Site) -> SiteSettings {
-    reading.not_empty(&written.hosts, "`hosts`", "[\"www.example.com\"]");
-    reading.unique("the host", written.hosts.get_ref().iter().map(|at| (&at.value.0, at.span.clone())));
-    let root = reading.path(&written.root);
-    SiteSettings {
-        hosts: written.hosts.into_inner().into_iter().map(|at| at.value.0).collect(),
-        rules: written.rules.unwrap_or_default(),
-        listen: listen(reading, written.listen, 80),
-        memory: written.memory.map_or(64 << 20, |at| at.value.0),
-        keep: written.keep.map(|keep| reading.path(&keep)),
-        poll: written.poll.map_or(Duration::from_secs(2), |at| at.value),
-        log: access_log(reading, written.log, &root),
-        root,
-    }
-}
-
-/// `[site.log]`: a file below the root would be written to the mount, which nothing may wait for.
-fn access_log(reading: &mut Reading<'_>, written: Option<Spanned<SiteLog>>, root: &Path) -> LogSettings {
-    let Some(written) = written else { return LogSettings::default() };
-    let (span, written) = (written.span(), written.into_inner());
-    let file = written.file.map(|file| reading.path(&file));
-    if file.as_ref().is_some_and(|file| file.starts_with(root)) {
-        let message =
-            "the access log lies below the root of the site, where it would be served and could hang";
-        reading.error(&span, message, "choose a file on local storage, such as /var/log/hearth/access.log");
-    }
-    LogSettings { format: written.format.unwrap_or(LogFormat::Combined), file }
 }
 
 fn records(

@@ -134,6 +134,22 @@ impl Written for WebUrl {
     }
 }
 
+/// A mail address, to be put into a header.
+#[derive(Clone, Debug)]
+pub(super) struct Contact(pub(super) String);
+
+impl Written for Contact {
+    const WANTED: &'static str = "your mail address in quotes, such as \"me@example.com\"";
+    fn read(text: &str) -> Result<Self, String> {
+        let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '(' | ')');
+        let whole = text.split_once('@').is_some_and(|(who, at)| !who.is_empty() && at.contains('.'));
+        if whole && text.chars().all(plain) {
+            return Ok(Contact(text.to_owned()));
+        }
+        Err(format!("`{text}` is not a mail address; write \"me@example.com\""))
+    }
+}
+
 /// Something that is up when the Internet is: a URL, or `host:port`.
 #[derive(Clone, Debug)]
 pub(super) struct Reference(pub(super) String);
@@ -203,6 +219,14 @@ mod tests {
         for text in ["https://example.com", "http://127.0.0.9:80/ip", "http://[::1]/", "http://localhost:1/"]
         {
             assert!(!clear(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_contact_fits_into_a_header() {
+        assert!(Contact::read("me@example.com").is_ok());
+        for text in ["me", "@example.com", "me@localhost", "me@example.com\r\nx: y", "(me@example.com)", ""] {
+            assert!(Contact::read(text).is_err(), "{text}");
         }
     }
 

@@ -126,17 +126,37 @@ impl fmt::Display for Problem {
 pub(super) struct Source<'a> {
     pub(super) file: &'a Path,
     pub(super) text: &'a str,
+    /// Where in the text the shared part begins, and the file that it is from.
+    pub(super) shared: Option<(usize, &'a Path)>,
 }
 
-impl Source<'_> {
-    /// A problem at `span`, in bytes of the text.
-    pub(super) fn problem(&self, span: &Range<usize>, message: impl Into<String>) -> Problem {
-        Problem { place: Some(self.place(span)), ..Problem::of_file(self.file, message) }
+impl<'a> Source<'a> {
+    /// A file without a shared part.
+    pub(super) const fn alone(file: &'a Path, text: &'a str) -> Self {
+        Self { file, text, shared: None }
     }
 
-    /// The line number of a byte of the text.
-    pub(super) fn line(&self, at: usize) -> usize {
-        self.place(&(at..at)).line
+    /// A problem at `span`, in bytes of the text.
+    pub(super) fn problem(&self, span: &Range<usize>, message: impl Into<String>) -> Problem {
+        let (part, from) = self.part(span.start);
+        let span = span.start - from..span.end.saturating_sub(from);
+        Problem { place: Some(part.place(&span)), ..Problem::of_file(part.file, message) }
+    }
+
+    /// The line of a byte of the text: its number, and its file when there are two.
+    pub(super) fn line(&self, at: usize) -> String {
+        let (part, from) = self.part(at);
+        let line = part.place(&(at - from..at - from)).line;
+        if self.shared.is_some() { format!("{line} of {}", part.file.display()) } else { line.to_string() }
+    }
+
+    /// The file that a byte of the text is from, and where in the text it begins.
+    fn part(&self, at: usize) -> (Source<'a>, usize) {
+        match self.shared {
+            Some((from, file)) if at >= from => (Source::alone(file, &self.text[from..]), from),
+            Some((from, _)) => (Source::alone(self.file, &self.text[..from]), 0),
+            None => (*self, 0),
+        }
     }
 
     fn place(&self, span: &Range<usize>) -> Place {
@@ -244,11 +264,21 @@ mod tests {
 
     #[test]
     fn a_place_is_right_in_lines_with_wide_characters_and_at_the_end() {
-        let source = Source { file: Path::new("f"), text: "é = \"ü\"\nb" };
+        let source = Source::alone(Path::new("f"), "é = \"ü\"\nb");
         let place = source.place(&(5..9));
         assert_eq!((place.line, place.column, place.width), (1, 5, 3));
         let end = source.place(&(usize::MAX..usize::MAX));
         assert_eq!((end.line, end.column, end.width), (2, 2, 1));
+    }
+
+    #[test]
+    fn a_place_in_a_shared_part_is_of_its_own_file() {
+        let text = "a = 1\nb = 2\n\nc = 3\nd = 4\n";
+        let source = Source { file: Path::new("own"), text, shared: Some((13, Path::new("shared"))) };
+        assert_eq!((source.line(6), source.line(19)), ("2 of own".to_owned(), "2 of shared".to_owned()));
+        let told = source.problem(&(19..20), "no").to_string();
+        assert_eq!(told, "shared:2:1: no\n 2 | d = 4\n   | ^");
+        assert_eq!(Source::alone(Path::new("own"), text).line(19), "5");
     }
 
     #[test]

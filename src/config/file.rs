@@ -6,32 +6,45 @@
 
 pub(super) mod address;
 pub(super) mod agent;
+pub(super) mod gluster;
 pub(super) mod leds;
+pub(super) mod mount;
 pub(super) mod policy;
 pub(super) mod provider;
 pub(super) mod site;
 pub(super) mod watcher;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use self::address::Address;
 use self::agent::{Heartbeat, Node, Record};
+use self::gluster::Gluster;
 use self::leds::Leds;
+use self::mount::Mount;
 use self::provider::Provider;
-use self::site::Site;
+use self::site::Sites;
 use self::watcher::{Peer, Watch, Watcher};
 
 /// The whole file. `[node]` makes it an agent's, `[watcher]` a watcher's; it can be both.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct File {
+    /// A file with more sites, records and watches, on a volume that several machines share. Default: none.
+    pub(super) include: Option<Spanned<PathBuf>>,
     /// Who this node is. Without it: no agent.
     pub(super) node: Option<Spanned<Node>>,
-    /// The site that the agent serves. Without it: the agent serves none.
-    pub(super) site: Option<Spanned<Site>>,
+    /// The volume that two nodes share. Without it: `hearth gluster` needs to be told.
+    pub(super) gluster: Option<Spanned<Gluster>>,
+    /// The site that the agent serves, or the sites: `[site]` or `[[site]]`. Without it: the agent serves none.
+    #[serde(default)]
+    pub(super) site: Sites,
+    /// The mounts that the agent looks after; none by default.
+    #[serde(default)]
+    pub(super) mount: Vec<Spanned<Mount>>,
     /// How the agent finds its public address. Without it: the defaults of its keys.
     pub(super) address: Option<Spanned<Address>>,
     /// The DNS names that the agent keeps pointed at itself; none by default.
@@ -52,4 +65,16 @@ pub(super) struct File {
     /// The nodes that may beat to the watcher.
     #[serde(default)]
     pub(super) peer: Vec<Spanned<Peer>>,
+}
+
+impl File {
+    /// The directory for what must be remembered: the agent's, or the watcher's when there is no agent.
+    pub(super) fn state(&self) -> &Path {
+        let node = self.node.as_ref().map(Spanned::get_ref);
+        let watcher = self.watcher.as_ref().map(Spanned::get_ref);
+        match (node, watcher) {
+            (None, Some(watcher)) => watcher.state.as_deref().unwrap_or(Path::new(watcher::STATE)),
+            (node, _) => node.and_then(|node| node.state.as_deref()).unwrap_or(Path::new(agent::STATE)),
+        }
+    }
 }

@@ -12,11 +12,15 @@ mod endpoint;
 pub mod error;
 mod fallback;
 mod file;
+pub mod gluster;
+pub mod include;
 mod leds;
+mod mount;
 mod policy;
 mod provider;
 mod reading;
 pub mod secret;
+mod site;
 mod stars;
 mod value;
 mod watcher;
@@ -31,6 +35,7 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 pub use self::error::{ConfigErrors, Problem, Warning};
+pub use self::include::Included;
 pub use self::secret::SecretSource;
 
 use self::error::{Source, of_parser};
@@ -40,12 +45,15 @@ use crate::address::{AddressSettings, Family, Suffix};
 use crate::dns::provider::ProviderSettings;
 use crate::dns::{Name, Owner, Ttl};
 use crate::failover::Shape;
+use crate::gluster::GlusterSettings;
 use crate::heartbeat::seal::{SigningKey, VerifyingKey};
 use crate::heartbeat::{BeatSettings, NodeName};
 use crate::leds::LampSettings;
+use crate::mount::MountSettings;
 use crate::policy::Policy;
 use crate::probe::PageCheck;
 use crate::site::SiteSettings;
+use crate::status::IncludeStatus;
 
 /// What one file means. At least one of the two roles is there.
 #[derive(Debug)]
@@ -54,8 +62,12 @@ pub struct Config {
     pub agent: Option<AgentConfig>,
     /// What a watcher needs; None: this file runs no watcher.
     pub watcher: Option<WatcherConfig>,
+    /// The volume that two nodes share; None: there is none, or nothing is said of it.
+    pub gluster: Option<GlusterSettings>,
     /// What is allowed and probably not meant.
     pub warnings: Vec<Warning>,
+    /// The part of it that is shared with other machines, if any.
+    pub include: Option<Included>,
 }
 
 /// What an agent needs.
@@ -69,8 +81,12 @@ pub struct AgentConfig {
     pub state: PathBuf,
     /// The socket that answers `hearth status`.
     pub control: PathBuf,
-    /// The site it serves, if any.
-    pub site: Option<SiteSettings>,
+    /// How the shared part of the configuration stood when it was read.
+    pub include: Option<IncludeStatus>,
+    /// The sites it serves, if any. No host belongs to two of them.
+    pub sites: Vec<SiteSettings>,
+    /// The mounts that it looks after.
+    pub mounts: Vec<MountSettings>,
     /// How it finds its public address.
     pub address: AddressSettings,
     /// The names that it keeps pointed at itself.
@@ -191,6 +207,15 @@ pub struct Checked {
 }
 
 impl Checked {
+    /// The same, with a shared part.
+    fn including(mut self, included: Included) -> Self {
+        if let Some(agent) = &mut self.config.agent {
+            agent.include = Some(included.status());
+        }
+        self.config.include = Some(included);
+        self
+    }
+
     /// What the file means.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -231,25 +256,36 @@ pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigErrors> {
 /// # Errors
 /// As [`load`].
 pub fn check(path: &Path, secrets: Secrets) -> Result<Checked, ConfigErrors> {
+    check_with(path, secrets, &crate::site::this_program())
+}
+
+/// The same, with the shared part read by a loader started from `program`.
+///
+/// # Errors
+/// As [`load`].
+pub fn check_with(path: &Path, secrets: Secrets, program: &Path) -> Result<Checked, ConfigErrors> {
+    include::check(&text_of(path)?, path, secrets, program)
+}
+
+fn text_of(path: &Path) -> Result<String, ConfigErrors> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Problem::of_file(path, format!("the configuration cannot be read: {error}"))
             .hint("write one, or say where it is with --config PATH")
     })?;
-    check_text(&text, path, secrets)
+    Ok(text)
 }
 
-/// Checks the text of a configuration file, with its secrets or without.
+/// Checks the text of a configuration file, with its secrets or without; what it includes is left out.
 ///
 /// # Errors
 /// As [`parse`].
 pub fn check_text(text: &str, file: &Path, secrets: Secrets) -> Result<Checked, ConfigErrors> {
-    let source = Source { file, text };
+    check_source(Source::alone(file, text), secrets)
+}
+
+fn check_source(source: Source<'_>, secrets: Secrets) -> Result<Checked, ConfigErrors> {
     let mut reading = Reading::new(source, secrets);
-    let table = DeTable::parse(text).map_err(|error| of_parser(&source, &error))?;
-    let not_built = provider::not_yet_built(&reading, table.get_ref());
-    if !not_built.is_empty() {
-        return Err(ConfigErrors::of(not_built));
-    }
+    let table = DeTable::parse(source.text).map_err(|error| of_parser(&source, &error))?;
     let written =
         File::deserialize(toml::de::Deserializer::from(table)).map_err(|error| of_parser(&source, &error))?;
     let config = whole::understood(&mut reading, written);

@@ -1,43 +1,21 @@
 //! What the `[provider.…]` tables mean.
 
+mod services;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::DeTable;
 
-use super::error::Problem;
 use super::file::provider::{Provider, ProviderKind, TsigKey};
 use super::reading::Reading;
 use super::value::At;
 use crate::dns::Name;
-use crate::dns::provider::{self, ProviderSettings, Rfc2136Settings};
+use crate::dns::provider::{self, Aliases, ProviderSettings, Rfc2136Settings};
 use crate::secret::Secret;
-
-/// The kinds that are planned; their other keys are not known yet, so they are looked for before the rest.
-const NOT_YET: [&str; 8] =
-    ["dnspod", "tencent", "alidns", "cloudflare", "powerdns", "desec", "dyndns2", "duckdns"];
 
 /// The providers whose table is in order, by name.
 pub(super) type Providers = BTreeMap<String, ProviderSettings>;
-
-/// One problem for each provider of a kind that this version does not have.
-pub(super) fn not_yet_built(reading: &Reading<'_>, file: &DeTable<'_>) -> Vec<Problem> {
-    let kind_of = |provider: &Spanned<toml::de::DeValue<'_>>| -> Option<(String, Range<usize>)> {
-        let kind = provider.get_ref().as_table()?.get("kind")?;
-        Some((kind.get_ref().as_str()?.to_owned(), kind.span()))
-    };
-    let providers = file.get("provider").and_then(|table| table.get_ref().as_table());
-    let kinds = providers.into_iter().flat_map(|table| table.values().filter_map(kind_of));
-    let missing = kinds.filter(|(kind, _)| NOT_YET.contains(&kind.as_str()));
-    missing
-        .map(|(kind, span)| {
-            reading
-                .problem(&span, format!("providers of the kind `{kind}` are not in this version"))
-                .hint("kind = \"rfc2136\" writes to BIND, Knot, PowerDNS and other servers that take updates")
-        })
-        .collect()
-}
 
 /// What the tables mean; a table with a mistake is reported and left out.
 pub(super) fn providers(
@@ -46,8 +24,17 @@ pub(super) fn providers(
 ) -> Providers {
     let one = |(name, provider): (Spanned<String>, Spanned<Provider>)| {
         let (name, span) = (name.into_inner(), provider.span());
-        let settings = match provider.get_ref().kind {
-            ProviderKind::Rfc2136 => rfc2136(reading, &name, provider.into_inner(), &span),
+        let provider = provider.into_inner();
+        let settings = match provider.kind {
+            ProviderKind::Rfc2136 => rfc2136(reading, &name, provider, &span),
+            ProviderKind::DnsPod
+            | ProviderKind::Tencent
+            | ProviderKind::Alidns
+            | ProviderKind::Desec
+            | ProviderKind::Dyndns2
+            | ProviderKind::DuckDns
+            | ProviderKind::Cloudflare
+            | ProviderKind::PowerDns => services::service(reading, &name, provider, &span),
         };
         Some((name, settings?))
     };
@@ -105,6 +92,28 @@ fn tsig_key(reading: &mut Reading<'_>, provider: &str, written: TsigKey) -> Opti
 pub(super) fn zone(settings: &ProviderSettings) -> &Name {
     match settings {
         ProviderSettings::Rfc2136(settings) => &settings.zone,
+        ProviderSettings::DnsPod(settings) => &settings.zone,
+        ProviderSettings::Tencent(settings) => &settings.zone,
+        ProviderSettings::Alidns(settings) => &settings.zone,
+        ProviderSettings::Desec(settings) => &settings.zone,
+        ProviderSettings::Dyndns2(settings) => &settings.zone,
+        ProviderSettings::DuckDns(settings) => &settings.zone,
+        ProviderSettings::Cloudflare(settings) => &settings.zone,
+        ProviderSettings::PowerDns(settings) => &settings.zone,
+    }
+}
+
+/// Whether a provider can hold a CNAME, and several addresses of one family.
+pub(super) fn aliases(settings: &ProviderSettings) -> Aliases {
+    match settings {
+        ProviderSettings::Dyndns2(_) | ProviderSettings::DuckDns(_) => Aliases::NotHeld,
+        ProviderSettings::Rfc2136(_)
+        | ProviderSettings::DnsPod(_)
+        | ProviderSettings::Tencent(_)
+        | ProviderSettings::Alidns(_)
+        | ProviderSettings::Desec(_)
+        | ProviderSettings::Cloudflare(_)
+        | ProviderSettings::PowerDns(_) => Aliases::Held,
     }
 }
 

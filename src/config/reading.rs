@@ -57,7 +57,7 @@ impl<'a> Reading<'a> {
         self.warnings.push(Warning(problem));
     }
 
-    pub(super) fn line(&self, span: &Range<usize>) -> usize {
+    pub(super) fn line(&self, span: &Range<usize>) -> String {
         self.source.line(span.start)
     }
 
@@ -117,7 +117,7 @@ impl<'a> Reading<'a> {
         what: &str,
         values: impl IntoIterator<Item = (&'v T, Range<usize>)>,
     ) {
-        let mut seen: BTreeMap<&T, usize> = BTreeMap::new();
+        let mut seen: BTreeMap<&T, String> = BTreeMap::new();
         for (value, span) in values {
             let line = self.line(&span);
             if let Some(first) = seen.get(value) {

@@ -12,6 +12,7 @@ use toml::Spanned;
 
 use crate::address::{Network, Suffix};
 use crate::dns::{Name, Ttl};
+use crate::gluster::{Host, Place, VolumeName};
 use crate::heartbeat::NodeName;
 use crate::heartbeat::seal::VerifyingKey;
 use crate::leds::night::Night;
@@ -77,7 +78,10 @@ written_by_from_str! {
     Name: "a domain name in quotes, such as \"www.example.com\"",
     NodeName: "the name of a node in quotes, such as \"pi1\"",
     Network: "a network in quotes, such as \"10.0.0.0/8\"",
+    Host: "a machine in quotes, such as \"pi1\"",
     Night: "two times of the day in quotes, such as \"22:00-07:00\"",
+    Place: "a directory in quotes, such as \"/srv/brick1/gv0\"",
+    VolumeName: "the name of a volume in quotes, such as \"gv0\"",
     Suffix: "the end of an IPv6 address in quotes, such as \"::1234\"",
     VerifyingKey: "a public key in quotes, such as \"ed25519:…\"",
 }

@@ -1,6 +1,7 @@
 //! What the tables of a watcher mean: `[watcher]`, `[[watch]]` and `[[peer]]`.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::Path;
 
 use toml::Spanned;
@@ -8,12 +9,13 @@ use toml::Spanned;
 use super::agent::listen;
 use super::error::did_you_mean;
 use super::fallback::fallback;
-use super::file::watcher::{Peer, Watch, Watcher};
+use super::file::watcher::{Peer, STATE, Watch, Watcher};
 use super::policy::policy;
-use super::provider::{Providers, check_reference, zone};
+use super::provider::{Providers, aliases, check_reference, zone};
 use super::reading::Reading;
 use super::value::At;
 use super::{PeerSettings, WatchSettings, WatcherConfig};
+use crate::dns::provider::Aliases;
 use crate::dns::{Owner, Ttl};
 use crate::failover::Shape;
 use crate::heartbeat::NodeName;
@@ -36,7 +38,7 @@ pub(super) fn watcher(
     Some(WatcherConfig {
         name: Owner::new(written.name.as_ref().map_or("watcher", |at| at.value.as_str())),
         listen: listen(reading, written.listen, 8443),
-        state: reading.path(written.state.as_deref().unwrap_or(Path::new("/var/lib/hearth-watcher"))),
+        state: reading.path(written.state.as_deref().unwrap_or(Path::new(STATE))),
         control: reading.path(written.control.as_deref().unwrap_or(Path::new("/run/hearth/watcher.sock"))),
         key: key?,
         references,
@@ -122,7 +124,12 @@ fn watch(
         Shape::Cname => check_cname(reading, &written, peers, providers),
     }
     let check = page_check(&written);
+    let provider = written.provider.clone();
+    let nodes = written.nodes.get_ref().len();
     let fallback = fallback(reading, written.fallback, &written.site, shape, &check);
+    if let Some(fallback) = &fallback {
+        check_slots(reading, &provider, providers, shape, nodes, &fallback.addresses);
+    }
     Some(WatchSettings {
         site: written.site.value,
         provider: written.provider.value,
@@ -164,12 +171,45 @@ fn check_nodes(reading: &mut Reading<'_>, written: &Watch, peers: &BTreeMap<&Nod
     }
 }
 
+/// Some providers hold one address of each family for a name, and no CNAME: too little for most sites.
+fn check_slots(
+    reading: &mut Reading<'_>,
+    provider: &At<String>,
+    providers: &Providers,
+    shape: Shape,
+    nodes: usize,
+    fallback: &[IpAddr],
+) {
+    let settings = providers.get(&provider.value);
+    if settings.is_none_or(|settings| aliases(settings) == Aliases::Held) {
+        return;
+    }
+    let of_family = |v4: bool| fallback.iter().filter(|address| address.is_ipv4() == v4).count();
+    let needs = match shape {
+        Shape::Cname => "a CNAME",
+        Shape::Address if nodes > 1 || of_family(true) > 1 || of_family(false) > 1 => {
+            "several addresses of one family"
+        }
+        Shape::Address => return,
+    };
+    let message = format!(
+        "the site needs {needs}, and the provider `{}` holds one address of each family for a name",
+        provider.value
+    );
+    let hint = "name a provider of another kind here; this one can still hold the names of the nodes";
+    reading.error(&provider.span, message, hint);
+}
+
 /// GeoDNS lines exist at some providers only; the default line is `0`.
 fn check_lines(reading: &mut Reading<'_>, written: &Watch) {
     let Some(lines) = &written.lines else { return };
     reading.not_empty(lines, "`lines`", "[\"0\"], or leave it out");
     for line in lines.get_ref().iter().filter(|line| line.value != "0") {
-        reading.error(&line.span, "this provider has no lines", "remove `lines`, or write lines = [\"0\"]");
+        reading.error(
+            &line.span,
+            "this version writes the line for everybody only",
+            "remove `lines`, or write lines = [\"0\"]",
+        );
     }
 }
 

@@ -7,7 +7,7 @@ use super::file::File;
 use super::file::agent::Record;
 use super::file::watcher::Watch;
 use super::reading::Reading;
-use super::{Config, provider, watcher};
+use super::{Config, gluster, provider, watcher};
 
 /// What a file means as a whole. When a problem was reported, the parts with problems may be missing.
 pub(super) fn understood(reading: &mut Reading<'_>, written: File) -> Config {
@@ -19,6 +19,7 @@ pub(super) fn understood(reading: &mut Reading<'_>, written: File) -> Config {
     let providers = provider::providers(reading, written.provider);
     let tables = AgentTables {
         site: written.site,
+        mount: written.mount,
         address: written.address,
         record: written.record,
         heartbeat: written.heartbeat,
@@ -36,11 +37,12 @@ pub(super) fn understood(reading: &mut Reading<'_>, written: File) -> Config {
             "[node] makes an agent, [watcher] a watcher",
         );
     }
+    let gluster = written.gluster.and_then(|volume| gluster::gluster(reading, volume.into_inner()));
     let node = written.node.map(Spanned::into_inner);
     let agent = node.and_then(|node| agent::agent(reading, node, tables, &providers));
     let (watch, peer) = (written.watch, written.peer);
     let watcher = written.watcher.and_then(|w| watcher::watcher(reading, w, watch, peer, &providers));
-    Config { agent, watcher, warnings: Vec::new() }
+    Config { agent, watcher, gluster, warnings: Vec::new(), include: None }
 }
 
 /// A node's name is written by its agent alone and a site's by the watcher alone.

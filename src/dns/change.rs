@@ -90,12 +90,16 @@ pub async fn change(
     desired: &Desired,
     mut before_write: impl AsyncFnMut(&Plan) -> Result<(), String>,
 ) -> Result<Outcome, ChangeError> {
-    let mut collision = None;
+    let mut collision: Option<(Plan, ProviderError)> = None;
     for _ in 0..ATTEMPTS {
         let seen = provider.observe(&desired.name).await.map_err(ChangeError::Provider)?;
         let plan = plan::plan(desired, &seen)?;
         if plan.is_empty() {
             return Ok(Outcome::Unchanged { seen });
+        }
+        // Nothing changed in between, so the answer would be the same; some providers punish whoever asks again.
+        if let Some((_, error)) = collision.take_if(|(refused, _)| *refused == plan) {
+            return Err(ChangeError::Provider(error));
         }
         before_write(&plan).await.map_err(ChangeError::NotNoted)?;
         match provider.apply(&plan).await {
@@ -103,11 +107,12 @@ pub async fn change(
             Err(error @ ProviderError::Unconfirmed { .. }) => {
                 return read_back(provider, desired, plan, Some(error)).await;
             }
-            Err(error @ ProviderError::Conflict { .. }) => collision = Some(error),
+            Err(error @ ProviderError::Conflict { .. }) => collision = Some((plan, error)),
             Err(error) => return Err(ChangeError::Provider(error)),
         }
     }
-    Err(ChangeError::Collided(collision.expect("every attempt but a collision returns")))
+    let (_, error) = collision.expect("every attempt but a collision returns");
+    Err(ChangeError::Collided(error))
 }
 
 /// Looks whether `written` stands. `doubt` is why the provider's word for it is missing.

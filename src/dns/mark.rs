@@ -14,7 +14,7 @@ use super::{Name, NameError, Owner, Rdata};
 pub const LABEL: &str = "_hearth";
 
 /// The first word of a mark: it is one, and which version of this text it is.
-const VERSION: &str = "hearth=1";
+pub(super) const VERSION: &str = "hearth=1";
 
 /// What one character-string of a TXT record holds at most (RFC 1035 section 3.3).
 const CHARACTER_STRING: usize = 255;

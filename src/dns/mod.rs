@@ -7,6 +7,7 @@
 pub mod guard;
 pub mod mark;
 pub mod plan;
+pub mod remark;
 pub mod snapshot;
 
 // The world.

@@ -1,11 +1,12 @@
 //! The plan: what is desired, against what stands, as the smallest list of changes that never leaves a set empty.
 //!
-//! Members are modified in place first, then new ones are created, and only then are leftovers deleted. Never touches a
-//! member, a type or a line that is not this writer's, never exchanges a CNAME for addresses, and never writes what
+//! Members are modified in place first, then new ones are created, then marked, and only then are leftovers deleted: so
+//! a provider that makes one change at a time may be stopped after any of them. Never touches a member, a type or a line that is not this writer's, never exchanges a CNAME for addresses, and never writes what
 //! already stands: a provider may lock a record for changes that change nothing. Pure and total.
 
 mod describe;
 mod error;
+mod remarks;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +15,7 @@ use std::collections::BTreeSet;
 pub use error::PlanError;
 
 use super::mark::{Holds, Mark, TxtData};
-use super::snapshot::{Line, Record, Snapshot};
+use super::snapshot::{Line, Record, Snapshot, TtlChoice};
 use super::{Name, Owner, Rdata, RdataSet, RecordType, Ttl};
 
 /// What a writer wants of one name.
@@ -35,7 +36,7 @@ pub struct Desired {
     /// What should stand, one set for each type. A type that is not named here is left alone.
     pub sets: Vec<RdataSet>,
     /// Types that are to have no record of the writer's any more: the one way to a deletion without a successor.
-    /// It takes another set of the same name to allow it. Empty unless somebody decided so; a detection that failed
+    /// It takes another set of the same name to allow it, or for a member that of somebody else. Empty unless somebody decided so; a detection that failed
     /// never does.
     pub retire: BTreeSet<RecordType>,
     /// What the writer remembers having written: its own, where nobody's mark says otherwise.
@@ -62,6 +63,8 @@ pub enum Operation {
         to: Rdata,
         /// Its TTL from now on.
         ttl: Ttl,
+        /// Its remark from now on. None: it stays as it is.
+        remark: Option<String>,
     },
     /// A record is added.
     Create {
@@ -71,6 +74,15 @@ pub enum Operation {
         ttl: Ttl,
         /// Its line, where there are lines.
         line: Option<Line>,
+        /// Its remark, where marks are kept in remarks.
+        remark: Option<String>,
+    },
+    /// A record gets another remark, and nothing else of it changes.
+    Mark {
+        /// The record as it was seen.
+        record: Record,
+        /// Its remark from now on.
+        remark: String,
     },
     /// A record goes, if it still is as it was seen.
     Delete {
@@ -164,11 +176,13 @@ impl Plan {
 /// # Errors
 /// When no change that hearth may make leads there; each error names what a person can do.
 pub fn plan(desired: &Desired, seen: &Snapshot) -> Result<Plan, PlanError> {
+    let desired = &desired.at(seen);
     check(desired)?;
     check_against(desired, seen)?;
     let mut operations: Vec<Operation> =
         desired.sets.iter().flat_map(|set| reach(desired, seen, set)).collect();
     operations.extend(desired.retire.iter().flat_map(|kind| retire(desired, seen, *kind)));
+    operations.extend(remarks::marks(desired, seen, &operations));
     operations.sort_by_key(rank);
     let mark = mark_change(desired, seen, &operations);
     Ok(Plan {
@@ -198,7 +212,8 @@ fn check(desired: &Desired) -> Result<(), PlanError> {
     if alias && desired.scope == Scope::Member {
         return Err(PlanError::SharedCname(name()));
     }
-    let last = kinds.is_empty() && !desired.retire.is_empty();
+    // A member leaves what others have members of: that is checked against what stands.
+    let last = kinds.is_empty() && !desired.retire.is_empty() && desired.scope == Scope::Whole;
     if last || desired.retire.contains(&RecordType::Cname) {
         return Err(PlanError::NothingLeft(name()));
     }
@@ -211,16 +226,21 @@ fn check_against(desired: &Desired, seen: &Snapshot) -> Result<(), PlanError> {
     if desired.name != seen.name {
         return Err(PlanError::OtherName { wanted: name(), seen: seen.name.clone() });
     }
-    if let Some(holder) = seen.holder.as_ref().filter(|holder| **holder != desired.owner) {
-        return Err(PlanError::HeldByOther { name: name(), holder: holder.clone() });
+    let (holder, epoch) = seen.held_on(desired.line.as_ref());
+    if let Some(holder) = holder.filter(|holder| *holder != desired.owner) {
+        return Err(PlanError::HeldByOther { name: name(), holder });
     }
-    if let (Some(seen), Some(ours)) = (seen.epoch, desired.epoch)
+    if let (Some(seen), Some(ours)) = (epoch, desired.epoch)
         && seen > ours
     {
         return Err(PlanError::Superseded { name: name(), seen, ours });
     }
     for set in &desired.sets {
         check_kind(desired, seen, set.record_type())?;
+    }
+    let left = |kind: &RecordType| seen.rrset(*kind).any(|record| !desired.owns(record));
+    if desired.sets.is_empty() && !desired.retire.iter().all(left) {
+        return Err(PlanError::NothingLeft(name()));
     }
     Ok(())
 }
@@ -240,6 +260,17 @@ fn check_kind(desired: &Desired, seen: &Snapshot, wanted: RecordType) -> Result<
 }
 
 impl Desired {
+    /// The same at a provider as it was seen: on its line for everybody where no line is named, and with a TTL that it
+    /// takes.
+    fn at(&self, seen: &Snapshot) -> Self {
+        let line = self.line.clone().or_else(|| seen.default_line.clone());
+        Self { line, ttl: seen.min_ttl.map_or(self.ttl, |least| self.ttl.max(least)), ..self.clone() }
+    }
+
+    fn speaks_of(&self, kind: RecordType) -> bool {
+        self.retire.contains(&kind) || self.sets.iter().any(|set| set.record_type() == kind)
+    }
+
     fn wants(&self, rdata: &Rdata) -> bool {
         self.sets.iter().any(|set| set.contains(rdata))
     }
@@ -275,17 +306,31 @@ fn reach(desired: &Desired, seen: &Snapshot, set: &RdataSet) -> Vec<Operation> {
     let mut left = left.into_iter().cloned();
     let mut operations: Vec<Operation> = right
         .into_iter()
-        .filter(|r| r.ttl != ttl)
-        .map(|r| Operation::Modify { from: r.clone(), to: r.rdata.clone(), ttl })
+        .filter(|r| r.ttl != ttl && r.ttl_choice == TtlChoice::Writer)
+        .map(|r| modify(desired, seen, r.clone(), r.rdata.clone(), ttl))
         .collect();
     for rdata in set.iter().filter(|wanted| !here.iter().any(|r| r.rdata == **wanted)).cloned() {
         operations.push(match left.next() {
-            Some(from) => Operation::Modify { from, to: rdata, ttl },
-            None => Operation::Create { rdata, ttl, line: desired.line.clone() },
+            Some(from) => modify(desired, seen, from, rdata, ttl),
+            None => Operation::Create {
+                rdata,
+                ttl,
+                line: desired.line.clone(),
+                remark: remarks::fresh(desired, seen),
+            },
         });
     }
     operations.extend(left.map(|expect| Operation::Delete { expect }));
     operations
+}
+
+/// A change in place. A TTL that is the provider's choice stays.
+fn modify(desired: &Desired, seen: &Snapshot, from: Record, to: Rdata, ttl: Ttl) -> Operation {
+    let ttl = match from.ttl_choice {
+        TtlChoice::Writer => ttl,
+        TtlChoice::Provider => from.ttl,
+    };
+    Operation::Modify { remark: remarks::of_changed(desired, seen, &from), from, to, ttl }
 }
 
 /// The changes that take our members of `kind` away.
@@ -298,13 +343,14 @@ fn rank(operation: &Operation) -> u8 {
     match operation {
         Operation::Modify { .. } => 0,
         Operation::Create { .. } => 1,
-        Operation::Delete { .. } => 2,
+        Operation::Mark { .. } => 2,
+        Operation::Delete { .. } => 3,
     }
 }
 
 /// The mark that has to stand beside the records, when it is not there yet.
 fn mark_change(desired: &Desired, seen: &Snapshot, operations: &[Operation]) -> Option<MarkChange> {
-    let marks = seen.marks.as_ref().filter(|_| !desired.sets.is_empty())?;
+    let marks = seen.txt_marks().filter(|_| !desired.sets.is_empty())?;
     let holds = match desired.scope {
         Scope::Whole => Holds::Whole,
         Scope::Member => Holds::Members(held_after(desired, seen)),
@@ -321,9 +367,7 @@ fn mark_change(desired: &Desired, seen: &Snapshot, operations: &[Operation]) -> 
 
 /// What is this writer's after the change: what it wants, and what it has of types that it does not speak about.
 fn held_after(desired: &Desired, seen: &Snapshot) -> BTreeSet<Rdata> {
-    let spoken =
-        |kind| desired.retire.contains(&kind) || desired.sets.iter().any(|s| s.record_type() == kind);
     let had = seen.records.iter().filter(|r| r.owners.contains(&desired.owner) || desired.owns(r));
-    let kept = had.map(|r| &r.rdata).filter(|r| !spoken(r.record_type()));
+    let kept = had.map(|r| &r.rdata).filter(|r| !desired.speaks_of(r.record_type()));
     desired.sets.iter().flat_map(RdataSet::iter).chain(kept).cloned().collect()
 }

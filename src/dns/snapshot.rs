@@ -2,10 +2,11 @@
 //!
 //! Never asks a provider; a value of what was read, in the words that every provider has in common.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::mark::{Holds, Mark, TxtData};
+use super::remark::Remark;
 use super::{Name, Owner, Rdata, RecordType, Ttl};
 
 /// The record id of a provider that addresses records by id.
@@ -35,6 +36,40 @@ pub struct Record {
     pub line: Option<Line>,
     /// Whose it is, by its marks. Empty: nobody says so. Several: two nodes behind one address share the record.
     pub owners: BTreeSet<Owner>,
+    /// Whose choice its TTL is.
+    pub ttl_choice: TtlChoice,
+    /// The text beside the record, where the provider keeps one; empty: none was written.
+    pub remark: String,
+    /// What else the provider keeps of the record (weight, status, proxied …), by the provider's own word for it. A
+    /// provider that forgets what it is not told again is told it with every change.
+    pub extras: BTreeMap<String, String>,
+}
+
+/// Whose choice the TTL of a record is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TtlChoice {
+    /// The writer's.
+    #[default]
+    Writer,
+    /// The provider's: it stays as it is, whatever the writer asks for.
+    Provider,
+}
+
+impl Record {
+    /// A record with this data and nothing else that is known of it.
+    #[must_use]
+    pub fn new(rdata: Rdata, ttl: Ttl) -> Self {
+        Self {
+            id: None,
+            rdata,
+            ttl,
+            line: None,
+            owners: BTreeSet::new(),
+            ttl_choice: TtlChoice::Writer,
+            remark: String::new(),
+            extras: BTreeMap::new(),
+        }
+    }
 }
 
 /// One name as it stands.
@@ -48,9 +83,24 @@ pub struct Snapshot {
     pub holder: Option<Owner>,
     /// The highest epoch that a writer of the whole set left.
     pub epoch: Option<u64>,
-    /// The TXT records that carry the marks, where that is how they are kept. None: the provider keeps them beside
-    /// each record, or keeps none.
-    pub marks: Option<TxtMarks>,
+    /// Where the marks are.
+    pub marks: Marking,
+    /// The smallest TTL that the provider takes here, where it says so.
+    pub min_ttl: Option<Ttl>,
+    /// The line for everybody, at a provider that has lines.
+    pub default_line: Option<Line>,
+}
+
+/// Where it is noted whose the records of a name are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Marking {
+    /// Nowhere.
+    #[default]
+    Nowhere,
+    /// In TXT records below the name.
+    Txt(TxtMarks),
+    /// In the remark of each record.
+    Remarks,
 }
 
 /// The TXT records at the place of a name's marks: marks and whatever else stands there.
@@ -67,7 +117,8 @@ impl Snapshot {
     #[must_use]
     pub fn unmarked(name: Name, mut records: Vec<Record>) -> Self {
         records.sort_by(|a, b| a.rdata.cmp(&b.rdata));
-        Self { name, records, holder: None, epoch: None, marks: None }
+        let marks = Marking::Nowhere;
+        Self { name, records, holder: None, epoch: None, marks, min_ttl: None, default_line: None }
     }
 
     /// A name whose marks are in TXT records: who owns what follows from them.
@@ -78,8 +129,41 @@ impl Snapshot {
         for mark in marks.records.iter().filter_map(TxtData::mark) {
             seen.note(mark);
         }
-        seen.marks = Some(marks);
+        seen.marks = Marking::Txt(marks);
         seen
+    }
+
+    /// A name whose marks are in the remark of each record: who owns what follows from them.
+    #[must_use]
+    pub fn with_remarks(name: Name, mut records: Vec<Record>) -> Self {
+        for record in &mut records {
+            record.owners = record.remark.parse::<Remark>().map(|r| r.owners).unwrap_or_default();
+        }
+        let mut seen = Self { marks: Marking::Remarks, ..Self::unmarked(name, records) };
+        if let Some(held) = seen.records.iter().filter_map(held).max_by_key(|held| held.1) {
+            (seen.holder, seen.epoch) = (Some(held.0), held.1);
+        }
+        seen
+    }
+
+    /// Who marked the whole set on `line` as theirs, and with which epoch. Marks in TXT records are for all lines.
+    #[must_use]
+    pub fn held_on(&self, line: Option<&Line>) -> (Option<Owner>, Option<u64>) {
+        if self.marks != Marking::Remarks {
+            return (self.holder.clone(), self.epoch);
+        }
+        let here = self.records.iter().filter(|record| record.line.as_ref() == line);
+        let held = here.filter_map(held).max_by_key(|held| held.1);
+        held.map_or((None, None), |(owner, epoch)| (Some(owner), epoch))
+    }
+
+    /// The TXT records that carry the marks, where that is how they are kept.
+    #[must_use]
+    pub fn txt_marks(&self) -> Option<&TxtMarks> {
+        match &self.marks {
+            Marking::Txt(marks) => Some(marks),
+            Marking::Nowhere | Marking::Remarks => None,
+        }
     }
 
     fn note(&mut self, mark: Mark) {
@@ -103,13 +187,19 @@ impl Snapshot {
     }
 }
 
+/// Who holds the whole set by the remark of this record, and with which epoch.
+fn held(record: &Record) -> Option<(Owner, Option<u64>)> {
+    let remark: Remark = record.remark.parse().ok()?;
+    remark.holder.map(|holder| (holder, remark.epoch))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn record(text: &str) -> Record {
         let rdata = text.parse().unwrap();
-        Record { id: None, rdata, ttl: Ttl::from_secs(60), line: None, owners: BTreeSet::new() }
+        Record::new(rdata, Ttl::from_secs(60))
     }
 
     fn seen(marks: &[&str]) -> Snapshot {
@@ -134,5 +224,25 @@ mod tests {
     fn the_writer_of_the_whole_set_with_the_highest_epoch_holds_it() {
         let seen = seen(&["hearth=1 owner=old epoch=3", "hearth=1 owner=new epoch=12"]);
         assert_eq!((seen.holder, seen.epoch), (Some(Owner::new("new")), Some(12)));
+    }
+
+    #[test]
+    fn remarks_say_whose_a_record_is_and_a_holder_is_one_on_its_own_line() {
+        let marked = |text: &str, line: &str, remark: &str| Record {
+            line: Some(Line(line.to_owned())),
+            remark: remark.to_owned(),
+            ..record(text)
+        };
+        let records = vec![
+            marked("A 192.0.2.1", "0", "hearth=1 owner=pi1 owner=pi2"),
+            marked("A 192.0.2.2", "0", "the old server"),
+            marked("A 192.0.2.3", "3=0", "hearth=1 holder=watcher epoch=7"),
+        ];
+        let seen = Snapshot::with_remarks("www.example.com".parse().unwrap(), records);
+        let owners: Vec<usize> = seen.records.iter().map(|r| r.owners.len()).collect();
+        assert_eq!(owners, [2, 0, 0]);
+        assert_eq!(seen.held_on(Some(&Line("0".to_owned()))), (None, None));
+        assert_eq!(seen.held_on(Some(&Line("3=0".to_owned()))), (Some(Owner::new("watcher")), Some(7)));
+        assert_eq!(seen.epoch, Some(7));
     }
 }

@@ -14,7 +14,7 @@ use crate::failover::isolation::{AllFail, Isolation, Turn};
 use crate::failover::lane::{Readiness, Side, Situation, words};
 use crate::failover::site::{Pin, Site};
 use crate::heartbeat::window::{Replayed, Window};
-use crate::heartbeat::{BootId, NodeName};
+use crate::heartbeat::{BootId, MountReport, NodeName, SourceState};
 use crate::moment::Moment;
 use crate::policy::Policy;
 
@@ -28,8 +28,15 @@ pub struct NodeFacts {
     pub last_beat: Option<Moment>,
     /// The version that it runs.
     pub version: String,
-    /// The digest of what it serves.
-    pub generation: Option<String>,
+    /// The digest of what it serves, by the names of sites.
+    #[serde(default)]
+    pub generations: BTreeMap<Name, String>,
+    /// How what it reads from stands, by the names of sites.
+    #[serde(default)]
+    pub sources: BTreeMap<Name, SourceState>,
+    /// The mounts that it looks after and that are not in order.
+    #[serde(default)]
+    pub mounts: Vec<MountReport>,
     /// Why it is leaving.
     pub leaving: Option<String>,
     /// Whether its silence has been told.
@@ -135,7 +142,9 @@ impl Engine {
         let facts = NodeFacts {
             last_beat: Some(now),
             version: beat.version.clone(),
-            generation: beat.generation.clone(),
+            generations: beat.generations.clone(),
+            sources: beat.sources.clone(),
+            mounts: beat.mounts.clone(),
             leaving: beat.leaving.clone(),
             silence_told: false,
             skew_told: skewed,
@@ -283,6 +292,34 @@ impl Engine {
         let failing = targets.all(|w| w.liveness.failures() > 0);
         let fallback = self.sites.values().all(|s| s.fallback.all_fail());
         if some && failing && fallback { AllFail::Yes } else { AllFail::No }
+    }
+
+    /// Whether the watcher holds itself for cut off: then nothing is decided.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.isolation.since().is_some()
+    }
+
+    /// Whether nothing is decided yet, after a start or after an isolation.
+    #[must_use]
+    pub fn is_warming_up(&self) -> bool {
+        self.warm_until.is_some()
+    }
+
+    /// Whether the record of `site` is left alone because somebody else has changed it.
+    #[must_use]
+    pub fn is_frozen(&self, site: &Name) -> bool {
+        self.sites.get(site).is_some_and(|site| site.frozen_until.is_some())
+    }
+
+    /// Whether nothing is under way and nothing is remembered that time would change: as long as all that is looked at
+    /// stays as it is, nothing but looks will follow. A simulator may leave out such a time.
+    #[must_use]
+    pub fn is_at_rest(&self, now: Moment) -> bool {
+        !self.is_cut_off()
+            && !self.is_warming_up()
+            && self.isolation.patience() == 1
+            && self.sites.values().all(|site| site.is_at_rest(now))
     }
 
     /// The next moment at which time alone can matter. None: only an event can.

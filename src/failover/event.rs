@@ -13,7 +13,7 @@ use crate::address::Family;
 use crate::dns::{Name, Owner, RdataSet};
 use crate::failover::Shape;
 use crate::failover::lane::Side;
-use crate::heartbeat::{BootId, NodeName};
+use crate::heartbeat::{BootId, MountReport, NodeName, SourceState};
 use crate::moment::Moment;
 use crate::policy::Policy;
 use crate::probe::outcome::{Failure, Outcome};
@@ -146,8 +146,15 @@ pub struct BeatSeen {
     pub sequence: u64,
     /// Where the node says that it is.
     pub addresses: Vec<IpAddr>,
-    /// The digest of the generation that it serves.
-    pub generation: Option<String>,
+    /// The digest of what it serves, by the names of sites.
+    #[serde(default)]
+    pub generations: BTreeMap<Name, String>,
+    /// How what it reads from stands, by the names of sites.
+    #[serde(default)]
+    pub sources: BTreeMap<Name, SourceState>,
+    /// The mounts that it looks after and that are not in order.
+    #[serde(default)]
+    pub mounts: Vec<MountReport>,
     /// The version that it runs.
     pub version: String,
     /// How far its wall clock is ahead of the watcher's, in milliseconds.

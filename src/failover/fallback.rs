@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,9 @@ use crate::probe::outcome::Failure;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FallbackWatch {
     looks: BTreeMap<IpAddr, Look>,
+    /// When the last look began.
+    #[serde(default)]
+    looked: Moment,
     due: Moment,
 }
 
@@ -45,7 +49,13 @@ impl FallbackWatch {
 
     /// Forgets everything: it was gathered while the watcher could not be trusted.
     pub fn discard_evidence(&mut self, now: Moment) {
-        *self = Self { looks: BTreeMap::new(), due: now };
+        *self = Self { looks: BTreeMap::new(), looked: Moment::START, due: now };
+    }
+
+    /// Whether an address failed at the last look, or none has been looked at.
+    #[must_use]
+    pub fn has_failure(&self) -> bool {
+        self.looks.is_empty() || self.looks.values().any(|look| look.failure.is_some())
     }
 
     /// Whether `address` was good at the last look, and that look is fresh.
@@ -112,8 +122,15 @@ impl FallbackWatch {
     }
 
     /// The addresses are being looked at now; the next look is due at `next`.
-    pub fn looking(&mut self, next: Moment) {
+    pub fn looking(&mut self, now: Moment, next: Moment) {
+        self.looked = now;
         self.due = next;
+    }
+
+    /// A target has just become suspect, and the verdict may come within seconds: by then the fallback must have been
+    /// seen as it is now. Due at once, unless the last look began less than `every` ago.
+    pub fn alert(&mut self, now: Moment, every: Duration) {
+        self.hasten(now.max(self.looked + every));
     }
 
     /// A target is suspect: the next look is due at `next` at the latest.

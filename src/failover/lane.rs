@@ -38,6 +38,9 @@ pub struct Candidate {
     pub risen: bool,
     /// Whether it has risen as far as that goes without a hold-down.
     pub steady: bool,
+    /// Whether it serves something else than what was published last, and is to wait for that
+    /// ([`super::content`]).
+    pub stale: bool,
 }
 
 /// Whether the fallback can be switched to.
@@ -75,6 +78,9 @@ pub struct Lane {
     chosen: Option<NodeName>,
     /// When nodes came back in the last hour, one entry for each node.
     returns: Vec<Moment>,
+    /// How many of the last of them have not landed yet.
+    #[serde(default)]
+    returning: usize,
     /// What was last read or read back.
     in_force: Option<RdataSet>,
     /// What this watcher wrote last and saw in force.
@@ -120,6 +126,7 @@ impl Lane {
             members: BTreeSet::new(),
             chosen: None,
             returns: Vec::new(),
+            returning: 0,
             in_force: None,
             written: None,
             wanted: None,
@@ -171,12 +178,21 @@ impl Lane {
     }
 
     /// A write has been confirmed.
-    pub fn record_landed(&mut self, set: RdataSet) {
+    pub fn record_landed(&mut self, now: Moment, set: RdataSet) {
         if self.wanted.as_ref() == Some(&set) {
             self.landed = self.decision();
+            self.count_returns(now);
         }
         self.in_force = Some(set.clone());
         self.written = Some(set);
+    }
+
+    /// What visitors see are landed changes, and those are budgeted: a return that had to wait for its provider counts
+    /// from when it landed.
+    fn count_returns(&mut self, now: Moment) {
+        let returning = std::mem::take(&mut self.returning);
+        self.returns.truncate(self.returns.len().saturating_sub(returning));
+        self.returns.extend(std::iter::repeat_n(now, returning));
     }
 
     fn decision(&self) -> Decision {
@@ -188,6 +204,8 @@ impl Lane {
         let Decision { side, members, chosen } = self.landed.clone();
         (self.side, self.members, self.chosen) = (side, members, chosen);
         self.wanted = None;
+        // They may land yet, so they stay counted, from when they were decided.
+        self.returning = 0;
     }
 
     /// How long a node must have been steady before it may come back: the base, doubled for each return in the last
@@ -205,7 +223,15 @@ impl Lane {
     }
 
     fn recent(&self, now: Moment, policy: &Policy) -> usize {
-        self.returns.iter().filter(|at| now - **at < policy.budget_span).count()
+        let (landed, returning) = self.returns.split_at(self.returns.len().saturating_sub(self.returning));
+        landed.iter().filter(|at| now - **at < policy.budget_span).count() + returning.len()
+    }
+
+    /// Returns of more than an hour ago count no longer, unless they have yet to land.
+    fn forget_returns(&mut self, now: Moment, policy: &Policy) {
+        let landed = self.returns.len().saturating_sub(self.returning);
+        let mut place = 0..;
+        self.returns.retain(|at| place.next().is_some_and(|i| i >= landed) || now - *at < policy.budget_span);
     }
 
     /// When the next return leaves the budget's hour.
@@ -217,7 +243,7 @@ impl Lane {
     /// Decides.
     pub fn decide(&mut self, situation: &Situation<'_>) -> Decided {
         let (before, why) = (self.decision(), self.why.clone());
-        self.returns.retain(|at| situation.now - *at < situation.policy.budget_span);
+        self.forget_returns(situation.now, situation.policy);
         match self.side {
             Side::Undecided => self.begin(situation),
             Side::Home => self.leave(situation),
@@ -275,7 +301,7 @@ impl Lane {
         let substitutes = self.substitutes(s);
         if !substitutes.is_empty() {
             let why = format!("{} took over from {}: {}", list(&substitutes), list(&gone), reasons(&gone, s));
-            self.returns.extend(substitutes.iter().map(|_| s.now));
+            self.add_returns(s.now, substitutes.len());
             self.settle(s.now, Side::Home, substitutes, why);
             return;
         }
@@ -297,14 +323,14 @@ impl Lane {
     /// Nodes that are up but still held: better than the fallback, as far as the budget goes.
     fn substitutes(&self, s: &Situation<'_>) -> BTreeSet<NodeName> {
         let up = |c: &Candidate| c.health.is_up() && c.steady && c.rdata.is_some();
-        self.admit(s, up)
+        self.admit_current(s, up)
     }
 
     fn come_back(&mut self, s: &Situation<'_>) {
         // Visitors who meet a dead fallback are not helped by a hold-down.
         let waive = self.side == Side::Fallback && s.fallback_dead;
         let fit = |c: &Candidate| c.health.is_up() && c.rdata.is_some() && (c.risen || (waive && c.steady));
-        let back = self.admit(s, fit);
+        let back = self.admit_current(s, fit);
         if back.is_empty() {
             return;
         }
@@ -313,8 +339,22 @@ impl Lane {
             Side::Home => self.members.union(&back).cloned().collect(),
             Side::Fallback | Side::Undecided => back.clone(),
         };
-        self.returns.extend(back.iter().map(|_| s.now));
+        self.add_returns(s.now, back.len());
         self.settle(s.now, Side::Home, members, why);
+    }
+
+    fn add_returns(&mut self, now: Moment, count: usize) {
+        self.returns.extend(std::iter::repeat_n(now, count));
+        self.returning += count;
+    }
+
+    /// The nodes outside that fit and serve what was published last. Those that serve something else only when nobody
+    /// serves that: neither one of these, nor one whom visitors are led to.
+    fn admit_current(&self, s: &Situation<'_>, fit: impl Fn(&Candidate) -> bool) -> BTreeSet<NodeName> {
+        let current = self.admit(s, |c| fit(c) && !c.stale);
+        let serves = |n: &NodeName| s.candidates.get(n).is_some_and(|c| !c.stale && !c.health.is_down());
+        let served = self.side == Side::Home && self.members.iter().any(serves);
+        if current.is_empty() && !served { self.admit(s, fit) } else { current }
     }
 
     /// The nodes outside that fit, as many as the budget allows, in the order of the configuration.

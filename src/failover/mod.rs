@@ -4,6 +4,7 @@
 //! Never probes, never writes a record, never reads a clock and never makes random numbers, so that a journal of its
 //! events replays to the same effects.
 
+pub mod content;
 pub mod engine;
 pub mod event;
 pub mod fallback;

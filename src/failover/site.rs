@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Family;
 use crate::dns::{Owner, RdataSet, RecordType};
 use crate::failover::Shape;
+use crate::failover::content::{Contents, Place};
 use crate::failover::event::{BeatSeen, Effect, Note, SiteSetup, Target, Weight};
 use crate::failover::fallback::FallbackWatch;
 use crate::failover::lane::{Lane, Side};
@@ -86,6 +87,12 @@ pub struct Site {
     begun: Moment,
     /// How many name servers answered with the last write, of how many.
     pub(super) confirmed: Option<(u32, u32)>,
+    /// What its nodes serve.
+    #[serde(default)]
+    pub(super) contents: Contents,
+    /// The nodes that are up and kept out for what they serve, and since when.
+    #[serde(default)]
+    pub(super) held_back: BTreeMap<NodeName, Moment>,
 }
 
 impl Site {
@@ -109,6 +116,8 @@ impl Site {
             frozen_until: None,
             begun: now,
             confirmed: None,
+            contents: Contents::default(),
+            held_back: BTreeMap::new(),
         };
         site.open_lane(site.main_type(), now);
         site
@@ -155,6 +164,10 @@ impl Site {
         if !self.setup.nodes.contains(&beat.node) {
             return;
         }
+        let led_to = self.lanes.values().any(|lane| lane.has(&beat.node));
+        let place = if led_to { Place::Member } else { Place::Outside };
+        let generation = beat.generations.get(&self.setup.site).map(String::as_str);
+        self.contents.record(&beat.node, beat.boot, generation, place);
         let beats = self.beats.entry(beat.node.clone()).or_default();
         beats.record(now, beat.boot, &self.setup.policy);
         if beat.leaving.is_some() {
@@ -198,7 +211,7 @@ impl Site {
         if watched.liveness.failures() > 0 {
             let soon = (started + self.setup.policy.probe_suspect_every).max(now);
             watched.due = watched.due.min(soon);
-            self.fallback.hasten(now + self.setup.policy.fallback_suspect_every);
+            self.fallback.alert(now, self.setup.policy.fallback_suspect_every);
         }
     }
 
@@ -256,10 +269,31 @@ impl Site {
         if now < self.fallback.due() {
             return;
         }
-        self.fallback.looking(now + every);
+        self.fallback.looking(now, now + every);
         let site = &self.setup.site;
         let look = |a: &IpAddr| Effect::LookAtFallback { site: site.clone(), address: *a };
         out.extend(self.setup.fallback_addresses.iter().map(look));
+    }
+
+    /// Whether every node is published and well, the record stands as wanted, and nothing of the past counts any more.
+    pub(super) fn is_at_rest(&self, now: Moment) -> bool {
+        let policy = &self.setup.policy;
+        let lane = |lane: &Lane| {
+            lane.side() == Side::Home
+                && self.targets.keys().all(|node| lane.has(node))
+                && lane.returns_left(now, policy) == policy.returns as usize
+        };
+        self.pending.is_none()
+            && self.limbo.is_empty()
+            && self.read.is_some()
+            && self.read_trouble.is_none()
+            && self.pin.is_none()
+            && self.frozen_until.is_none()
+            && self.setup.nodes.iter().all(|node| self.targets.contains_key(node))
+            && self.targets.values().flat_map(BTreeMap::values).all(|w| w.liveness.is_at_rest(now, policy))
+            && self.beats.values().all(|beats| beats.is_at_rest(now, policy))
+            && self.lanes.values().all(lane)
+            && !self.fallback.has_failure()
     }
 
     /// The next moment at which time alone can matter.

@@ -8,10 +8,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::dns::{Name, RdataSet};
+use crate::failover::content::Freshness;
 use crate::failover::engine::Engine;
 use crate::failover::lane::Side;
 use crate::failover::site::Site;
-use crate::heartbeat::{NodeName, SiteView};
+use crate::heartbeat::{MountReport, NodeName, SiteView, SourceState};
 use crate::liveness::Health;
 use crate::moment::Moment;
 
@@ -28,6 +29,9 @@ pub struct WatcherStatus {
     pub references: (u32, u32),
     /// Milliseconds until decisions are made; None: they are made.
     pub warming_up_for_ms: Option<u64>,
+    /// Why nothing can be written down; until it can, no decision is carried out.
+    #[serde(default)]
+    pub journal_trouble: Option<String>,
     /// The sites.
     pub sites: Vec<SiteStatus>,
     /// What happened last, the newest first.
@@ -118,6 +122,15 @@ pub struct NodeStatus {
     pub version: String,
     /// The digest of what it serves.
     pub generation: Option<String>,
+    /// Whether that is what was published last.
+    #[serde(default)]
+    pub content: Freshness,
+    /// How what it reads from stands.
+    #[serde(default)]
+    pub source: Option<SourceState>,
+    /// Its other mounts that are not in order.
+    #[serde(default)]
+    pub mounts: Vec<MountReport>,
     /// Its targets.
     pub targets: Vec<TargetStatus>,
 }
@@ -167,6 +180,24 @@ fn ms(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
+impl NodeStatus {
+    /// What a person should know of what the node serves and reads from; None: all is well.
+    #[must_use]
+    pub fn remark(&self) -> Option<String> {
+        let short = |digest: &String| digest.chars().take(12).collect::<String>();
+        let stale = (self.content == Freshness::Stale).then(|| {
+            let own = self.generation.as_ref().map(short).unwrap_or_default();
+            format!("serves {own}, which is not what was published last")
+        });
+        let source = self.source.filter(|state| *state != SourceState::Ok);
+        let source = source.map(|state| format!("its source is {}", state.word()));
+        let mounts =
+            self.mounts.iter().map(|mount| format!("its mount {} is {}", mount.path, mount.state.word()));
+        let remarks: Vec<String> = stale.into_iter().chain(source).chain(mounts).collect();
+        (!remarks.is_empty()).then(|| remarks.join("; "))
+    }
+}
+
 impl Engine {
     /// The snapshot at `now`.
     #[must_use]
@@ -177,6 +208,7 @@ impl Engine {
             isolated_for_ms: self.isolation.since().map(|since| ms(now - since)),
             references: self.isolation.answered(),
             warming_up_for_ms: self.warm_until.map(|until| ms(until - now)),
+            journal_trouble: None,
             sites: self.sites.values().map(|site| self.site_status(site, now)).collect(),
             timeline,
         }
@@ -229,7 +261,10 @@ impl Engine {
             beat_ms_ago: facts.last_beat.map(|at| ms(now - at)),
             published: site.lanes.values().any(|lane| lane.has(node)),
             version: facts.version,
-            generation: facts.generation,
+            content: site.contents.freshness(node, site.current_content()),
+            generation: facts.generations.get(&site.setup.site).cloned(),
+            source: facts.sources.get(&site.setup.site).copied(),
+            mounts: facts.mounts,
             targets,
         }
     }

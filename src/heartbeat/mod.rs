@@ -15,7 +15,9 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::address::Verdict;
 use crate::dns::RdataSet;
@@ -146,9 +148,9 @@ impl fmt::Debug for BootId {
     }
 }
 
-/// What a node says of itself. Every field but the seal's own key is a claim.
+/// What a node says of itself. Every field but the seal's own key is a claim. Fields that this version does not know are
+/// passed over: a node that is newer than its watcher is still heard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Beat {
     /// The version of this form: 1.
     pub form: u32,
@@ -166,8 +168,12 @@ pub struct Beat {
     pub version: String,
     /// Where the node can be reached, one entry for each family at most.
     pub addresses: Vec<Claim>,
-    /// The site it serves.
-    pub site: SiteReport,
+    /// The sites it serves. A form before this one had a single one, under the name `site`.
+    #[serde(alias = "site", deserialize_with = "one_or_several")]
+    pub sites: Vec<SiteReport>,
+    /// The mounts that it looks after and that are not in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<MountReport>,
     /// How its own DNS names stand.
     pub records: RecordsReport,
     /// The state that its LEDs show, in one word.
@@ -187,17 +193,91 @@ pub struct Claim {
     pub verdict: Verdict,
 }
 
-/// What a node says of the site it serves.
+/// What a node says of a site it serves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct SiteReport {
+    /// The values of Host that it is served under. Empty: the node serves one site, and does not say under which.
+    #[serde(default)]
+    pub hosts: Vec<String>,
     /// The digest of the generation that is served: SHA-256 in hex. None when there is nothing to serve.
     pub generation: Option<String>,
     /// How the directory or mount that it comes from stands.
     pub source: SourceState,
 }
 
-/// How the directory or mount that a site comes from stands.
+/// A mount that a node looks after, and how it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MountReport {
+    /// The mount point on the node.
+    pub path: String,
+    /// How it stands.
+    pub state: SourceState,
+}
+
+impl MountReport {
+    /// How many there are in a beat at most.
+    pub const MOST: usize = 8;
+
+    /// How many characters of a path are said.
+    pub const LONGEST: usize = 60;
+}
+
+impl Beat {
+    /// What the node says of what it serves under the name `site`.
+    #[must_use]
+    pub fn report_of(&self, site: &str) -> Option<&SiteReport> {
+        let is_it = |report: &&SiteReport| {
+            report.hosts.is_empty() || report.hosts.iter().any(|host| host.eq_ignore_ascii_case(site))
+        };
+        self.sites.iter().find(is_it)
+    }
+
+    /// The digest of what the node serves under the name `site`.
+    #[must_use]
+    pub fn generation_of(&self, site: &str) -> Option<&str> {
+        self.report_of(site)?.generation.as_deref()
+    }
+}
+
+impl SiteReport {
+    /// How many bytes of a beat all reports together may take: half of [`MAX_BODY`].
+    pub const ROOM: usize = MAX_BODY / 2;
+
+    /// How many bytes of a beat this takes, at most.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        /// Names, quotes, commas and the state.
+        const AROUND: usize = 64;
+        let hosts: usize = self.hosts.iter().map(|host| host.len() + 3).sum();
+        AROUND + hosts + self.generation.as_ref().map_or(0, String::len)
+    }
+}
+
+/// Reads a list, or one that stands for a list of one.
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SiteReport>, D::Error> {
+    struct OneOrSeveral;
+
+    impl<'de> Visitor<'de> for OneOrSeveral {
+        type Value = Vec<SiteReport>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a report of a site, or a list of them")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+            SiteReport::deserialize(MapAccessDeserializer::new(map)).map(|report| vec![report])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(list))
+        }
+    }
+
+    deserializer.deserialize_any(OneOrSeveral)
+}
+
+/// How a directory or mount that a node reads from stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SourceState {
@@ -211,6 +291,20 @@ pub enum SourceState {
     Gone,
     /// Something else is there: an empty directory, another file system.
     Wrong,
+}
+
+impl SourceState {
+    /// In one word, as it is written in a beat.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Slow => "slow",
+            Self::Hung => "hung",
+            Self::Gone => "gone",
+            Self::Wrong => "wrong",
+        }
+    }
 }
 
 /// How a node's own DNS names stand.

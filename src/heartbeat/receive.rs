@@ -19,6 +19,9 @@ pub const FORM: u32 = 1;
 /// The longest version, LED state and generation that is taken, in bytes.
 const MAX_WORD: usize = 80;
 
+/// The longest host that is taken, in bytes: that of a name (RFC 1035 section 2.3.4).
+const MAX_HOST: usize = 255;
+
 /// The longest reason of a stop that is taken, in bytes.
 const MAX_REASON: usize = 400;
 
@@ -102,13 +105,15 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
 
 /// Free texts end on the status page and in the log.
 fn check_words(beat: &Beat) -> Result<(), Refusal> {
+    let generations = beat.sites.iter().map(|site| ("sites.generation", site.generation.as_ref(), MAX_WORD));
+    let hosts =
+        beat.sites.iter().flat_map(|site| &site.hosts).map(|host| ("sites.hosts", Some(host), MAX_HOST));
     let texts = [
         ("version", Some(&beat.version), MAX_WORD),
         ("led", Some(&beat.led), MAX_WORD),
-        ("site.generation", beat.site.generation.as_ref(), MAX_WORD),
         ("leaving.reason", beat.leaving.as_ref().map(|l| &l.reason), MAX_REASON),
     ];
-    for (field, text, most) in texts {
+    for (field, text, most) in texts.into_iter().chain(generations).chain(hosts) {
         if text.is_some_and(|text| text.len() > most || text.chars().any(char::is_control)) {
             let why = format!("{field} must be one line of at most {most} bytes");
             return Err(Refusal::Malformed(why));

@@ -40,7 +40,9 @@ use crate::address::Verdict;
 use crate::dns::{Rdata, RdataSet, RecordType};
 use crate::heartbeat::SiteView;
 use crate::heartbeat::{RecordsReport, SourceState};
-use crate::status::{AddressStatus, AgentStatus, Announced, FaultCode, LinkState, Phase, RecordState};
+use crate::status::{
+    AddressStatus, AgentStatus, Announced, FaultCode, LinkState, Phase, RecordState, SiteStatus,
+};
 
 /// What is shown. Dark is not among them: dark says that nobody is there to show anything, or that it is night.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,9 +152,9 @@ impl From<Announced> for Shown {
 
 /// What a person must look after, the worst first: the faults that were reported, then what is refused for good.
 pub fn faults(status: &AgentStatus) -> impl Iterator<Item = FaultCode> {
-    // A node without a site listens nowhere, and nothing is missing there.
-    let has_site = !status.site.listening.is_empty();
-    let nothing_to_serve = has_site && status.phase == Phase::Running && status.site.generation.is_none();
+    // The first look at a large site takes long, and nobody need do anything about it.
+    let empty = |site: &SiteStatus| site.generation.is_none() && site.source != SourceState::Slow;
+    let nothing_to_serve = status.sites.iter().any(empty) && status.phase == Phase::Running;
     let reported = status.faults.iter().map(|fault| fault.code);
     let records =
         status.records.iter().any(|r| r.state == RecordState::Refused).then_some(FaultCode::DnsRefused);
@@ -193,7 +195,9 @@ fn is_degraded(status: &AgentStatus) -> bool {
         !status.addresses.is_empty() && status.addresses.values().all(|address| address.agreed.is_none());
     let unwatched = status.watchers.iter().any(|watcher| watcher.state != LinkState::Answered);
     let pending = status.records_report() == RecordsReport::Pending;
-    status.site.source != SourceState::Ok || pending || homeless || unwatched || is_passed_over(status)
+    let unfed = status.sites.iter().any(|site| site.source != SourceState::Ok)
+        || status.mounts.iter().any(|mount| mount.state != SourceState::Ok);
+    unfed || pending || homeless || unwatched || is_passed_over(status)
 }
 
 impl Shown {

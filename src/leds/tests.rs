@@ -21,14 +21,18 @@ pub(super) fn healthy() -> AgentStatus {
         uptime_ms: 1,
         phase: Phase::Running,
         addresses: BTreeMap::from([(Family::Ipv4, address)]),
-        site: SiteStatus {
+        sites: vec![SiteStatus {
+            hosts: vec!["www.example.com".to_owned()],
             generation: Some("ab".to_owned()),
             files: 1,
             bytes: 1,
             source: SourceState::Ok,
             why: String::new(),
             listening: vec!["192.0.2.1:80".parse().unwrap()],
-        },
+            log_dropped: 0,
+        }],
+        include: None,
+        mounts: Vec::new(),
         records: vec![record(RecordState::InForce)],
         watchers: vec![watcher(LinkState::Answered, false)],
         faults: Vec::new(),
@@ -73,7 +77,7 @@ fn each_status_is_shown_as_the_gravest_thing_it_says() {
         ("nothing wrong", healthy(), Shown::Healthy),
         ("no watcher is configured", with(|s| s.watchers.clear()), Shown::Healthy),
         ("just started", with(|s| s.phase = Phase::Starting), Shown::Starting),
-        ("the mount hangs", with(|s| s.site.source = SourceState::Hung), Shown::Degraded),
+        ("the mount hangs", with(|s| s.sites[0].source = SourceState::Hung), Shown::Degraded),
         ("a record is on its way", with(|s| s.records = vec![record(RecordState::Pending)]), Shown::Degraded),
         (
             "a watcher is silent",
@@ -94,12 +98,13 @@ fn each_status_is_shown_as_the_gravest_thing_it_says() {
             needs(FaultCode::DnsRefused),
         ),
         ("watcher refused", with(|s| s.watchers[0].state = LinkState::Refused), needs(FaultCode::Watcher)),
+        ("no site to serve", with(|s| s.sites.clear()), Shown::Healthy),
+        ("nothing to serve", with(|s| s.sites[0].generation = None), needs(FaultCode::SiteSource)),
         (
-            "no site to serve",
-            with(|s| (s.site.generation, s.site.listening) = (None, Vec::new())),
-            Shown::Healthy,
+            "the first look takes long",
+            with(|s| (s.sites[0].generation, s.sites[0].source) = (None, SourceState::Slow)),
+            Shown::Degraded,
         ),
-        ("nothing to serve", with(|s| s.site.generation = None), needs(FaultCode::SiteSource)),
         ("leaving", with(|s| s.phase = Phase::Leaving), Shown::Leaving),
     ] {
         assert_eq!(shown(&status), expected, "{what}");
@@ -110,7 +115,7 @@ fn each_status_is_shown_as_the_gravest_thing_it_says() {
 fn a_graver_state_hides_a_lesser_one_and_uncovers_it_when_it_ends() {
     let mut status = healthy();
     let mut seen = vec![shown(&status)];
-    status.site.source = SourceState::Gone;
+    status.sites[0].source = SourceState::Gone;
     seen.push(shown(&status));
     status.watchers = vec![watcher(LinkState::Answered, true)];
     seen.push(shown(&status));
@@ -132,7 +137,7 @@ fn a_graver_state_hides_a_lesser_one_and_uncovers_it_when_it_ends() {
 fn a_start_is_not_degraded_by_what_was_not_tried_yet() {
     let status = with(|s| {
         s.phase = Phase::Starting;
-        s.site.generation = None;
+        s.sites[0].generation = None;
         s.records = vec![record(RecordState::Unknown)];
         s.watchers = vec![watcher(LinkState::Unknown, false)];
         s.addresses.clear();
@@ -284,7 +289,7 @@ fn an_acknowledged_fault_uncovers_a_new_one_and_what_is_worse_than_an_old_one() 
     status.lamps.acknowledged = vec![FaultCode::SiteSource];
     assert_eq!(shown(&status), Shown::NeedsHuman(FaultCode::Link), "the other one was not seen");
     status.lamps.acknowledged.push(FaultCode::Link);
-    status.site.source = SourceState::Gone;
+    status.sites[0].source = SourceState::Gone;
     assert_eq!(shown(&status), Shown::Acknowledged(FaultCode::SiteSource), "before what passes by itself");
     status.watchers = vec![watcher(LinkState::Answered, true)];
     assert_eq!(shown(&status), Shown::Failover);
@@ -299,7 +304,7 @@ fn at_night_only_what_a_person_must_do_or_asked_for_is_lit() {
         }))
     };
     assert_eq!(at_night(|_| {}), Shown::Night);
-    assert_eq!(at_night(|s| s.site.source = SourceState::Hung), Shown::Night);
+    assert_eq!(at_night(|s| s.sites[0].source = SourceState::Hung), Shown::Night);
     assert_eq!(at_night(unheard), Shown::Night);
     assert_eq!(at_night(|s| s.lamps.announced = Some(Announced::Updating)), Shown::Night);
     assert_eq!(at_night(|s| s.lamps.announced = Some(Announced::Identify)), Shown::Identify);

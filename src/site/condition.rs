@@ -4,8 +4,9 @@
 
 use std::time::SystemTime;
 
-use hyper::HeaderMap;
-use hyper::header::{HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE};
+use hyper::header::HeaderValue;
+
+use super::request::Fields;
 
 /// The validators of a file as it stands.
 #[derive(Clone, Copy, Debug)]
@@ -20,21 +21,19 @@ pub struct Validators<'a> {
 /// (section 13.2.2) and compares weakly (section 13.1.2), so that an answer of GitHub Pages, whose tag is weak when it
 /// was compressed, counts as ours.
 #[must_use]
-pub fn is_held(headers: &HeaderMap, validators: Validators<'_>) -> bool {
-    if headers.contains_key(IF_NONE_MATCH) {
-        let mut values = headers.get_all(IF_NONE_MATCH).iter();
-        return values.any(|value| lists(value.as_bytes(), validators.etag.as_bytes()));
+pub fn is_held(fields: &Fields<'_>, validators: Validators<'_>) -> bool {
+    match &fields.if_none_match {
+        Some(list) => lists(list, validators.etag.as_bytes()),
+        None => fields.if_modified_since.and_then(date).is_some_and(|since| validators.modified <= since),
     }
-    headers.get(IF_MODIFIED_SINCE).and_then(date).is_some_and(|since| validators.modified <= since)
 }
 
 /// Whether a `Range` still means the file as it stands: no `If-Range`, or one that matches strongly (section 13.1.5).
 #[must_use]
-pub fn range_holds(headers: &HeaderMap, validators: Validators<'_>) -> bool {
-    let Some(value) = headers.get(IF_RANGE) else { return true };
-    let bytes = value.as_bytes();
-    if bytes.starts_with(b"\"") {
-        return bytes == validators.etag.as_bytes();
+pub fn range_holds(fields: &Fields<'_>, validators: Validators<'_>) -> bool {
+    let Some(value) = fields.if_range else { return true };
+    if value.starts_with(b"\"") {
+        return value == validators.etag.as_bytes();
     }
     date(value).is_some_and(|at| at == validators.modified)
 }
@@ -61,8 +60,8 @@ fn opaque(etag: &[u8]) -> &[u8] {
     etag.strip_prefix(b"W/").unwrap_or(etag)
 }
 
-fn date(value: &HeaderValue) -> Option<SystemTime> {
-    httpdate::parse_http_date(value.to_str().ok()?).ok()
+fn date(value: &[u8]) -> Option<SystemTime> {
+    httpdate::parse_http_date(std::str::from_utf8(value).ok()?).ok()
 }
 
 #[cfg(test)]
@@ -76,9 +75,8 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
-    fn held(name: hyper::header::HeaderName, value: &str) -> bool {
-        let headers = HeaderMap::from_iter([(name, value.parse().unwrap())]);
-        is_held(&headers, Validators { etag: &ETAG, modified: at(1000) })
+    fn is(fields: &Fields<'_>) -> bool {
+        is_held(fields, Validators { etag: &ETAG, modified: at(1000) })
     }
 
     #[test]
@@ -93,27 +91,33 @@ mod tests {
             ("\"5f-a", false),
             ("", false),
         ] {
-            assert_eq!(held(IF_NONE_MATCH, list), wanted, "{list}");
+            let fields = Fields { if_none_match: Some(list.as_bytes().into()), ..Fields::default() };
+            assert_eq!(is(&fields), wanted, "{list}");
         }
     }
 
     #[test]
     fn dates_count_when_no_tag_was_sent() {
-        assert!(held(IF_MODIFIED_SINCE, &httpdate::fmt_http_date(at(1000))));
-        assert!(!held(IF_MODIFIED_SINCE, &httpdate::fmt_http_date(at(999))));
-        assert!(!held(IF_MODIFIED_SINCE, "yesterday"));
-        let headers = HeaderMap::from_iter([
-            (IF_NONE_MATCH, HeaderValue::from_static("\"other\"")),
-            (IF_MODIFIED_SINCE, httpdate::fmt_http_date(at(2000)).parse().unwrap()),
-        ]);
-        assert!(!is_held(&headers, Validators { etag: &ETAG, modified: at(1000) }));
+        let since =
+            |value: &str| is(&Fields { if_modified_since: Some(value.as_bytes()), ..Fields::default() });
+        assert!(since(&httpdate::fmt_http_date(at(1000))));
+        assert!(!since(&httpdate::fmt_http_date(at(999))));
+        assert!(!since("yesterday"));
+        let date = httpdate::fmt_http_date(at(2000));
+        assert!(since(&date));
+        let both = Fields {
+            if_none_match: Some(b"other"[..].into()),
+            if_modified_since: Some(date.as_bytes()),
+            ..Fields::default()
+        };
+        assert!(!is(&both));
     }
 
     #[test]
     fn a_range_of_an_older_file_is_not_answered_in_parts() {
         let holds = |value: &str| {
-            let headers = HeaderMap::from_iter([(IF_RANGE, value.parse().unwrap())]);
-            range_holds(&headers, Validators { etag: &ETAG, modified: at(1000) })
+            let fields = Fields { if_range: Some(value.as_bytes()), ..Fields::default() };
+            range_holds(&fields, Validators { etag: &ETAG, modified: at(1000) })
         };
         assert!(holds("\"5f-a\"") && holds(&httpdate::fmt_http_date(at(1000))));
         assert!(!holds("W/\"5f-a\"") && !holds("\"5f-b\"") && !holds(&httpdate::fmt_http_date(at(1001))));

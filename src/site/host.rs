@@ -1,9 +1,8 @@
-//! Which host a request is for (RFC 9112 section 3.2): ours, a sibling of ours, or somebody else's.
+//! Which host a request is for (RFC 9112 section 3.2): one of ours, a sibling of one, or somebody else's.
 //!
 //! PURE. hyper does not look at Host, so this is the one place that does.
 
-use hyper::header::HOST;
-use hyper::{HeaderMap, Uri};
+use super::request::{Host, Target};
 
 /// Over what a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,43 +27,60 @@ impl Scheme {
 /// Whose host a request names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission<'a, 'h> {
-    /// Ours; as the client wrote it, without the port.
-    Ours(&'a str),
-    /// The one that differs from this one of ours by a leading `www.` only.
-    Sibling(&'h str),
+    /// One of ours, as the client wrote it, without the port; and the number of its site.
+    Ours(&'a str, usize),
+    /// The one that differs from this one of ours by a leading `www.` only; and the number of its site.
+    Sibling(&'h str, usize),
     /// None of ours.
     Foreign,
     /// None at all: missing, doubled, or no host.
     Malformed,
 }
 
+/// The hosts that are answered, each with the number of its site.
+///
+/// A handful: they are looked through one after the other.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts(Vec<(String, usize)>);
+
+impl Hosts {
+    /// Each host with the number of its site. Where a host has two, the first counts.
+    #[must_use]
+    pub fn new(hosts: impl IntoIterator<Item = (String, usize)>) -> Self {
+        Self(hosts.into_iter().collect())
+    }
+
+    fn find(&self, is_it: impl Fn(&str) -> bool) -> Option<(&str, usize)> {
+        let found = self.0.iter().find(|(host, _)| is_it(host));
+        found.map(|(host, site)| (host.as_str(), *site))
+    }
+}
+
 /// Looks at the host of a request. One in the request target (absolute form, HTTP/2) wins over Host; both must be hosts.
 #[must_use]
-pub fn admit<'a, 'h>(uri: &'a Uri, headers: &'a HeaderMap, hosts: &'h [String]) -> Admission<'a, 'h> {
-    let mut named = headers.get_all(HOST).iter();
-    let (first, second) = (named.next(), named.next());
-    if second.is_some() {
-        return Admission::Malformed;
-    }
-    let header = match first.map(|value| value.to_str().ok().and_then(host_of)) {
-        Some(None) => return Admission::Malformed,
-        Some(Some(host)) => Some(host),
-        None => None,
+pub fn admit<'a, 'h>(target: Target<'a>, header: Host<'a>, hosts: &'h Hosts) -> Admission<'a, 'h> {
+    let header = match header {
+        Host::Missing => None,
+        Host::Several => return Admission::Malformed,
+        Host::One(value) => match std::str::from_utf8(value).ok().and_then(host_of) {
+            None => return Admission::Malformed,
+            host => host,
+        },
     };
-    let target = uri.authority().map(|authority| host_of(authority.as_str()));
-    match (target, header) {
+    match (target.authority.map(host_of), header) {
         (Some(Some(host)), _) | (None, Some(host)) => whose(host, hosts),
         (Some(None), _) | (None, None) => Admission::Malformed,
     }
 }
 
-fn whose<'a, 'h>(host: &'a str, hosts: &'h [String]) -> Admission<'a, 'h> {
+/// A host of one site is not taken for the sibling of another's.
+fn whose<'a, 'h>(host: &'a str, hosts: &'h Hosts) -> Admission<'a, 'h> {
     let host = host.strip_suffix('.').unwrap_or(host);
-    if hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host)) {
-        return Admission::Ours(host);
+    if let Some((_, site)) = hosts.find(|ours| ours.eq_ignore_ascii_case(host)) {
+        return Admission::Ours(host, site);
     }
-    match hosts.iter().find(|ours| are_siblings(ours, host)) {
-        Some(ours) => Admission::Sibling(ours),
+    match hosts.find(|ours| are_siblings(ours, host)) {
+        Some((ours, site)) => Admission::Sibling(ours, site),
         None => Admission::Foreign,
     }
 }
@@ -104,21 +120,25 @@ fn is_name(host: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn see(uri: &str, host: &[&str]) -> String {
-        let (uri, mut headers) = (uri.parse().unwrap(), HeaderMap::new());
-        for value in host {
-            headers.append(HOST, value.parse().unwrap());
-        }
-        let hosts = ["www.example.com".to_owned(), "twopir".to_owned(), "[::1]".to_owned()];
-        format!("{:?}", admit(&uri, &headers, &hosts))
+    fn see(target: Target<'_>, host: &[&str]) -> String {
+        let header = match host {
+            [] => Host::Missing,
+            [one] => Host::One(one.as_bytes()),
+            _ => Host::Several,
+        };
+        let ours =
+            [("www.example.com", 0), ("twopir", 0), ("[::1]", 0), ("example.net", 1), ("www.example.net", 2)];
+        let hosts = Hosts::new(ours.map(|(host, site)| (host.to_owned(), site)));
+        format!("{:?}", admit(target, header, &hosts))
     }
 
     #[test]
     fn ours_in_any_case_and_with_any_port() {
         for host in ["www.example.com", "WWW.Example.com:8080", "www.example.com.", "twopir:", "[::1]:80"] {
-            assert!(see("/", &[host]).starts_with("Ours"), "{host}");
+            assert!(see(Target::origin("/"), &[host]).starts_with("Ours"), "{host}");
         }
-        assert_eq!(see("http://twopir/x", &["evil.example"]), "Ours(\"twopir\")");
+        let absolute = Target { authority: Some("twopir"), path: Some("/x") };
+        assert_eq!(see(absolute, &["evil.example"]), "Ours(\"twopir\", 0)");
     }
 
     #[test]
@@ -137,16 +157,18 @@ mod tests {
             &["twopir,twopir"],
             &["twopir:123456"],
         ] {
-            assert_eq!(see("/", hosts), "Malformed", "{hosts:?}");
+            assert_eq!(see(Target::origin("/"), hosts), "Malformed", "{hosts:?}");
         }
     }
 
     #[test]
     fn the_bare_name_is_a_sibling_of_www_and_others_are_foreign() {
-        assert_eq!(see("/", &["example.com"]), "Sibling(\"www.example.com\")");
-        assert_eq!(see("/", &["www.twopir"]), "Sibling(\"twopir\")");
+        assert_eq!(see(Target::origin("/"), &["example.com"]), "Sibling(\"www.example.com\", 0)");
+        assert_eq!(see(Target::origin("/"), &["www.twopir"]), "Sibling(\"twopir\", 0)");
+        assert_eq!(see(Target::origin("/"), &["www.example.net"]), "Ours(\"www.example.net\", 2)");
+        assert_eq!(see(Target::origin("/"), &["example.net"]), "Ours(\"example.net\", 1)");
         for host in ["evil.example", "www.www.example.com.evil", "xwww.example.com", "192.0.2.1"] {
-            assert_eq!(see("/", &[host]), "Foreign", "{host}");
+            assert_eq!(see(Target::origin("/"), &[host]), "Foreign", "{host}");
         }
     }
 }

@@ -148,7 +148,13 @@ async fn piece(
             Tell::Done { .. } if read == length => return Ok(chunks),
             Tell::Done { .. } => return Err(Unreadable::Changed("it ends early".to_owned())),
             Tell::Failed { text, .. } => return Err(Unreadable::Changed(text)),
-            Tell::Alive | Tell::Root { .. } | Tell::Listed { .. } | Tell::Same | Tell::End { .. } => {
+            Tell::Alive
+            | Tell::Root { .. }
+            | Tell::Mounted(_)
+            | Tell::Room { .. }
+            | Tell::Listed { .. }
+            | Tell::Same
+            | Tell::End { .. } => {
                 return Err(Silence::Ended(std::io::Error::other("an answer out of turn")).into());
             }
         }

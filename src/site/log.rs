@@ -6,15 +6,18 @@
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 mod line;
+mod stamp;
 mod writer;
 
 pub use line::Answered;
+pub use stamp::Stamp;
 
 /// What is written of each answer, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,13 +63,14 @@ struct Handle {
 struct Shared {
     waiting: Mutex<Waiting>,
     enough: Condvar,
+    /// Since the start: what had no room, and what could not be written.
+    dropped: AtomicU64,
 }
 
 /// What was not written yet.
 #[derive(Debug, Default)]
 struct Waiting {
     lines: Vec<u8>,
-    dropped: u64,
     ended: Ended,
 }
 
@@ -106,13 +110,19 @@ impl AccessLog {
         self.0.is_some()
     }
 
+    /// How many lines were dropped since the start: whoever writes did not keep up, or could not write.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.0.as_ref().map_or(0, |handle| handle.shared.dropped.load(Ordering::Relaxed))
+    }
+
     /// Adds a line. Held up by nothing but the copy of another line.
     pub fn add(&self, answered: &Answered<'_>) {
         let Some(handle) = &self.0 else { return };
         let mut waiting = handle.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let before = waiting.lines.len();
         if before >= ROOM {
-            waiting.dropped += 1;
+            handle.shared.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
         answered.write(handle.format, &mut waiting.lines);

@@ -6,6 +6,7 @@
 //!
 //! Never answers a request by waiting for the mount: requests see the current generation and nothing else.
 
+pub mod adopt;
 pub mod body;
 pub mod condition;
 pub mod generation;
@@ -21,28 +22,39 @@ pub mod path;
 pub mod patience;
 pub mod range;
 pub mod reply;
+pub mod request;
 pub mod serve;
+pub mod served;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
 
+pub use self::served::Door;
+
+use self::adopt::{AdoptSettings, Adopter};
+use self::host::Hosts;
 use self::load::{Current, LoadReport, Source, Supervisor};
-use self::serve::{Limits, SharedSite, WallClock, WellKnown};
+use self::log::AccessLog;
+use self::serve::{Limits, WallClock, WellKnown};
+use self::served::{Served, SharedSite};
 use crate::heartbeat::SourceState;
 use crate::status::SiteStatus;
 
-/// What one agent serves.
+/// One site that an agent serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SiteSettings {
     /// The values of Host that are answered, lower case, without a port; others get 421.
     pub hosts: Vec<String>,
     /// The directory or mount that the site is read from.
     pub root: PathBuf,
+    /// The type of the file system that it must be on, such as `fuse.glusterfs`. None: any.
+    pub kind: Option<String>,
     /// How a path becomes an answer.
     pub rules: Rules,
     /// Where to listen.
@@ -53,6 +65,8 @@ pub struct SiteSettings {
     pub keep: Option<PathBuf>,
     /// Between two looks at the root.
     pub poll: Duration,
+    /// Whose validators are adopted. None: nobody's.
+    pub validators: Option<AdoptSettings>,
     /// The access log.
     pub log: log::LogSettings,
 }
@@ -70,11 +84,11 @@ pub enum Rules {
     Files,
 }
 
-/// What a site is run with.
+/// What sites are run with.
 pub struct Surroundings {
-    /// Where it is served; whoever calls has bound them.
-    pub listeners: Vec<TcpListener>,
-    /// What is answered before the site.
+    /// Where they are served; whoever calls has bound them.
+    pub doors: Vec<Door>,
+    /// What is answered before the sites.
     pub well_known: WellKnown,
     /// The wall clock.
     pub now: WallClock,
@@ -84,12 +98,9 @@ pub struct Surroundings {
     pub limits: Limits,
 }
 
-/// Why a site is not served any more, without having been stopped.
+/// Why sites are not served any more, without having been stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum SiteError {
-    /// A listener does not say where it listens.
-    #[error("a listener of the site cannot be used: {0}")]
-    Listener(std::io::Error),
     /// The access log has no thread to be written by.
     #[error("the access log cannot be started: {0}")]
     Log(std::io::Error),
@@ -117,53 +128,139 @@ pub fn loader_main() -> std::io::Result<()> {
 
 /// How a site stands before it was looked at.
 #[must_use]
-pub fn not_looked_at(listening: Vec<SocketAddr>) -> SiteStatus {
+pub fn not_looked_at(hosts: Vec<String>, listening: Vec<SocketAddr>) -> SiteStatus {
     SiteStatus {
+        hosts,
         generation: None,
         files: 0,
         bytes: 0,
         source: SourceState::Gone,
         why: "not looked at yet".to_owned(),
         listening,
+        log_dropped: 0,
     }
 }
 
-/// Serves a site until `shutdown` says true: looks at its root, publishes generations, answers requests. `status` has
-/// how it stands at any time.
+/// Whether a site was looked at.
+#[must_use]
+pub fn was_looked_at(site: &SiteStatus) -> bool {
+    *site != not_looked_at(site.hosts.clone(), site.listening.clone())
+}
+
+/// Where sites listen: each address once, with the numbers of the sites that name it.
+#[must_use]
+pub fn addresses(sites: &[SiteSettings]) -> Vec<(SocketAddr, Vec<usize>)> {
+    let mut addresses: Vec<(SocketAddr, Vec<usize>)> = Vec::new();
+    for (number, site) in sites.iter().enumerate() {
+        for address in &site.listen {
+            match addresses.iter_mut().find(|(known, _)| known == address) {
+                Some((_, sites)) => sites.push(number),
+                None => addresses.push((*address, vec![number])),
+            }
+        }
+    }
+    addresses
+}
+
+/// How the sites stand before they were looked at, as far as `doors` says where they are served.
+#[must_use]
+pub fn before_the_first_look(sites: &[SiteSettings], doors: &[Door]) -> Vec<SiteStatus> {
+    let listening = |number: usize| {
+        let own = doors.iter().filter(|door| door.sites.contains(&number));
+        own.filter_map(|door| door.listener.local_addr().ok()).collect()
+    };
+    let status =
+        |(number, site): (usize, &SiteSettings)| not_looked_at(site.hosts.clone(), listening(number));
+    sites.iter().enumerate().map(status).collect()
+}
+
+/// Serves sites until `shutdown` says true: looks at their roots, publishes generations, answers requests. `status` has
+/// how each stands at any time; it begins with [`before_the_first_look`].
+///
+/// Each site has loaders of its own: what hangs on the root of one costs the others nothing.
 ///
 /// # Errors
 /// [`SiteError`] when it ends before it was told to.
 pub async fn run(
-    settings: SiteSettings,
+    sites: Vec<SiteSettings>,
     around: Surroundings,
-    status: watch::Sender<SiteStatus>,
+    status: watch::Sender<Vec<SiteStatus>>,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), SiteError> {
-    let listening: Result<Vec<_>, _> = around.listeners.iter().map(TcpListener::local_addr).collect();
-    status.send_replace(not_looked_at(listening.map_err(SiteError::Listener)?));
-    let (publish, current) = watch::channel::<Current>(None);
-    let large = large::Large::below(&settings.root, around.loader.clone());
-    let source =
-        Source { root: settings.root, rules: settings.rules, memory: settings.memory, poll: settings.poll };
-    let site = SharedSite {
-        hosts: settings.hosts.into(),
-        rules: settings.rules,
-        current: current.clone(),
-        large,
-        log: log::AccessLog::start(settings.log).map_err(SiteError::Log)?,
-        well_known: around.well_known,
-        now: around.now,
+    status.send_replace(before_the_first_look(&sites, &around.doors));
+    let hosts: Vec<_> = sites.iter().map(|site| site.hosts.clone()).collect();
+    let (mut loads, mut shared) = (JoinSet::new(), Vec::new());
+    // Their end ends nothing else; they end with this function.
+    let mut adopters = JoinSet::new();
+    for (number, settings) in sites.into_iter().enumerate() {
+        let Opened { site, supervisor, adopter } = open(settings, &around.loader)?;
+        if let Some(adopter) = adopter {
+            adopters.spawn(adopter.run(site.current.clone()));
+        }
+        let (status, current, log) = (status.clone(), site.current.clone(), site.log.clone());
+        let report = move |report| show(&status, number, report, &current, &log);
+        loads.spawn(supervisor.run(report, shutdown.clone()));
+        shared.push(site);
+    }
+    let shared: Arc<[SharedSite]> = shared.into();
+    let served = |door: Door| {
+        let own =
+            door.sites.iter().flat_map(|number| hosts[*number].iter().map(|host| (host.clone(), *number)));
+        let served = Served {
+            hosts: Hosts::new(own),
+            sites: Arc::clone(&shared),
+            first: door.sites.first().copied().unwrap_or_default(),
+            well_known: Arc::clone(&around.well_known),
+            now: around.now,
+        };
+        (door.listener, served)
     };
-    let mut supervisor = Supervisor::new(source, around.loader, publish);
+    let doors = around.doors.into_iter().map(served).collect();
+    let serve = tokio::spawn(serve::run(doors, around.limits, shutdown.clone()));
+    until_stopped(loads, serve, &shutdown).await
+}
+
+/// A site as the server sees it, and what keeps it up to date.
+struct Opened {
+    site: SharedSite,
+    supervisor: Supervisor,
+    adopter: Option<Adopter>,
+}
+
+fn open(settings: SiteSettings, loader: &Path) -> Result<Opened, SiteError> {
+    let (publish, current) = watch::channel::<Current>(None);
+    let large = large::Large::below(&settings.root, loader.to_owned());
+    let source = Source {
+        root: settings.root,
+        rules: settings.rules,
+        memory: settings.memory,
+        poll: settings.poll,
+        kind: settings.kind,
+    };
+    let mut supervisor = Supervisor::new(source, loader.to_owned(), publish);
+    let mut adopter = None;
+    if let Some(validators) = settings.validators {
+        let (adopt, adopted) = watch::channel(None);
+        adopter = Adopter::new(validators, settings.keep.as_deref(), adopt);
+        supervisor = supervisor.adopting(adopted);
+    }
     if let Some(directory) = settings.keep {
         supervisor = supervisor.keeping(keep::Keeper::at(directory));
     }
-    let mut load =
-        tokio::spawn(supervisor.run(move |report| show(&status, report, &current), shutdown.clone()));
-    let mut serve = tokio::spawn(serve::run(around.listeners, site, around.limits, shutdown.clone()));
+    let log = AccessLog::start(settings.log).map_err(SiteError::Log)?;
+    let site = SharedSite { rules: settings.rules, current, large, log };
+    Ok(Opened { site, supervisor, adopter })
+}
+
+/// Waits for the end, which is an error before it was asked for.
+async fn until_stopped(
+    mut loads: JoinSet<()>,
+    mut serve: JoinHandle<std::io::Result<()>>,
+    shutdown: &watch::Receiver<bool>,
+) -> Result<(), SiteError> {
     let told_to_stop = || *shutdown.borrow() || shutdown.has_changed().is_err();
     tokio::select! {
-        _ = &mut load => {
+        Some(_) = loads.join_next() => {
             if !told_to_stop() {
                 serve.abort();
                 return Err(SiteError::Ended("loader"));
@@ -172,7 +269,7 @@ pub async fn run(
             let _ = serve.await;
         }
         served = &mut serve => {
-            load.abort();
+            loads.abort_all();
             if let Ok(Err(error)) = served {
                 return Err(SiteError::Server(error));
             }
@@ -185,16 +282,25 @@ pub async fn run(
 }
 
 /// Puts a look's report into the status; whoever waits for changes is woken only by one.
-fn show(status: &watch::Sender<SiteStatus>, report: LoadReport, current: &watch::Receiver<Current>) {
+fn show(
+    status: &watch::Sender<Vec<SiteStatus>>,
+    number: usize,
+    report: LoadReport,
+    current: &watch::Receiver<Current>,
+    log: &AccessLog,
+) {
     let generation = current.borrow().clone();
-    status.send_if_modified(|shown| {
+    status.send_if_modified(|sites| {
+        let shown = &mut sites[number];
         let next = SiteStatus {
-            generation: generation.as_ref().map(|g| g.digest().to_string()),
+            hosts: shown.hosts.clone(),
+            generation: generation.as_ref().map(|g| g.content().to_string()),
             files: generation.as_ref().map_or(0, |g| g.files()),
             bytes: generation.as_ref().map_or(0, |g| g.bytes()),
             source: report.state,
             why: report.why,
             listening: shown.listening.clone(),
+            log_dropped: log.dropped(),
         };
         let changed = *shown != next;
         *shown = next;

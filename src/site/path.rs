@@ -142,7 +142,7 @@ fn hex(digit: Option<u8>) -> Result<u8, Refusal> {
 }
 
 /// Percent-encodes everything but the unreserved and the harmless reserved characters (RFC 3986 section 3.3).
-fn escape_into(out: &mut String, segment: &str) {
+pub(super) fn escape_into(out: &mut String, segment: &str) {
     for byte in segment.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte) {
             out.push(char::from(byte));

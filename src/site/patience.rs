@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 /// A modem of 1990 takes more in half a minute.
@@ -20,8 +19,8 @@ const SMALL: usize = 4096;
 
 /// A stream with a limit on waiting to write.
 #[derive(Debug)]
-pub struct Patient {
-    stream: TcpStream,
+pub struct Patient<S> {
+    stream: S,
     span: Duration,
     waiting: Option<Waiting>,
 }
@@ -33,11 +32,16 @@ struct Waiting {
     written: usize,
 }
 
-impl Patient {
+impl<S> Patient<S> {
     /// At least [`LEAST`] bytes in `span`, while any wait.
     #[must_use]
-    pub const fn new(stream: TcpStream, span: Duration) -> Self {
+    pub const fn new(stream: S, span: Duration) -> Self {
         Self { stream, span, waiting: None }
+    }
+
+    /// Says that everything that waited has gone out.
+    pub fn settle(&mut self) {
+        self.waiting = None;
     }
 
     /// Counts what was written, or ends the wait.
@@ -68,7 +72,7 @@ impl Patient {
     }
 }
 
-impl AsyncRead for Patient {
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -78,7 +82,7 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -113,9 +117,9 @@ impl AsyncWrite for Patient {
         self.stream.is_write_vectored()
     }
 
-    /// Everything that waited has gone out.
+    /// hyper flushes when everything has gone out.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.waiting = None;
+        self.settle();
         Pin::new(&mut self.stream).poll_flush(context)
     }
 

@@ -7,19 +7,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, EXPIRES,
-    HeaderValue, RANGE,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_TYPE, EXPIRES, HeaderValue,
 };
-use hyper::{HeaderMap, Method, StatusCode, Uri};
+use hyper::{HeaderMap, Method, StatusCode};
 
 use super::Rules;
 use super::condition::{self, Validators};
-use super::generation::{Entry, Generation, LeftFile, Representation, Stored};
-use super::host::{self, Admission, Scheme};
+use super::generation::{Describes, Entry, Generation, LeftFile, Representation, Stored};
+use super::host::{self, Admission, Hosts, Scheme};
 use super::negotiate::Accepted;
 use super::page;
 use super::path::{self, Ending, Refusal, SitePath};
 use super::range::{self, Wanted};
+use super::request::{Fields, Target};
 
 /// A request, as far as a static site looks at it.
 #[derive(Clone, Copy, Debug)]
@@ -27,14 +28,89 @@ pub struct Question<'a> {
     /// How.
     pub method: &'a Method,
     /// What for.
-    pub uri: &'a Uri,
+    pub target: Target<'a>,
     /// With which headers.
-    pub headers: &'a HeaderMap,
+    pub fields: &'a Fields<'a>,
     /// Over what.
     pub scheme: Scheme,
 }
 
 /// An answer.
+#[derive(Clone, Debug)]
+pub enum Answer<'g> {
+    /// Its head stands ready in the generation.
+    Ready(Ready<'g>),
+    /// It was made for this request.
+    Made(Reply),
+}
+
+/// An answer with a head that stands ready: a file, that it has not changed, or the site's own page for what is missing.
+#[derive(Clone, Debug)]
+pub struct Ready<'g> {
+    /// The status.
+    pub status: StatusCode,
+    /// What follows the head.
+    pub body: Body,
+    entry: &'g Entry,
+    whole: &'g Representation,
+    describes: Describes,
+}
+
+impl Ready<'_> {
+    /// Appends the lines of the head, without `Date`, as HTTP/1.1 sends them. `expires` as for [`answer`].
+    pub fn write_head(&self, expires: &HeaderValue, out: &mut Vec<u8>) {
+        self.whole.write_head(self.entry, expires, self.describes, out);
+    }
+
+    fn into_reply(self, expires: &HeaderValue) -> Reply {
+        let mut headers = self.whole.head(self.entry, expires);
+        if self.describes == Describes::Nothing {
+            for name in [CONTENT_LENGTH, CONTENT_TYPE, CONTENT_ENCODING] {
+                headers.remove(name);
+            }
+        }
+        Reply { status: self.status, headers, body: self.body }
+    }
+}
+
+impl Answer<'_> {
+    /// The status.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::Ready(ready) => ready.status,
+            Self::Made(reply) => reply.status,
+        }
+    }
+
+    /// What follows the head.
+    #[must_use]
+    pub const fn body(&self) -> &Body {
+        match self {
+            Self::Ready(ready) => &ready.body,
+            Self::Made(reply) => &reply.body,
+        }
+    }
+
+    /// The same in one form. `expires` as for [`answer`].
+    #[must_use]
+    pub fn into_reply(self, expires: &HeaderValue) -> Reply {
+        match self {
+            Self::Ready(ready) => ready.into_reply(expires),
+            Self::Made(reply) => reply,
+        }
+    }
+
+    /// The same head without what follows it, which HEAD asks for (RFC 9110 section 9.3.2).
+    fn without_body(self) -> Self {
+        match self {
+            Self::Ready(ready) => Self::Ready(Ready { body: Body::Empty, ..ready }),
+            Self::Made(reply) => Self::Made(reply.without_body()),
+        }
+    }
+}
+
+/// An answer in one form.
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// The status.
@@ -116,48 +192,60 @@ impl Reply {
     }
 }
 
-/// Whether the request is for one of our hosts, and said so properly; otherwise the answer that it gets.
+/// A request for one of our hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admitted<'a> {
+    /// The host, as the client wrote it, without the port.
+    pub host: &'a str,
+    /// The number of its site.
+    pub site: usize,
+}
+
+/// Whether the request is for one of our hosts, and said so properly; otherwise the answer that it gets. `rules` are
+/// those of the site with a number.
 ///
 /// # Errors
 /// 400 for a Host that is missing, doubled or no host (RFC 9112 section 3.2), 421 for a foreign one (RFC 9110 section
 /// 7.4), 301 for the `www` or bare sibling of ours under the rules of GitHub Pages.
-pub fn admit<'a>(question: Question<'a>, hosts: &[String], rules: Rules) -> Result<&'a str, Box<Reply>> {
-    match host::admit(question.uri, question.headers, hosts) {
-        Admission::Ours(host) => Ok(host),
+pub fn admit<'a>(
+    question: Question<'a>,
+    hosts: &Hosts,
+    rules: impl Fn(usize) -> Rules,
+) -> Result<Admitted<'a>, Box<Reply>> {
+    match host::admit(question.target, question.fields.host, hosts) {
+        Admission::Ours(host, site) => Ok(Admitted { host, site }),
         Admission::Malformed => Err(Box::new(page::bad_request())),
-        Admission::Sibling(ours) if rules == Rules::GithubPages => Err(Box::new(to_sibling(question, ours))),
-        Admission::Sibling(_) | Admission::Foreign => Err(Box::new(page::misdirected())),
+        Admission::Sibling(ours, site) if rules(site) == Rules::GithubPages => {
+            Err(Box::new(to_sibling(question, ours)))
+        }
+        Admission::Sibling(..) | Admission::Foreign => Err(Box::new(page::misdirected())),
     }
 }
 
 /// The answer of a site to a request that was admitted. `expires` is the HTTP date ten minutes from now.
 #[must_use]
-pub fn answer(question: Question<'_>, site: Option<&Generation>, expires: &HeaderValue) -> Reply {
-    let reply = if *question.method == Method::GET || *question.method == Method::HEAD {
+pub fn answer<'g>(question: Question<'_>, site: Option<&'g Generation>, expires: &HeaderValue) -> Answer<'g> {
+    let answer = if *question.method == Method::GET || *question.method == Method::HEAD {
         found(question, site, expires)
     } else {
-        page::method_not_allowed()
+        Answer::Made(page::method_not_allowed())
     };
-    if *question.method == Method::HEAD { reply.without_body() } else { reply }
+    if *question.method == Method::HEAD { answer.without_body() } else { answer }
 }
 
-fn found(question: Question<'_>, site: Option<&Generation>, expires: &HeaderValue) -> Reply {
-    let path = match path::resolve(target(question.uri).as_bytes()) {
-        Ok(path) => path,
-        Err(Refusal::Malformed) => return page::bad_request(),
-        Err(Refusal::Hidden) => return site.map_or_else(page::unavailable, |s| missing(question, s)),
+fn found<'g>(question: Question<'_>, site: Option<&'g Generation>, expires: &HeaderValue) -> Answer<'g> {
+    let path = match path::resolve(question.target.path_and_query().as_bytes()) {
+        Ok(path) => Ok(path),
+        Err(Refusal::Malformed) => return Answer::Made(page::bad_request()),
+        Err(Refusal::Hidden) => Err(Refusal::Hidden),
     };
-    let Some(site) = site else { return page::unavailable() };
+    let Some(site) = site else { return Answer::Made(page::unavailable()) };
+    let Ok(path) = path else { return missing(question, site) };
     match look_up(site, &path) {
         Found::File(entry) => file(question, entry, expires),
-        Found::Directory => to_directory(question.uri, &path, site.rules(), expires),
+        Found::Directory => Answer::Made(to_directory(question.target, &path, site.rules(), expires)),
         Found::Nothing => missing(question, site),
     }
-}
-
-/// What a request asks for, query included.
-fn target(uri: &Uri) -> &str {
-    uri.path_and_query().map_or("", |target| target.as_str())
 }
 
 /// What there is at a path.
@@ -206,58 +294,48 @@ fn is_bare_directory(site: &Generation, path: &SitePath<'_>) -> bool {
 }
 
 /// A file: 304, a part of it, or the whole in the encoding that the client likes best.
-fn file(question: Question<'_>, entry: &Entry, expires: &HeaderValue) -> Reply {
-    let whole = match question.headers.get(RANGE) {
-        // Only GET has ranges (RFC 9110 section 14.2), and they are of the file as it is.
-        Some(_) if *question.method == Method::GET => entry.identity(),
-        _ => entry.best(&Accepted::read(question.headers)),
+fn file<'g>(question: Question<'_>, entry: &'g Entry, expires: &HeaderValue) -> Answer<'g> {
+    // Only GET has ranges (RFC 9110 section 14.2), and they are of the file as it is.
+    let range = question.fields.range.filter(|_| *question.method == Method::GET);
+    let whole = match range {
+        Some(_) => entry.identity(),
+        None => entry.best(&Accepted::read(question.fields.accept_encoding.as_deref())),
     };
-    let Some(whole) = whole else { return page::unavailable() };
+    let Some(whole) = whole else { return Answer::Made(page::unavailable()) };
     let validators = Validators { etag: &whole.etag, modified: entry.modified };
-    let headers = whole.head(entry, expires);
-    if condition::is_held(question.headers, validators) {
-        return not_modified(headers);
+    if condition::is_held(question.fields, validators) {
+        let (status, body, describes) = (StatusCode::NOT_MODIFIED, Body::Empty, Describes::Nothing);
+        return Answer::Ready(Ready { status, body, entry, whole, describes });
     }
-    match question.headers.get(RANGE) {
-        Some(range)
-            if *question.method == Method::GET && condition::range_holds(question.headers, validators) =>
-        {
-            parts(range, entry, whole, headers)
-        }
-        _ => Reply { status: StatusCode::OK, headers, body: Body::whole(whole) },
-    }
+    let part = range.filter(|_| condition::range_holds(question.fields, validators));
+    let part = part.and_then(|range| parts(range, entry, whole, expires));
+    part.map_or_else(|| Answer::Ready(in_full(StatusCode::OK, entry, whole)), Answer::Made)
 }
 
-/// 304 has the head of the 200 without what describes a body (RFC 9110 section 15.4.5).
-fn not_modified(mut headers: HeaderMap) -> Reply {
-    headers.remove(CONTENT_LENGTH);
-    headers.remove(CONTENT_TYPE);
-    headers.remove(hyper::header::CONTENT_ENCODING);
-    Reply { status: StatusCode::NOT_MODIFIED, headers, body: Body::Empty }
+fn in_full<'g>(status: StatusCode, entry: &'g Entry, whole: &'g Representation) -> Ready<'g> {
+    Ready { status, body: Body::whole(whole), entry, whole, describes: Describes::Body }
 }
 
-/// 206, 416, or the whole after all.
-fn parts(range: &HeaderValue, entry: &Entry, whole: &Representation, mut headers: HeaderMap) -> Reply {
+/// 206 or 416; None for the whole after all.
+fn parts(range: &[u8], entry: &Entry, whole: &Representation, expires: &HeaderValue) -> Option<Reply> {
     let size = whole.stored.size();
-    match range::wanted(range.as_bytes(), size) {
-        Wanted::Whole => Reply { status: StatusCode::OK, headers, body: Body::whole(whole) },
-        Wanted::Unsatisfiable => page::range_not_satisfiable(size),
-        Wanted::Parts(parts) => {
-            let body = match (parts.as_slice(), &whole.stored) {
-                ([part], _) => {
-                    headers.insert(CONTENT_RANGE, content_range(part, size));
-                    Body::part(whole, part)
-                }
-                (several, Stored::Held(bytes)) => multipart(entry, bytes, several, &mut headers),
-                // Ranges may be ignored (RFC 9110 section 14.2).
-                (_, Stored::Left(_)) => {
-                    return Reply { status: StatusCode::OK, headers, body: Body::whole(whole) };
-                }
-            };
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(body.size()));
-            Reply { status: StatusCode::PARTIAL_CONTENT, headers, body }
+    let parts = match range::wanted(range, size) {
+        Wanted::Whole => return None,
+        Wanted::Unsatisfiable => return Some(page::range_not_satisfiable(size)),
+        Wanted::Parts(parts) => parts,
+    };
+    let mut headers = whole.head(entry, expires);
+    let body = match (parts.as_slice(), &whole.stored) {
+        ([part], _) => {
+            headers.insert(CONTENT_RANGE, content_range(part, size));
+            Body::part(whole, part)
         }
-    }
+        (several, Stored::Held(bytes)) => multipart(entry, bytes, several, &mut headers),
+        // Ranges may be ignored (RFC 9110 section 14.2).
+        (_, Stored::Left(_)) => return None,
+    };
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.size()));
+    Some(Reply { status: StatusCode::PARTIAL_CONTENT, headers, body })
 }
 
 /// Several parts as `multipart/byteranges` (RFC 9110 section 14.6). The boundary is of the digest: no file holds its own.
@@ -292,18 +370,18 @@ fn content_range(part: &Range<u64>, size: u64) -> HeaderValue {
 }
 
 /// 404: the site's own page where it has one.
-fn missing(question: Question<'_>, site: &Generation) -> Reply {
-    let own = site.not_found();
-    let Some((entry, whole)) = own.and_then(|e| Some((e, e.best(&Accepted::read(question.headers))?))) else {
-        return page::not_found(site.rules());
-    };
-    let headers = whole.head(entry, &HeaderValue::from_static(""));
-    Reply { status: StatusCode::NOT_FOUND, headers, body: Body::whole(whole) }
+fn missing<'g>(question: Question<'_>, site: &'g Generation) -> Answer<'g> {
+    let accepted = Accepted::read(question.fields.accept_encoding.as_deref());
+    let own = site.not_found().and_then(|entry| Some((entry, entry.best(&accepted)?)));
+    own.map_or_else(
+        || Answer::Made(page::not_found(site.rules())),
+        |(entry, whole)| Answer::Ready(in_full(StatusCode::NOT_FOUND, entry, whole)),
+    )
 }
 
 /// 301 to the same path with a slash: a path alone, never with scheme or host.
-fn to_directory(uri: &Uri, path: &SitePath<'_>, rules: Rules, expires: &HeaderValue) -> Reply {
-    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+fn to_directory(target: Target<'_>, path: &SitePath<'_>, rules: Rules, expires: &HeaderValue) -> Reply {
+    let query = target.query().map(|query| format!("?{query}")).unwrap_or_default();
     let location = HeaderValue::try_from(path.as_directory() + &query);
     let location = location.or_else(|_| HeaderValue::try_from(path.as_directory()));
     let mut reply = page::moved(location.expect("an escaped path is visible ASCII"), rules);
@@ -316,7 +394,7 @@ fn to_directory(uri: &Uri, path: &SitePath<'_>, rules: Rules, expires: &HeaderVa
 
 /// 301 from `example.com` to `www.example.com`, or back: the path is kept.
 fn to_sibling(question: Question<'_>, ours: &str) -> Reply {
-    let location = format!("{}://{ours}{}", question.scheme.token(), target(question.uri));
+    let location = format!("{}://{ours}{}", question.scheme.token(), question.target.path_and_query());
     HeaderValue::try_from(location)
         .map_or_else(|_| page::bad_request(), |location| page::moved(location, Rules::GithubPages))
 }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinSet, block_in_place};
+use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use super::actuate::{Actuator, Wish, sets_of};
 use super::journal::{Found, Journal, Step};
+use super::ledger::{Ledger, News};
 use super::listen::Accepted;
 use super::question::Question;
 use super::{Asked, WatcherError};
@@ -43,7 +44,7 @@ const SYNC_EVERY: Duration = Duration::from_secs(5);
 /// The engine and everything that carries out what it says.
 pub(super) struct Driver {
     engine: Engine,
-    pub(super) journal: Journal,
+    pub(super) ledger: Ledger,
     line: Timeline,
     clock: ClockCheck,
     started: Moment,
@@ -79,7 +80,7 @@ impl Driver {
         let mut driver = Self {
             status: watch::channel(engine.status(now, now, Vec::new())).0,
             engine,
-            journal,
+            ledger: Ledger::new(journal),
             line,
             clock: ClockCheck::new(line),
             started: now,
@@ -125,11 +126,10 @@ impl Driver {
         Ok(())
     }
 
-    pub(super) async fn begin(&mut self, setup: Setup) -> Result<(), WatcherError> {
+    pub(super) fn begin(&mut self, setup: Setup) {
         let seed = u64::from_le_bytes(random::bytes());
-        self.step(Event::Started { setup, seed }).await?;
+        self.step(Event::Started { setup, seed });
         self.publish();
-        Ok(())
     }
 
     /// When the loop has to wake at the latest.
@@ -139,7 +139,7 @@ impl Driver {
         wake.clamp(now + SHORTEST_SLEEP, now + LONGEST_SLEEP)
     }
 
-    pub(super) async fn wake(&mut self, due: Moment) -> Result<(), WatcherError> {
+    pub(super) fn wake(&mut self, due: Moment) {
         let report = self.clock.look(due);
         if report.is_late() || report.has_jumped() {
             let jump = Duration::from_millis(report.drift_ms.unsigned_abs());
@@ -148,35 +148,56 @@ impl Driver {
                 drift_ms = report.drift_ms,
                 "the watcher did not run in time"
             );
-            return self.step(Event::Stalled(report.lag.max(jump))).await;
+            self.step(Event::Stalled(report.lag.max(jump)));
+            return;
         }
-        self.step(Event::Tick).await?;
+        self.step(Event::Tick);
         if self.line.now() - self.synced >= SYNC_EVERY {
             self.synced = self.line.now();
             let (now, wall_ms) = (self.line.now(), self.line.wall_ms());
             // A slow disk holds this loop up, but not the answers to beats that other threads give.
-            block_in_place(|| {
-                self.journal.sync()?;
-                self.journal.rotate(&self.engine, now, wall_ms)
-            })?;
+            let news = self.ledger.tend(&self.engine, now, wall_ms);
+            self.hear(news, wall_ms);
         }
-        Ok(())
     }
 
-    pub(super) async fn step(&mut self, event: Event) -> Result<(), WatcherError> {
+    pub(super) fn step(&mut self, event: Event) {
         let (at, wall_ms) = (self.line.now(), self.line.wall_ms());
         let effects = self.engine.step(at, &event);
         if event == Event::Tick && effects.is_empty() {
-            return Ok(());
+            return;
         }
-        self.journal.append(Step { at, wall_ms, event, effects: effects.clone() })?;
-        if effects.iter().any(|e| matches!(e, Effect::Write { .. })) {
-            block_in_place(|| self.journal.sync())?;
-        }
+        let news = self.ledger.note(Step { at, wall_ms, event, effects: effects.clone() });
+        self.hear(news, wall_ms);
         for effect in effects {
             self.act(effect, wall_ms);
         }
-        Ok(())
+    }
+
+    /// Tells what became of the journal, and carries out what was owed.
+    fn hear(&mut self, news: News, wall_ms: u64) {
+        match news {
+            News::None => {}
+            News::Lost(why) => {
+                let text = format!(
+                    "{why}; the watch goes on, and nothing is decided in force until it can be written"
+                );
+                self.act(Effect::Note(Note { site: None, weight: Weight::Alarm, text }), wall_ms);
+            }
+            News::Found(owed) => {
+                let text = "the journal can be written again".to_owned();
+                self.act(Effect::Note(Note { site: None, weight: Weight::Warning, text }), wall_ms);
+                for (site, wish) in owed {
+                    self.wish(&site, Some(wish));
+                }
+            }
+        }
+    }
+
+    fn wish(&mut self, site: &Name, wish: Option<Wish>) {
+        if let Some(wishes) = self.wishes.get(site) {
+            wishes.send_replace(wish);
+        }
     }
 
     fn act(&mut self, effect: Effect, wall_ms: u64) {
@@ -189,14 +210,13 @@ impl Driver {
             Effect::Read { site } => self.read(site),
             Effect::Write { site, epoch, sets, why } => {
                 info!(%site, epoch, ?sets, "to be written: {why}");
-                if let Some(wishes) = self.wishes.get(&site) {
-                    wishes.send_replace(Some(Wish { epoch, sets }));
-                }
+                // One that is owed still ends every earlier one.
+                let wish = self.ledger.release(&site, Some(Wish { epoch, sets }));
+                self.wish(&site, wish);
             }
             Effect::Abandon { site } => {
-                if let Some(wishes) = self.wishes.get(&site) {
-                    wishes.send_replace(None);
-                }
+                self.ledger.release(&site, None);
+                self.wish(&site, None);
             }
             Effect::Note(note) => {
                 let site = note.site.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -268,36 +288,40 @@ impl Driver {
         });
     }
 
-    pub(super) async fn beat(&mut self, accepted: Accepted) -> Result<(), WatcherError> {
+    pub(super) fn beat(&mut self, accepted: Accepted) {
         let Accepted { beat, reply } = accepted;
         if let Err(replayed) = self.engine.fresh(&beat.node, beat.boot, beat.sequence) {
             let _ = reply.send(Err(replayed));
-            return Ok(());
+            return;
         }
         let (node, boot, sequence) = (beat.node.clone(), beat.boot, beat.sequence);
+        let served = |site: &Name| Some((site.clone(), beat.generation_of(site.as_str())?.to_owned()));
+        let generations = self.watches.keys().filter_map(served).collect();
+        let source = |site: &Name| Some((site.clone(), beat.report_of(site.as_str())?.source));
+        let sources = self.watches.keys().filter_map(source).collect();
         self.step(Event::Beat(BeatSeen {
             node: beat.node,
             boot,
             sequence,
             addresses: beat.addresses.iter().map(|claim| claim.address).collect(),
-            generation: beat.site.generation,
+            generations,
+            sources,
+            mounts: beat.mounts,
             version: beat.version,
             skew_ms: beat.wall_ms.cast_signed().saturating_sub(self.line.wall_ms().cast_signed()),
             leaving: beat.leaving.map(|l| l.reason),
-        }))
-        .await?;
+        }));
         let view = self.engine.told(&node, self.line.now());
         let wall_ms = self.line.wall_ms();
         // A node that has hung up asks again with its next beat.
         let _ = reply.send(Ok(Answer { form: FORM, node, boot, sequence, wall_ms, view }));
-        Ok(())
     }
 
-    pub(super) async fn answer(&mut self, asked: Asked) -> Result<(), WatcherError> {
+    pub(super) fn answer(&mut self, asked: Asked) {
         let answer = match Question::of(&asked.question) {
             Ok(Question::Status) => serde_json::to_value(self.snapshot()).unwrap_or_default(),
             Ok(Question::Override { site, command, owner, reason }) => {
-                match self.command(site, command, owner, reason).await? {
+                match self.command(site, command, owner, reason) {
                     Ok(()) => serde_json::json!({ "done": true }),
                     Err(refusal) => serde_json::json!({ "error": refusal }),
                 }
@@ -305,31 +329,25 @@ impl Driver {
             Err(mistake) => serde_json::json!({ "error": mistake }),
         };
         let _ = asked.reply.send(answer);
-        Ok(())
     }
 
-    async fn command(
-        &mut self,
-        site: Name,
-        command: Command,
-        owner: Owner,
-        reason: String,
-    ) -> Result<Result<(), String>, WatcherError> {
+    fn command(&mut self, site: Name, command: Command, owner: Owner, reason: String) -> Result<(), String> {
         if !self.watches.contains_key(&site) {
-            return Ok(Err(format!("{site} is not a site of this watcher")));
+            return Err(format!("{site} is not a site of this watcher"));
         }
         if let Command::Pin { side, .. } = &command
             && let Err(refusal) = self.engine.may_pin(&site, *side, self.line.now())
         {
-            return Ok(Err(refusal));
+            return Err(refusal);
         }
-        self.step(Event::Command { site, command, owner, reason }).await?;
-        Ok(Ok(()))
+        self.step(Event::Command { site, command, owner, reason });
+        Ok(())
     }
 
     fn snapshot(&self) -> WatcherStatus {
         let timeline = self.timeline.iter().cloned().collect();
-        self.engine.status(self.line.now(), self.started, timeline)
+        let journal_trouble = self.ledger.trouble().map(ToOwned::to_owned);
+        WatcherStatus { journal_trouble, ..self.engine.status(self.line.now(), self.started, timeline) }
     }
 
     pub(super) fn publish(&self) {

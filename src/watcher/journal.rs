@@ -52,6 +52,7 @@ pub enum JournalError {
 /// One line of a segment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[allow(clippy::large_enum_variant, reason = "a line lives for as long as it takes to write or to replay it")]
 enum Line {
     /// The engine as it was when the segment began.
     Snapshot { form: u32, at: Moment, wall_ms: u64, engine: Box<Engine> },
@@ -213,6 +214,26 @@ impl Journal {
             fs::remove_file(&path).map_err(|error| disk(&path, error))?;
         }
         Ok(())
+    }
+
+    /// Begins a new segment with `engine`, whatever became of this one: the disk was full, and what happened meanwhile
+    /// was not written down.
+    ///
+    /// # Errors
+    /// When it cannot be written; this one goes on, and nothing is left of the attempt.
+    pub fn renew(&mut self, engine: &Engine, at: Moment, wall_ms: u64) -> Result<(), JournalError> {
+        let number = self.number + 1;
+        match Self::begin(&self.directory, number, engine, at, wall_ms) {
+            Ok(journal) => {
+                *self = journal;
+                Ok(())
+            }
+            Err(error) => {
+                // An error: it was not even made.
+                let _ = fs::remove_file(segment(&self.directory, number));
+                Err(error)
+            }
+        }
     }
 
     fn put(&mut self, line: &Line) -> Result<(), JournalError> {

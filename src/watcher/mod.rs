@@ -6,6 +6,7 @@
 pub mod actuate;
 mod driver;
 pub mod journal;
+mod ledger;
 pub mod listen;
 pub mod page;
 pub mod question;
@@ -91,7 +92,7 @@ pub async fn run(config: WatcherConfig, with: Surroundings) -> Result<(), Watche
     let (ask, mut asked) = mpsc::channel(16);
     let mut essential = JoinSet::new();
     let pulse = notify::watchdog(line);
-    driver.begin(setup(&config)).await?;
+    driver.begin(setup(&config));
     let peers = config.peers.iter().map(|p| (p.name.clone(), p.key)).collect();
     let handler = handler(Arc::new(config.key), peers, &driver, beats);
     essential.spawn(listening(with.listeners, handler, with.shutdown.clone()));
@@ -116,15 +117,15 @@ pub async fn run(config: WatcherConfig, with: Surroundings) -> Result<(), Watche
         pulse.alive();
         match heard {
             Heard::Stop => break,
-            Heard::Event(event) => driver.step(event).await?,
-            Heard::Beat(beat) => driver.beat(beat).await?,
-            Heard::Asked(question) => driver.answer(question).await?,
-            Heard::Due => driver.wake(due).await?,
+            Heard::Event(event) => driver.step(event),
+            Heard::Beat(beat) => driver.beat(beat),
+            Heard::Asked(question) => driver.answer(question),
+            Heard::Due => driver.wake(due),
         }
         driver.publish();
     }
     notify::stopping();
-    driver.journal.sync()?;
+    driver.ledger.sync()?;
     while essential.join_next().await.is_some() {}
     Ok(())
 }

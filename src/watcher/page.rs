@@ -70,6 +70,9 @@ fn watcher(out: &mut String, status: &WatcherStatus) {
         "<p><span class=\"state {class}\">{text}</span>, up for {}; {answered} of {asked} references answer.</p>",
         ago(status.uptime_ms)
     );
+    if let Some(trouble) = &status.journal_trouble {
+        let _ = write!(out, "<p class=\"bad\">No decision is carried out: {}</p>", escape(trouble));
+    }
 }
 
 fn section(out: &mut String, site: &SiteStatus) {
@@ -142,9 +145,12 @@ fn row(out: &mut String, node: &NodeStatus) {
     let since = |ms: Option<u64>| ms.map_or_else(|| "never".to_owned(), |ms| format!("{} ago", ago(ms)));
     let addresses: Vec<String> = node.targets.iter().map(|t| format!("<code>{}</code>", t.address)).collect();
     let looked = node.targets.iter().filter_map(|t| t.looked_ms_ago).max();
+    let remark =
+        node.remark().map(|r| format!("<br><span class=\"mid\">{}</span>", escape(&r))).unwrap_or_default();
     let _ = write!(
         out,
-        "<tr><td>{}<td><span class=\"state {class}\">{}</span>{published}<br><small>{}</small><td>{}<td>{}<td>{}</tr>",
+        "<tr><td>{}<td><span class=\"state {class}\">{}</span>{published}<br><small>{}</small>{remark}<td>{}<td>{}\
+         <td>{}</tr>",
         escape(node.node.as_str()),
         node.health,
         escape(&node.why),

@@ -2,6 +2,9 @@
 //! beats.
 
 mod lines;
+mod members;
+mod mounts;
 mod names;
 pub(crate) mod rig;
 mod serving;
+mod shared;

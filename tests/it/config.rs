@@ -1,5 +1,7 @@
 //! The configuration file: every mistake has its place and a hint, and every file that is shipped is in order.
 
+mod gluster;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -220,18 +222,6 @@ fn no_slip_of_the_finger_is_more_than_the_check_can_take() {
 }
 
 #[test]
-fn a_kind_of_provider_that_is_not_built_says_so_whatever_else_is_written() {
-    refused_in_agent(
-        "[provider.home]\nkind = \"dnspod\"\ntoken = { credential = \"dnspod\" }\n",
-        r#"
-hearth.toml:5:8: providers of the kind `dnspod` are not in this version
- 5 | kind = "dnspod"
-   |        ^^^^^^^^
-   = kind = "rfc2136" writes to BIND, Knot, PowerDNS and other servers that take updates"#,
-    );
-}
-
-#[test]
 fn a_record_outside_of_its_zone_is_refused() {
     refused_in_agent(
         &format!("[[record]]\nname = \"pi1.example.org\"\nprovider = \"home\"\n{PROVIDER}"),
@@ -356,7 +346,7 @@ fn lines_other_than_the_default_are_refused() {
     refused(
         &watch("nodes = [\"pi1\"]\nlines = [\"0\", \"10=1\"]"),
         r#"
-hearth.toml:8:15: this provider has no lines
+hearth.toml:8:15: this version writes the line for everybody only
  8 | lines = ["0", "10=1"]
    |               ^^^^^^
    = remove `lines`, or write lines = ["0"]"#,
@@ -495,10 +485,12 @@ fn secrets_are_read_and_paths_start_at_the_directory_of_the_file() {
     assert_eq!(config.warnings, []);
     let agent = config.agent.unwrap();
     assert_eq!(agent.key.verifying(), SigningKey::from_seed([7; 32]).verifying());
-    let hearth::dns::provider::ProviderSettings::Rfc2136(home) = &agent.providers["home"];
+    let hearth::dns::provider::ProviderSettings::Rfc2136(home) = &agent.providers["home"] else {
+        panic!("{:?}", agent.providers)
+    };
     assert_eq!(home.key.secret.expose(), b"secret");
     assert_eq!(home.server, "ns1.example.com:53");
-    assert_eq!(agent.site.as_ref().unwrap().root, installed.path("www"));
+    assert_eq!(agent.sites[0].root, installed.path("www"));
     assert_eq!(agent.state, Path::new("/var/lib/hearth"));
 }
 
@@ -508,7 +500,7 @@ fn what_is_left_out_has_its_default() {
     let record = "[[record]]\nname = \"pi1.example.com\"\nprovider = \"home\"\n";
     let checked = check(&format!("{NODE}{site}{record}{PROVIDER}")).unwrap();
     let agent = checked.config().agent.as_ref().unwrap();
-    let site = agent.site.as_ref().unwrap();
+    let site = &agent.sites[0];
     assert_eq!(site.hosts, ["www.example.com"]);
     assert_eq!(site.listen, ["[::]:80".parse::<SocketAddr>().unwrap()]);
     assert_eq!((site.memory, site.poll, site.rules), (64 << 20, Duration::from_secs(2), Rules::GithubPages));
@@ -584,7 +576,7 @@ fn the_access_log_is_combined_unless_told_otherwise_and_never_on_the_mount() {
     let site = "[site]\nhosts = [\"www.example.com\"]\nroot = \"/srv\"\n";
     let log = |more: &str| {
         let checked = check(&format!("{NODE}{site}{more}")).unwrap();
-        checked.config().agent.as_ref().unwrap().site.as_ref().unwrap().log.clone()
+        checked.config().agent.as_ref().unwrap().sites[0].log.clone()
     };
     assert_eq!(log("").format, LogFormat::None);
     let written = log("[site.log]\nfile = \"/var/log/a.log\"\n");
@@ -592,4 +584,82 @@ fn the_access_log_is_combined_unless_told_otherwise_and_never_on_the_mount() {
     assert_eq!(log("[site.log]\nformat = \"json\"\n").file, None);
     let errors = check(&format!("{NODE}{site}[site.log]\nfile = \"/srv/a.log\"\n")).unwrap_err().to_string();
     assert!(errors.contains("hearth.toml:7") && errors.contains("local storage"), "{errors}");
+}
+
+/// A table for each service, with everything that it needs.
+const SERVICES: [&str; 6] = [
+    "kind = \"dnspod\"\nzone = \"example.com\"\ntoken = { file = \"t\" }\ncontact = \"me@example.com\"\n",
+    "kind = \"tencent\"\nzone = \"example.com\"\naccess-key = \"AKID\"\nsecret-key = { file = \"t\" }\n",
+    "kind = \"alidns\"\nzone = \"example.com\"\naccess-key = \"LTAI\"\nsecret-key = { file = \"t\" }\n",
+    "kind = \"desec\"\nzone = \"example.com\"\ntoken = { file = \"t\" }\n",
+    "kind = \"dyndns2\"\nzone = \"example.com\"\npreset = \"no-ip\"\nuser = \"me\"\npassword = { file = \"t\" }\n\
+     contact = \"me@example.com\"\n",
+    "kind = \"duckdns\"\nzone = \"example.com\"\ntoken = { file = \"t\" }\n",
+];
+
+#[test]
+fn every_service_is_understood_and_says_what_is_missing() {
+    let record = "[[record]]\nname = \"pi1.example.com\"\nprovider = \"home\"\n[provider.home]\n";
+    let mut told = 0;
+    for table in SERVICES {
+        let checked = check(&format!("{NODE}{record}{table}")).unwrap_or_else(|errors| panic!("{errors}"));
+        assert_eq!(checked.config().warnings, [], "{table}");
+        for line in
+            table.lines().skip(1).filter(|line| !line.starts_with("zone") || !table.contains("duckdns"))
+        {
+            let key = line.split(' ').next().unwrap();
+            let errors =
+                check(&format!("{NODE}{record}{}", table.replace(line, ""))).expect_err(line).to_string();
+            assert!(errors.contains(&format!("needs `{key}`")), "{errors}");
+            told += 1;
+        }
+        let errors =
+            check(&format!("{NODE}{record}{table}server = \"ns1.example.com\"\n")).unwrap_err().to_string();
+        assert!(errors.contains("has no `server`"), "{errors}");
+    }
+    assert_eq!(told, 3 + 3 + 3 + 2 + 5 + 1);
+}
+
+#[test]
+fn credentials_are_not_sent_in_the_clear_without_a_word() {
+    let table = format!("{NODE}[provider.home]\n{}endpoint = \"http://dns.example.net/\"\n", SERVICES[0]);
+    let warnings = warnings(&table);
+    assert!(warnings[1].contains("anybody on the way can read the credentials"), "{warnings:?}");
+}
+
+#[test]
+fn a_token_of_dnspod_has_its_id_in_front() {
+    for (token, good) in
+        [("13490,6b5976c68aba5b14a0558b77c17c3932", true), ("6b5976c68aba5b14a0558b77c17c3932", false)]
+    {
+        let installed = Installed::new(&format!("{NODE}[provider.home]\n{}", SERVICES[0]));
+        installed.secret("t", token);
+        let read = installed.load();
+        assert_eq!(read.is_ok(), good, "{read:?}");
+        assert!(!format!("{read:?}").contains("6b5976c6"));
+    }
+}
+
+#[test]
+fn a_provider_of_single_addresses_cannot_hold_a_site_that_needs_more() {
+    let text = |provider: &str, record: &str, fallback: &str| {
+        let peer = PEER.replace("[[peer]]\n", "[[peer]]\nhost = \"pi1.example.org\"\n");
+        format!(
+            "{WATCHER}{peer}[[watch]]\nsite = \"www.example.com\"\nprovider = \"home\"\nnodes = [\"pi1\"]\n{record}\
+             fallback = {fallback}\n[provider.home]\n{provider}"
+        )
+    };
+    let (pages, one) = ("{ github-pages = \"user.github.io\" }", "{ addresses = [\"192.0.2.9\"] }");
+    let cname = "record = \"cname\"\n";
+    for table in SERVICES {
+        let slots = table.contains("dyndns2") || table.contains("duckdns");
+        assert_eq!(check(&text(table, "", pages)).is_err(), slots, "{table}");
+        assert_eq!(check(&text(table, cname, pages)).is_err(), slots, "{table}");
+        assert!(check(&text(table, "", one)).is_ok(), "{table}");
+    }
+    let errors = check(&text(SERVICES[5], cname, pages)).unwrap_err().to_string();
+    assert!(
+        errors.contains("the site needs a CNAME, and the provider `home` holds one address of each family"),
+        "{errors}"
+    );
 }

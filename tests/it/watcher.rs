@@ -1,6 +1,7 @@
 //! The watcher through the real binary, between real name servers, nodes that can fail, and pages to fall back to.
 
 mod crash;
+mod disk;
 mod door;
 pub(crate) mod node;
 mod person;

@@ -1,13 +1,13 @@
 use super::*;
 use crate::address::Verdict;
-use crate::heartbeat::RecordsReport;
+use crate::heartbeat::{RecordsReport, SourceState};
 use crate::host::shutdown::Shutdown;
 use crate::leds::{Shown, shown};
 use crate::status::FaultCode;
 
 const NOW: Moment = Moment::from_millis(60_000);
 
-fn board(listening: Option<Vec<SocketAddr>>) -> Board {
+fn board(sites: Vec<SiteStatus>) -> Board {
     let watchers = vec!["http://a".to_owned(), "http://b".to_owned()];
     let record = RecordSettings {
         name: "pi1.example.com".parse().unwrap(),
@@ -16,11 +16,11 @@ fn board(listening: Option<Vec<SocketAddr>>) -> Board {
         families: vec![Family::Ipv4],
         suffix: None,
     };
-    Board::new("pi1".parse().unwrap(), addresses(Verdict::Unknown), listening, &[record], watchers)
+    Board::new("pi1".parse().unwrap(), addresses(Verdict::Unknown), sites, Vec::new(), &[record], watchers)
 }
 
 fn with_site() -> Board {
-    board(Some(vec!["192.0.2.1:80".parse().unwrap()]))
+    board(vec![site::not_looked_at(hosts(), vec!["192.0.2.1:80".parse().unwrap()])])
 }
 
 fn addresses(verdict: Verdict) -> BTreeMap<Family, AddressStatus> {
@@ -28,15 +28,24 @@ fn addresses(verdict: Verdict) -> BTreeMap<Family, AddressStatus> {
     BTreeMap::from([(Family::Ipv4, AddressStatus { agreed, verdict, why: "because".to_owned() })])
 }
 
+fn hosts() -> Vec<String> {
+    vec!["www.example.com".to_owned()]
+}
+
 fn site(generation: Option<&str>, source: SourceState) -> Event {
-    Event::Site(SiteStatus {
-        generation: generation.map(str::to_owned),
-        files: 1,
-        bytes: 1,
-        source,
-        why: if source == SourceState::Ok { String::new() } else { "/www: gone".to_owned() },
-        listening: vec!["192.0.2.1:80".parse().unwrap()],
-    })
+    Event::Site(
+        0,
+        SiteStatus {
+            hosts: hosts(),
+            generation: generation.map(str::to_owned),
+            files: 1,
+            bytes: 1,
+            source,
+            why: if source == SourceState::Ok { String::new() } else { "/www: gone".to_owned() },
+            listening: vec!["192.0.2.1:80".parse().unwrap()],
+            log_dropped: 0,
+        },
+    )
 }
 
 fn link(index: usize, state: LinkState) -> Event {
@@ -104,9 +113,10 @@ fn a_snapshot_says_how_long_ago_a_watcher_answered() {
 #[test]
 fn only_what_stays_wrong_until_a_person_acts_is_a_fault() {
     type Step = fn(&mut Board);
-    let table: [(&str, Step, Option<FaultCode>); 9] = [
+    let table: [(&str, Step, Option<FaultCode>); 10] = [
         ("all is well", |_| {}, None),
         ("nothing to serve", |b| b.take(site(None, SourceState::Gone), NOW), Some(FaultCode::SiteSource)),
+        ("a first look that takes long", |b| b.take(site(None, SourceState::Slow), NOW), None),
         ("a mount that hangs behind its content", |b| b.take(site(Some("g"), SourceState::Hung), NOW), None),
         ("a provider that is away", |b| b.take(record(RecordState::Pending), NOW), None),
         (
@@ -136,7 +146,7 @@ fn only_what_stays_wrong_until_a_person_acts_is_a_fault() {
 
 #[test]
 fn a_node_without_a_site_misses_none() {
-    let mut board = board(None);
+    let mut board = board(Vec::new());
     for event in [
         Event::Addresses(addresses(Verdict::Public)),
         link(0, LinkState::Answered),

@@ -5,7 +5,7 @@
 use super::{line, list, span};
 use crate::leds::{self, shown};
 use crate::status::{
-    AddressStatus, AgentStatus, LinkState, RecordState, RecordStatus, SiteStatus, WatcherLink,
+    AddressStatus, AgentStatus, LinkState, MountStatus, RecordState, RecordStatus, SiteStatus, WatcherLink,
 };
 
 /// One screen: what the agent is doing and why, and what there is to do.
@@ -14,7 +14,16 @@ pub(super) fn screen(status: &AgentStatus) -> String {
     let head = format!("{}, hearth {}, up {}", status.node, status.version, span(status.uptime_ms));
     line(&mut screen, "node", &head);
     state(&mut screen, status);
-    site(&mut screen, &status.site);
+    if let Some(include) = &status.include {
+        for (at, text) in include.why.lines().enumerate() {
+            line(&mut screen, if at == 0 { "include" } else { "" }, text);
+        }
+    }
+    status.sites.iter().for_each(|site| self::site(&mut screen, site));
+    if status.sites.is_empty() {
+        line(&mut screen, "site", "none");
+    }
+    status.mounts.iter().for_each(|mount| self::mount(&mut screen, mount));
     for (family, address) in &status.addresses {
         self::address(&mut screen, &family.to_string(), address);
     }
@@ -51,19 +60,30 @@ fn site(screen: &mut String, site: &SiteStatus) {
     let what = match &site.generation {
         Some(digest) => {
             let short: String = digest.chars().take(12).collect();
-            format!(
-                "{} files, {} bytes, generation {short}, at {}",
-                site.files,
-                site.bytes,
-                list(&site.listening)
-            )
+            format!("{} files, {} bytes, generation {short}", site.files, site.bytes)
         }
-        None if site.listening.is_empty() => "none".to_owned(),
-        None => format!("nothing to serve, visitors get 503, at {}", list(&site.listening)),
+        None => "nothing to serve, visitors get 503".to_owned(),
     };
-    line(screen, "site", &what);
+    line(screen, "site", &format!("{}: {what}, at {}", list(&site.hosts), list(&site.listening)));
     if !site.why.is_empty() {
         line(screen, "", &site.why);
+    }
+    if site.log_dropped > 0 {
+        let words = "lines of the access log were dropped; its disk is slow, full or gone";
+        line(screen, "", &format!("{} {words}", site.log_dropped));
+    }
+}
+
+fn mount(screen: &mut String, mount: &MountStatus) {
+    let room = mount.room.filter(|room| room.total > 0).map(|room| {
+        let full = 100 - room.free.saturating_mul(100) / room.total;
+        format!(", {full} % of {} MiB in use", room.total >> 20)
+    });
+    let what = if mount.what.is_empty() { "nothing" } else { &mount.what };
+    let room = room.unwrap_or_default();
+    line(screen, "mount", &format!("{}: {}, {what}{room}", mount.path, mount.state.word()));
+    if !mount.why.is_empty() {
+        line(screen, "", &mount.why);
     }
 }
 

@@ -13,6 +13,9 @@ pub(super) fn screen(status: &WatcherStatus) -> String {
     let mut screen = String::new();
     line(&mut screen, "watcher", &format!("hearth {}, up {}", status.version, span(status.uptime_ms)));
     line(&mut screen, "state", &state(status));
+    if let Some(trouble) = &status.journal_trouble {
+        line(&mut screen, "", &format!("no decision is carried out: {trouble}"));
+    }
     status.sites.iter().for_each(|site| self::site(&mut screen, site));
     if !status.timeline.is_empty() {
         screen.push_str("\nlately\n");
@@ -64,6 +67,9 @@ fn node(screen: &mut String, node: &NodeStatus) {
     let beat = node.beat_ms_ago.map_or("no beat yet".to_owned(), |ms| format!("last beat {} ago", span(ms)));
     let published = if node.published { "published" } else { "not published" };
     line(screen, "  node", &format!("{}: {}, {published}, {beat}", node.node, node.why));
+    if let Some(remark) = node.remark() {
+        line(screen, "", &remark);
+    }
 }
 
 fn fallback(screen: &mut String, fallback: &FallbackStatus) {

@@ -14,6 +14,9 @@ use crate::dns::{Name, Ttl};
 use crate::heartbeat::NodeName;
 use crate::heartbeat::seal::VerifyingKey;
 
+/// Where an agent keeps what it must remember.
+pub(crate) const STATE: &str = "/var/lib/hearth";
+
 /// `[node]`
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "the table [node]")]

@@ -16,6 +16,9 @@ use crate::heartbeat::NodeName;
 use crate::heartbeat::seal::VerifyingKey;
 use crate::probe::Scheme;
 
+/// Where a watcher keeps what it must remember.
+pub(crate) const STATE: &str = "/var/lib/hearth-watcher";
+
 /// `[watcher]`
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "the table [watcher]")]

@@ -7,13 +7,17 @@ use super::{Operation, Plan};
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Operation::Modify { from, to, ttl } if from.rdata == *to => {
+            Operation::Modify { from, to, ttl, .. } if from.rdata == *to => {
                 write!(f, "~ {to} (TTL {} -> {ttl})", from.ttl)
             }
-            Operation::Modify { from, to, ttl } => {
+            Operation::Modify { from, to, ttl, .. } => {
                 write!(f, "~ {} -> {} (TTL {ttl})", from.rdata, to.value())
             }
-            Operation::Create { rdata, ttl, .. } => write!(f, "+ {rdata} (TTL {ttl})"),
+            Operation::Create { rdata, ttl, line: None, .. } => write!(f, "+ {rdata} (TTL {ttl})"),
+            Operation::Create { rdata, ttl, line: Some(line), .. } => {
+                write!(f, "+ {rdata} (TTL {ttl}, line {line})")
+            }
+            Operation::Mark { record, remark } => write!(f, "~ {} (remark {remark:?})", record.rdata),
             Operation::Delete { expect } => write!(f, "- {}", expect.rdata),
         }
     }

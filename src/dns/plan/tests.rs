@@ -1,3 +1,5 @@
+mod crash;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -10,8 +12,7 @@ fn rdata(text: &str) -> Rdata {
 }
 
 fn record(text: &str, ttl: u32) -> Record {
-    let (id, line, owners) = (None, None, BTreeSet::new());
-    Record { id, rdata: rdata(text), ttl: Ttl::from_secs(ttl), line, owners }
+    Record::new(rdata(text), Ttl::from_secs(ttl))
 }
 
 fn seen(records: &[&str], marks: &[&str]) -> Snapshot {
@@ -145,6 +146,21 @@ fn a_type_goes_only_when_it_is_named_and_another_stays() {
 }
 
 #[test]
+fn a_member_leaves_only_where_another_stands() {
+    let leaving = Desired { retire: BTreeSet::from([RecordType::A]), ..member(&[]) };
+    let both = seen(&["A 192.0.2.1", "A 192.0.2.2"], &[PI1, PI2]);
+    assert_eq!(operations(&leaving, &both), ["- A 192.0.2.1"]);
+    let unmarked = seen(&["A 192.0.2.1", "A 192.0.2.9"], &[PI1]);
+    assert_eq!(operations(&leaving, &unmarked), ["- A 192.0.2.1"], "whoever the other is");
+    let nothing_left = Err(PlanError::NothingLeft(NAME.parse().unwrap()));
+    for alone in [&["A 192.0.2.1"][..], &["A 192.0.2.1", "AAAA 2001:db8::1"], &[]] {
+        assert_eq!(plan(&leaving, &seen(alone, &[PI1])), nothing_left, "{alone:?}");
+    }
+    let shared = seen(&["A 192.0.2.1", "A 192.0.2.2"], &[PI1, PI2, "hearth=1 owner=pi3 A=192.0.2.1"]);
+    assert_eq!(operations(&leaving, &shared), [""; 0], "what is somebody else's as well stays");
+}
+
+#[test]
 fn no_set_is_no_change() {
     assert!(plan(&whole(&[]), &seen(&["A 192.0.2.1"], &[])).unwrap().is_empty());
 }
@@ -153,13 +169,12 @@ fn no_set_is_no_change() {
 fn another_line_is_somebody_elses() {
     let mut lines = seen(&["A 192.0.2.1"], &[HELD]);
     lines.records[0].line = Some(Line("3=0".to_owned()));
+    lines.default_line = Some(Line("0".to_owned()));
     let ours = Desired { line: Some(Line("0".to_owned())), ..whole(&["A 192.0.2.5"]) };
-    let plan = plan(&ours, &lines).unwrap();
-    assert_eq!(
-        plan.operations().iter().map(Operation::to_string).collect::<Vec<_>>(),
-        ["+ A 192.0.2.5 (TTL 60 s)"]
-    );
-    assert_eq!(plan.foreign().len(), 1);
+    for desired in [ours.clone(), Desired { line: None, ..ours }] {
+        assert_eq!(operations(&desired, &lines), ["+ A 192.0.2.5 (TTL 60 s, line 0)"]);
+        assert_eq!(plan(&desired, &lines).unwrap().foreign().len(), 1);
+    }
 }
 
 #[test]
@@ -223,20 +238,22 @@ fn a_plan_reads_as_a_difference() {
 
 /// What stands after an operation; panics when the operation does not fit what stands.
 fn after(mut seen: Snapshot, operation: &Operation) -> Snapshot {
-    let new = |rdata: &Rdata, ttl, line: &Option<Line>| Record {
-        id: None,
-        rdata: rdata.clone(),
-        ttl,
-        line: line.clone(),
-        owners: BTreeSet::new(),
-    };
     let place = |seen: &Snapshot, record: &Record| seen.records.iter().position(|r| r == record).unwrap();
+    let kept = |old: &Record, remark: &Option<String>| remark.clone().unwrap_or(old.remark.clone());
     match operation {
-        Operation::Modify { from, to, ttl } => {
+        Operation::Modify { from, to, ttl, remark } => {
             let at = place(&seen, from);
-            seen.records[at] = new(to, *ttl, &from.line);
+            let (rdata, remark) = (to.clone(), kept(from, remark));
+            seen.records[at] = Record { rdata, ttl: *ttl, remark, owners: BTreeSet::new(), ..from.clone() };
         }
-        Operation::Create { rdata, ttl, line } => seen.records.push(new(rdata, *ttl, line)),
+        Operation::Create { rdata, ttl, line, remark } => {
+            let (line, remark) = (line.clone(), remark.clone().unwrap_or_default());
+            seen.records.push(Record { line, remark, ..Record::new(rdata.clone(), *ttl) });
+        }
+        Operation::Mark { record, remark } => {
+            let at = place(&seen, record);
+            seen.records[at].remark = remark.clone();
+        }
         Operation::Delete { expect } => {
             let at = place(&seen, expect);
             seen.records.remove(at);
@@ -248,7 +265,7 @@ fn after(mut seen: Snapshot, operation: &Operation) -> Snapshot {
 /// What is read after the whole plan has landed.
 fn landed(plan: &Plan) -> Snapshot {
     let end = plan.operations().iter().fold(plan.seen().clone(), after);
-    let mut marks = plan.seen().marks.clone().unwrap_or_default();
+    let mut marks = plan.seen().txt_marks().cloned().unwrap_or_default();
     if let Some(change) = plan.mark() {
         marks.records.retain(|txt| !change.remove.contains(txt));
         marks.records.push(change.add.clone());

@@ -12,7 +12,7 @@ use crate::dns::guard::Setback;
 pub enum ProviderError {
     /// The credentials are not accepted. Do not try again before a person acted.
     #[error(
-        "{server} does not accept the key `{key}` ({reason}); compare its name, algorithm and secret with the server's, and what it may write"
+        "{server} does not accept the key `{key}` ({reason}); compare it with the one that stands there, and with what that one may write"
     )]
     Auth {
         /// Who refused.
@@ -75,7 +75,9 @@ pub enum ProviderError {
         reason: String,
     },
     /// The server answers, but not with authority for the zone.
-    #[error("{server} is not authoritative for {zone} ({reason}); name the zone's primary server")]
+    #[error(
+        "{server} does not hold the zone {zone} ({reason}); name the zone's primary server, or the account that has it"
+    )]
     NotAuthoritative {
         /// Who was asked.
         server: String,

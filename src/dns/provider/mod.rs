@@ -2,9 +2,25 @@
 //!
 //! Never decides what should stand and never repeats a write by itself: [`super::plan`] and [`super::change`] do.
 
+pub mod alidns;
+mod authority;
+mod cloud;
+pub mod cloudflare;
+pub mod desec;
+pub mod dnspod;
+pub mod duckdns;
+pub mod dyndns2;
 mod error;
+mod loose;
+pub mod powerdns;
 pub mod rfc2136;
+mod sets;
+mod settings;
+pub mod sign;
+mod slots;
+pub mod tencent;
 mod update;
+mod web;
 mod wildcard;
 pub(crate) mod wire;
 
@@ -12,6 +28,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 pub use error::ProviderError;
+pub use settings::{
+    AlidnsSettings, CloudflareSettings, DesecSettings, DnsPodSettings, DuckDnsSettings, Dyndns2Settings,
+    PowerDnsSettings, TencentSettings,
+};
 
 use crate::dns::plan::Plan;
 use crate::dns::snapshot::Snapshot;
@@ -26,6 +46,22 @@ pub type WallClock = fn() -> SystemTime;
 pub enum Provider {
     /// A name server that takes updates.
     Rfc2136(rfc2136::Rfc2136),
+    /// A domain at DNSPod, by a token.
+    DnsPod(dnspod::DnsPod),
+    /// A domain at Tencent Cloud.
+    Tencent(tencent::Tencent),
+    /// A domain at Alibaba Cloud.
+    Alidns(alidns::Alidns),
+    /// A domain at deSEC.
+    Desec(desec::Desec),
+    /// Hosts at a service that speaks dyndns2.
+    Dyndns2(dyndns2::Dyndns2),
+    /// Names at DuckDNS.
+    DuckDns(duckdns::DuckDns),
+    /// A zone at Cloudflare.
+    Cloudflare(cloudflare::Cloudflare),
+    /// A zone of a PowerDNS server, by its HTTP API.
+    PowerDns(powerdns::PowerDns),
 }
 
 impl Provider {
@@ -36,6 +72,16 @@ impl Provider {
     pub fn new(settings: &ProviderSettings, wall: WallClock) -> Result<Self, ProviderError> {
         match settings {
             ProviderSettings::Rfc2136(settings) => rfc2136::Rfc2136::new(settings, wall).map(Self::Rfc2136),
+            ProviderSettings::DnsPod(settings) => dnspod::DnsPod::new(settings).map(Self::DnsPod),
+            ProviderSettings::Tencent(settings) => tencent::Tencent::new(settings, wall).map(Self::Tencent),
+            ProviderSettings::Alidns(settings) => alidns::Alidns::new(settings, wall).map(Self::Alidns),
+            ProviderSettings::Desec(settings) => desec::Desec::new(settings).map(Self::Desec),
+            ProviderSettings::Dyndns2(settings) => dyndns2::Dyndns2::new(settings, wall).map(Self::Dyndns2),
+            ProviderSettings::DuckDns(settings) => duckdns::DuckDns::new(settings, wall).map(Self::DuckDns),
+            ProviderSettings::Cloudflare(settings) => {
+                cloudflare::Cloudflare::new(settings).map(Self::Cloudflare)
+            }
+            ProviderSettings::PowerDns(settings) => powerdns::PowerDns::new(settings).map(Self::PowerDns),
         }
     }
 
@@ -44,6 +90,14 @@ impl Provider {
     pub fn with_patience(self, patience: Duration) -> Self {
         match self {
             Provider::Rfc2136(server) => Provider::Rfc2136(server.with_patience(patience)),
+            Provider::DnsPod(domain) => Provider::DnsPod(domain.with_patience(patience)),
+            Provider::Tencent(domain) => Provider::Tencent(domain.with_patience(patience)),
+            Provider::Alidns(domain) => Provider::Alidns(domain.with_patience(patience)),
+            Provider::Desec(domain) => Provider::Desec(domain.with_patience(patience)),
+            Provider::Dyndns2(hosts) => Provider::Dyndns2(hosts.with_patience(patience)),
+            Provider::DuckDns(names) => Provider::DuckDns(names.with_patience(patience)),
+            Provider::Cloudflare(zone) => Provider::Cloudflare(zone.with_patience(patience)),
+            Provider::PowerDns(zone) => Provider::PowerDns(zone.with_patience(patience)),
         }
     }
 
@@ -52,6 +106,14 @@ impl Provider {
     pub fn capabilities(&self) -> Capabilities {
         match self {
             Provider::Rfc2136(server) => server.capabilities(),
+            Provider::DnsPod(domain) => domain.capabilities(),
+            Provider::Tencent(domain) => domain.capabilities(),
+            Provider::Alidns(domain) => domain.capabilities(),
+            Provider::Desec(domain) => domain.capabilities(),
+            Provider::Dyndns2(hosts) => hosts.capabilities(),
+            Provider::DuckDns(names) => names.capabilities(),
+            Provider::Cloudflare(zone) => zone.capabilities(),
+            Provider::PowerDns(zone) => zone.capabilities(),
         }
     }
 
@@ -62,6 +124,14 @@ impl Provider {
     pub async fn observe(&self, name: &Name) -> Result<Snapshot, ProviderError> {
         match self {
             Provider::Rfc2136(server) => server.observe(name).await,
+            Provider::DnsPod(domain) => domain.observe(name).await,
+            Provider::Tencent(domain) => domain.observe(name).await,
+            Provider::Alidns(domain) => domain.observe(name).await,
+            Provider::Desec(domain) => domain.observe(name).await,
+            Provider::Dyndns2(hosts) => hosts.observe(name).await,
+            Provider::DuckDns(names) => names.observe(name).await,
+            Provider::Cloudflare(zone) => zone.observe(name).await,
+            Provider::PowerDns(zone) => zone.observe(name).await,
         }
     }
 
@@ -72,6 +142,14 @@ impl Provider {
     pub async fn apply(&self, plan: &Plan) -> Result<(), ProviderError> {
         match self {
             Provider::Rfc2136(server) => server.apply(plan).await,
+            Provider::DnsPod(domain) => domain.apply(plan).await,
+            Provider::Tencent(domain) => domain.apply(plan).await,
+            Provider::Alidns(domain) => domain.apply(plan).await,
+            Provider::Desec(domain) => domain.apply(plan).await,
+            Provider::Dyndns2(hosts) => hosts.apply(plan).await,
+            Provider::DuckDns(names) => names.apply(plan).await,
+            Provider::Cloudflare(zone) => zone.apply(plan).await,
+            Provider::PowerDns(zone) => zone.apply(plan).await,
         }
     }
 
@@ -82,6 +160,14 @@ impl Provider {
     pub async fn name_servers(&self) -> Result<Vec<SocketAddr>, ProviderError> {
         match self {
             Provider::Rfc2136(server) => server.name_servers().await,
+            Provider::DnsPod(domain) => domain.name_servers().await,
+            Provider::Tencent(domain) => domain.name_servers().await,
+            Provider::Alidns(domain) => domain.name_servers().await,
+            Provider::Desec(domain) => domain.name_servers().await,
+            Provider::Dyndns2(hosts) => hosts.name_servers().await,
+            Provider::DuckDns(names) => names.name_servers().await,
+            Provider::Cloudflare(zone) => zone.name_servers().await,
+            Provider::PowerDns(zone) => zone.name_servers().await,
         }
     }
 }
@@ -101,6 +187,17 @@ pub struct Capabilities {
     pub min_ttl: Option<Ttl>,
     /// When a reading shows what was written.
     pub consistency: Consistency,
+    /// Whether a name can be an alias.
+    pub aliases: Aliases,
+}
+
+/// Whether a provider can hold a CNAME.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aliases {
+    /// It can.
+    Held,
+    /// It holds one address of each family, and nothing else.
+    NotHeld,
 }
 
 /// What a provider changes in one step.
@@ -157,6 +254,22 @@ pub enum Consistency {
 pub enum ProviderSettings {
     /// A name server that takes updates (RFC 2136) signed with TSIG (RFC 8945).
     Rfc2136(Rfc2136Settings),
+    /// A domain at DNSPod, by a token of its older API.
+    DnsPod(DnsPodSettings),
+    /// A domain at Tencent Cloud, by its API 3.0.
+    Tencent(TencentSettings),
+    /// A domain at Alibaba Cloud.
+    Alidns(AlidnsSettings),
+    /// A domain at deSEC.
+    Desec(DesecSettings),
+    /// Hosts at a service that speaks dyndns2.
+    Dyndns2(Dyndns2Settings),
+    /// Names at DuckDNS.
+    DuckDns(DuckDnsSettings),
+    /// A zone at Cloudflare.
+    Cloudflare(CloudflareSettings),
+    /// A zone of a PowerDNS server, by its HTTP API.
+    PowerDns(PowerDnsSettings),
 }
 
 /// A name server that takes updates.

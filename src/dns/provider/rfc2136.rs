@@ -16,7 +16,7 @@ use hickory_proto::rr::rdata::tsig::TsigAlgorithm as WireAlgorithm;
 use hickory_proto::rr::{RData, Record as WireRecord, RecordType as WireType, TSigVerifier, TSigner};
 
 use super::wire::{Connection, plain_name, plain_rdata, wire_name, wire_type};
-use super::{Atomic, CompareAndSet, Lines, update};
+use super::{Aliases, Atomic, CompareAndSet, Lines, update};
 use super::{
     Capabilities, Consistency, Marks, OwnerMarks, ProviderError, Rfc2136Settings, TsigAlgorithm, WallClock,
 };
@@ -106,6 +106,7 @@ impl Rfc2136 {
             },
             min_ttl: None,
             consistency: Consistency::Strong,
+            aliases: Aliases::Held,
         }
     }
 
@@ -240,7 +241,7 @@ impl Rfc2136 {
         let rdata = plain_rdata(&answer.data).ok_or_else(|| {
             ProviderError::Unusable(format!("{} holds `{}`, which is no host name", answer.name, answer.data))
         })?;
-        Ok(Record { id: None, rdata, ttl: Ttl::from_secs(answer.ttl), line: None, owners: BTreeSet::new() })
+        Ok(Record::new(rdata, Ttl::from_secs(answer.ttl)))
     }
 
     pub(super) fn sign(&self, message: &mut Message) -> Result<TSigVerifier, ProviderError> {

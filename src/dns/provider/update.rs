@@ -22,7 +22,7 @@ pub(super) fn message(plan: &Plan, zone: &Name) -> Result<Message, NameError> {
     message.add_query(Query::query(wire_name(zone), WireType::SOA));
     message.add_answers(sets_as_seen(plan));
     message.add_authorities(changes(plan));
-    if let Some(marks) = &plan.seen().marks {
+    if let Some(marks) = plan.seen().txt_marks() {
         let place = wire_name(&mark::place(plan.name())?);
         message.add_answers(marks_as_seen(&place, marks));
         message.add_authorities(plan.mark().iter().flat_map(|c| mark_changes(&place, plan, marks, c)));
@@ -67,13 +67,13 @@ fn changes(plan: &Plan) -> Vec<Record> {
         Operation::Modify { from: old, .. } | Operation::Delete { expect: old } => {
             Some(delete(&name, wire_rdata(&old.rdata)))
         }
-        Operation::Create { .. } => None,
+        Operation::Create { .. } | Operation::Mark { .. } => None,
     });
     let comes = plan.operations().iter().filter_map(|operation| match operation {
         Operation::Modify { to: new, ttl, .. } | Operation::Create { rdata: new, ttl, .. } => {
             Some(Record::from_rdata(name.clone(), ttl.as_secs(), wire_rdata(new)))
         }
-        Operation::Delete { .. } => None,
+        Operation::Mark { .. } | Operation::Delete { .. } => None,
     });
     goes.chain(comes).collect()
 }
@@ -109,13 +109,7 @@ mod tests {
     use crate::dns::{Owner, RdataSet, Ttl};
 
     fn seen(texts: &[&str], marks: Option<TxtMarks>) -> Snapshot {
-        let record = |text: &&str| Seen {
-            id: None,
-            rdata: text.parse().unwrap(),
-            ttl: Ttl::from_secs(60),
-            line: None,
-            owners: BTreeSet::new(),
-        };
+        let record = |text: &&str| Seen::new(text.parse().unwrap(), Ttl::from_secs(60));
         let (name, records) = ("www.example.com".parse().unwrap(), texts.iter().map(record).collect());
         match marks {
             Some(marks) => Snapshot::with_txt_marks(name, records, marks),

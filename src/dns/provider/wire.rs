@@ -105,8 +105,26 @@ pub(crate) async fn ask(
     Ok(answer)
 }
 
+/// Asks a resolver, which is to find the answer elsewhere; over UDP, again every second, at most for `patience`.
+pub(crate) async fn resolve(
+    resolver: SocketAddr,
+    name: &Name,
+    kind: WireType,
+    patience: Duration,
+) -> Result<Message, WireError> {
+    let mut question = question(name, kind);
+    question.metadata.recursion_desired = true;
+    timeout(patience, exchange_udp(resolver, &question))
+        .await
+        .map_err(|_| WireError::NoAnswer(format!("no answer within {patience:?}")))?
+        .map_err(|e| WireError::NoAnswer(e.to_string()))
+}
+
 async fn ask_udp(server: SocketAddr, name: &Name, kind: WireType) -> std::io::Result<Message> {
-    let question = question(name, kind);
+    exchange_udp(server, &question(name, kind)).await
+}
+
+async fn exchange_udp(server: SocketAddr, question: &Message) -> std::io::Result<Message> {
     let any: SocketAddr = match server {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -118,7 +136,7 @@ async fn ask_udp(server: SocketAddr, name: &Name, kind: WireType) -> std::io::Re
     let mut buffer = vec![0; usize::from(u16::MAX)];
     loop {
         socket.send(&bytes).await?;
-        let received = timeout(UDP_RESEND, receive_udp(&socket, &question, &mut buffer)).await;
+        let received = timeout(UDP_RESEND, receive_udp(&socket, question, &mut buffer)).await;
         if let Ok(answer) = received {
             return answer;
         }

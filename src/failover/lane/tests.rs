@@ -40,6 +40,7 @@ fn candidate(name: &str, looks: &str, record_type: RecordType) -> Candidate {
         "steady" => (Health::Up, true, false, true),
         "up" => (Health::Up, true, false, false),
         "unproven" => (Health::Up, false, true, true),
+        "stale" => (Health::Up, true, true, true),
         "suspect" => (Health::Suspect, true, false, false),
         "unknown" => (Health::Unknown, true, false, false),
         "recovering" => (Health::Recovering, true, false, false),
@@ -48,7 +49,7 @@ fn candidate(name: &str, looks: &str, record_type: RecordType) -> Candidate {
         "gray" => (Health::DownGray, true, false, false),
         other => panic!("{other} is no look"),
     };
-    Candidate { health, rdata: proven.then_some(rdata), risen, steady }
+    Candidate { health, rdata: proven.then_some(rdata), risen, steady, stale: looks == "stale" }
 }
 
 fn pages(record_type: RecordType) -> RdataSet {
@@ -152,6 +153,16 @@ fn each_situation_leads_to_its_decision() {
         ("fallback", "pi1:steady pi2:down", "good", Nothing, "fallback"),
         ("fallback", "pi1:recovering pi2:down", "dead", Nothing, "fallback"),
         ("fallback", "pi1:unproven pi2:down", "good", Nothing, "fallback"),
+        // What serves old content waits while what was published last is served, and only then.
+        ("home pi1", "pi1:up pi2:stale", "good", Nothing, "home pi1"),
+        ("home pi1", "pi1:suspect pi2:stale", "good", Nothing, "home pi1"),
+        ("home pi1", "pi1:stale pi2:stale", "good", Changed, "home pi1 pi2"),
+        ("home pi1", "pi1:stale pi2:risen", "good", Changed, "home pi1 pi2"),
+        ("home pi1", "pi1:down pi2:stale", "good", Changed, "home pi2"),
+        ("home pi1", "pi1:down pi2:stale pi3:steady", "good", Changed, "home pi3"),
+        ("home pi1 pi2", "pi1:up pi2:stale", "good", Nothing, "home pi1 pi2"),
+        ("fallback", "pi1:risen pi2:stale", "good", Changed, "home pi1"),
+        ("fallback", "pi1:recovering pi2:stale", "good", Changed, "home pi2"),
         // A fallback that is dead waives the hold-down, and nothing more.
         ("fallback", "pi1:steady pi2:down", "dead", Changed, "home pi1"),
         ("fallback", "pi1:up pi2:down", "dead", Nothing, "fallback"),
@@ -203,6 +214,7 @@ fn the_first_decision_costs_no_budget_and_each_node_that_comes_back_does() {
         "home pi1 pi2",
         "as many as the budget allows, in the order of the configuration"
     );
+    lane.count_returns(at(10));
     assert_eq!(lane.returns_left(at(10), &policy()), 0);
     assert_eq!(lane.budget_eases(at(10), &policy()), Some(at(70)));
     decide(&mut lane, &seen(69, "pi1:up pi2:up pi3:risen", "good"));
@@ -210,6 +222,22 @@ fn the_first_decision_costs_no_budget_and_each_node_that_comes_back_does() {
     decide(&mut lane, &seen(70, "pi1:up pi2:up pi3:risen", "good"));
     assert_eq!(stands(&lane), "home pi1 pi2 pi3");
     assert_eq!(lane.returns_left(at(70), &policy()), 1);
+}
+
+#[test]
+fn a_return_that_waits_for_its_provider_counts_from_when_it_lands() {
+    let mut lane = lane(RecordType::A, Side::Fallback, "", 0);
+    decide(&mut lane, &seen(10, "pi1:risen", "good"));
+    assert_eq!(lane.returns_left(at(80), &policy()), 1, "it is still under way");
+    decide(&mut lane, &seen(80, "pi1:up", "good"));
+    lane.record_landed(at(90), lane.wanted().unwrap().clone());
+    assert_eq!(lane.returns_left(at(149), &policy()), 1);
+    assert_eq!(lane.returns_left(at(150), &policy()), 2);
+    decide(&mut lane, &seen(151, "pi1:down", "good"));
+    decide(&mut lane, &seen(152, "pi1:risen", "good"));
+    lane.revert();
+    decide(&mut lane, &seen(213, "pi1:down", "good"));
+    assert_eq!(lane.returns_left(at(213), &policy()), 2, "one that was given up does not count for ever");
 }
 
 #[test]
@@ -293,13 +321,13 @@ fn what_did_not_land_is_taken_back_and_what_landed_is_not() {
     assert_eq!((stands(&lane).as_str(), lane.wanted()), ("home pi1 pi2", None));
 
     decide(&mut lane, &seen(2, "pi1:down pi2:up", "good"));
-    lane.record_landed(lane.wanted().unwrap().clone());
+    lane.record_landed(at(0), lane.wanted().unwrap().clone());
     decide(&mut lane, &seen(3, "pi1:down pi2:down", "good"));
     assert_eq!(stands(&lane), "fallback");
     lane.revert();
     assert_eq!(stands(&lane), "home pi2");
     // What landed late, and was not wanted any more, is in force but no decision to go back to.
-    lane.record_landed(pages(RecordType::A));
+    lane.record_landed(at(0), pages(RecordType::A));
     assert_eq!((lane.in_force(), lane.written()), (Some(&pages(RecordType::A)), Some(&pages(RecordType::A))));
     lane.revert();
     assert_eq!(stands(&lane), "home pi2");

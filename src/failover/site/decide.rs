@@ -2,16 +2,17 @@
 //!
 //! Never decides by itself what a lane decides: it lays the situation before it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Site, Watched};
 use crate::address::Family;
 use crate::dns::{Rdata, RecordType};
 use crate::failover::Shape;
+use crate::failover::content::{Freshness, STALE_HOLD};
 use crate::failover::event::{Effect, SiteSetup, Weight};
 use crate::failover::fallback;
-use crate::failover::lane::{Candidate, Decided, Lane, Readiness, Side, Situation};
+use crate::failover::lane::{Candidate, Decided, Lane, Readiness, Side, Situation, words};
 use crate::heartbeat::NodeName;
 use crate::liveness::{Beats, Health, Stakes};
 use crate::moment::Moment;
@@ -79,6 +80,7 @@ impl Site {
             return;
         }
         let pinned = self.pinned(now, out);
+        self.hold_back(now, out);
         let setup = &self.setup;
         let mut lanes = std::mem::take(&mut self.lanes);
         for lane in lanes.values_mut() {
@@ -119,6 +121,58 @@ impl Site {
             candidates,
             fallback,
             fallback_dead: self.fallback.dead(lane.record_type(), setup, now),
+        }
+    }
+
+    /// What was published last, of what nodes serve that are not down.
+    pub(in crate::failover) fn current_content(&self) -> Option<&str> {
+        self.contents.current(|node| self.is_alive(node))
+    }
+
+    fn is_alive(&self, node: &NodeName) -> bool {
+        let not_down = |w: &Watched| !w.health.is_down() && w.health != Health::Unknown;
+        self.targets.get(node).is_some_and(|families| families.values().any(not_down))
+    }
+
+    /// Whether `node` is to wait until it serves what was published last.
+    fn is_to_wait(&self, node: &NodeName, now: Moment) -> bool {
+        let long_enough = self.held_back.get(node).is_some_and(|since| now - *since >= STALE_HOLD);
+        !long_enough && self.contents.freshness(node, self.current_content()) == Freshness::Stale
+    }
+
+    /// Whether `node` could come back now, whatever it serves.
+    fn could_come_back(&self, node: &NodeName, now: Moment) -> bool {
+        let fit = |lane: &Lane| {
+            let hold = lane.hold(now, &self.setup.policy);
+            let candidate = self.candidate(node, lane.record_type(), hold, now);
+            !lane.has(node) && candidate.is_some_and(|c| c.risen && c.health.is_up() && c.rdata.is_some())
+        };
+        self.lanes.values().any(fit)
+    }
+
+    /// Takes note of who could come back but for what it serves; tells of each once.
+    fn hold_back(&mut self, now: Moment, out: &mut Vec<Effect>) {
+        let current = self.current_content().map(ToOwned::to_owned);
+        let held = |node: &&NodeName| {
+            self.contents.freshness(node, current.as_deref()) == Freshness::Stale
+                && self.could_come_back(node, now)
+        };
+        let held: BTreeSet<NodeName> = self.setup.nodes.iter().filter(held).cloned().collect();
+        self.held_back.retain(|node, _| held.contains(node));
+        for node in held {
+            if self.held_back.contains_key(&node) {
+                continue;
+            }
+            let short =
+                |digest: Option<&str>| digest.unwrap_or("nothing").chars().take(12).collect::<String>();
+            let (own, last) = (short(self.contents.of(&node)), short(current.as_deref()));
+            let text = format!(
+                "{node} could come back but serves {own}, and {last} was published last: it waits for that while \
+                 another node serves it, for {} at most",
+                words(STALE_HOLD)
+            );
+            self.note(out, Weight::Warning, text);
+            self.held_back.insert(node, now);
         }
     }
 
@@ -166,6 +220,7 @@ impl Site {
             rdata,
             risen: best.liveness.risen(now, beats, hold, policy),
             steady: best.liveness.risen(now, beats, Duration::ZERO, policy),
+            stale: self.is_to_wait(node, now),
         })
     }
 
@@ -174,7 +229,7 @@ impl Site {
         let policy: &Policy = &self.setup.policy;
         let late = now - self.begun >= policy.warm_up + policy.hard;
         let health = if late { Health::DownHard } else { Health::Unknown };
-        Candidate { health, rdata: None, risen: false, steady: false }
+        Candidate { health, rdata: None, risen: false, steady: false, stale: false }
     }
 }
 

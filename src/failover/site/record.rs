@@ -66,7 +66,7 @@ impl Site {
         for (record_type, lane) in &mut self.lanes {
             let live = sets.iter().find(|s| s.record_type() == *record_type).cloned();
             match &live {
-                Some(set) if self.limbo.contains(set) => lane.record_landed(set.clone()),
+                Some(set) if self.limbo.contains(set) => lane.record_landed(now, set.clone()),
                 Some(set) if lane.written().is_some_and(|w| w != set) && self.pending.is_none() => {
                     foreign = Some(set.clone());
                     lane.record_read(live);
@@ -97,7 +97,7 @@ impl Site {
                 self.landed = Some(now);
                 for set in sets {
                     if let Some(lane) = self.lanes.get_mut(&set.record_type()) {
-                        lane.record_landed(set.clone());
+                        lane.record_landed(now, set.clone());
                     }
                 }
                 self.confirmed = None;
@@ -129,15 +129,16 @@ impl Site {
         let mut sets: Vec<RdataSet> =
             self.lanes.values().filter(differs).filter_map(|l| l.wanted().cloned()).collect();
         let superseded = self.pending.as_ref().is_some_and(|p| p.sets != sets);
+        let mut why = self.lanes.values().filter(differs).map(|l| l.why().0).collect::<Vec<_>>().join("; ");
         if sets.is_empty() && superseded {
-            // What was on its way may land yet: what is in force now is written again to be sure of it.
+            // What is in force now is written again to be sure of it.
             sets = self.lanes.values().filter_map(|l| l.wanted().cloned()).collect();
+            "what is no longer wanted was on its way and may land yet".clone_into(&mut why);
         }
         if sets.is_empty() || self.pending.as_ref().is_some_and(|p| p.sets == sets) {
             return;
         }
         self.epoch += 1;
-        let why = self.lanes.values().filter(differs).map(|l| l.why().0).collect::<Vec<_>>().join("; ");
         self.pending = Some(Pending { epoch: self.epoch, sets: sets.clone(), since: now, trouble: None });
         out.push(Effect::Write { site: self.setup.site.clone(), epoch: self.epoch, sets, why });
     }

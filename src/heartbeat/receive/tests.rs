@@ -21,7 +21,12 @@ fn beat() -> Beat {
         wall_ms: 1_700_000_000_000,
         version: "0.1.0".to_owned(),
         addresses: vec![claim("192.0.2.1"), claim("2001:db8::1")],
-        site: SiteReport { generation: Some("ab".repeat(32)), source: SourceState::Ok },
+        sites: vec![SiteReport {
+            hosts: vec!["www.example.com".to_owned()],
+            generation: Some("ab".repeat(32)),
+            source: SourceState::Ok,
+        }],
+        mounts: Vec::new(),
         records: RecordsReport::InForce,
         led: "all-well".to_owned(),
         leaving: None,
@@ -86,9 +91,15 @@ fn a_later_form_is_named_although_its_fields_are_unknown() {
 }
 
 #[test]
-fn unknown_fields_and_fields_given_twice_are_refused() {
+fn a_field_of_a_later_version_is_passed_over() {
     let body = String::from_utf8(bytes(&beat())).unwrap();
-    for more in [r#"{"extra":1,"#, r#"{"node":"pi2","#, r#"{"sequence":9,"#] {
+    assert_eq!(sealed(body.replacen('{', r#"{"extra":1,"#, 1).as_bytes()), Ok(beat()));
+}
+
+#[test]
+fn fields_given_twice_are_refused() {
+    let body = String::from_utf8(bytes(&beat())).unwrap();
+    for more in [r#"{"node":"pi2","#, r#"{"sequence":9,"#, r#"{"site":[],"#] {
         let body = body.replacen('{', more, 1);
         assert_eq!(sealed(body.as_bytes()).unwrap_err().status(), 400, "{more}");
     }
@@ -105,11 +116,13 @@ fn a_beat_has_one_address_of_each_family_at_most() {
 
 #[test]
 fn free_texts_are_single_short_lines() {
-    let changes: [fn(&mut Beat); 5] = [
+    let changes: [fn(&mut Beat); 7] = [
         |b| b.version = "1\n2".to_owned(),
         |b| b.led = "\u{1b}[31m".to_owned(),
         |b| b.led = "x".repeat(MAX_WORD + 1),
-        |b| b.site.generation = Some("\r".to_owned()),
+        |b| b.sites[0].generation = Some("\r".to_owned()),
+        |b| b.sites[0].hosts.push("a\nb".to_owned()),
+        |b| b.sites[0].hosts.push("h".repeat(MAX_HOST + 1)),
         |b| b.leaving = Some(Leaving { reason: "y".repeat(MAX_REASON + 1) }),
     ];
     for change in changes {

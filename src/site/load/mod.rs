@@ -24,7 +24,8 @@ use self::keeping::Keeping;
 use self::process::{Loaders, Silence};
 use self::settle::{Extent, Judgement, Listing, Settle};
 use self::wire::{Ask, Failure, Tell};
-use super::generation::{Content, File, Files, Generation, Stamp, unix};
+use super::adopt::Adoption;
+use super::generation::{Adopted, Content, File, Files, Generation, Stamp, unix};
 use super::keep::{Copy, Keeper, Origin};
 use super::{Rules, media};
 use crate::heartbeat::SourceState;
@@ -43,6 +44,8 @@ pub struct Source {
     pub memory: u64,
     /// Between two looks.
     pub poll: Duration,
+    /// The type of the file system that it must be on, such as `fuse.glusterfs`. None: any.
+    pub kind: Option<String>,
 }
 
 /// How a look went.
@@ -71,6 +74,7 @@ pub struct Supervisor {
     fingerprint: Option<[u8; 32]>,
     pressing: Option<press::Pressing>,
     keeping: Option<Keeping>,
+    adopted: Option<watch::Receiver<Adoption>>,
     current: watch::Sender<Current>,
 }
 
@@ -86,6 +90,7 @@ impl Supervisor {
             fingerprint: None,
             pressing: None,
             keeping: None,
+            adopted: None,
             source,
             current,
         }
@@ -98,12 +103,20 @@ impl Supervisor {
         self
     }
 
+    /// Publishes with the validators that were adopted.
+    #[must_use]
+    pub fn adopting(mut self, adopted: watch::Receiver<Adoption>) -> Self {
+        self.adopted = Some(adopted);
+        self
+    }
+
     /// Looks every `poll`, tells `report` how each look went, and ends when `stop` says true.
     pub async fn run(mut self, mut report: impl FnMut(LoadReport), mut stop: watch::Receiver<bool>) {
         let work = async {
             self.restore().await;
             loop {
                 self.look(&mut report).await;
+                self.adopt();
                 self.keep().await;
                 self.press().await;
             }
@@ -123,8 +136,9 @@ impl Supervisor {
             self.settle.resume(copy.origin.file_system, copy.origin.sentinel);
         }
         self.held = within(copy.files, self.source.memory);
-        let generation = Generation::again(&self.held, self.source.rules, copy.deployed);
-        tracing::info!(generation = %generation.digest(), files = generation.files(), "serving the kept copy");
+        let adopted = self.remembered_adoption().await;
+        let generation = Generation::again(&self.held, self.source.rules, copy.deployed, &adopted);
+        tracing::info!(generation = %generation.content(), files = generation.files(), "serving the kept copy");
         self.current.send_replace(Some(Arc::new(generation)));
     }
 
@@ -161,6 +175,10 @@ impl Supervisor {
                 }
             }
         };
+        if outcome.is_ok() && self.current.borrow().is_none() {
+            // Nothing is wrong, and nothing is there yet: the first look waits for the second.
+            return;
+        }
         report(self.with_trouble_of_keeping(match outcome {
             Ok(()) if slow => LoadReport { state: SourceState::Slow, why: slow_words() },
             Ok(()) => LoadReport { state: SourceState::Ok, why: String::new() },
@@ -206,9 +224,12 @@ impl Supervisor {
             })
             .await?;
         let mut listing = Listing::default();
-        loop {
+        let mut elsewhere = None;
+        let found = loop {
             match self.loaders.next().await? {
-                Tell::Root { file_system, sentinel } => {
+                Tell::Root { file_system, sentinel, kind } => {
+                    let wanted = self.source.kind.clone().filter(|wanted| *wanted != kind);
+                    elsewhere = wanted.map(|wanted| Trouble::Elsewhere { kind, wanted });
                     (listing.file_system, listing.sentinel) = (file_system, sentinel);
                 }
                 Tell::Listed { name, stamp } => {
@@ -218,13 +239,16 @@ impl Supervisor {
                 }
                 Tell::End { fingerprint, skipped } => {
                     (listing.fingerprint, listing.skipped) = (fingerprint, skipped);
-                    return Ok(Looked::Listed(listing));
+                    break Looked::Listed(listing);
                 }
-                Tell::Same => return Ok(Looked::Same(listing.sentinel)),
+                Tell::Same => break Looked::Same(listing.sentinel),
                 Tell::Failed { kind, text } => return Err(Trouble::Failed(kind, text)),
-                Tell::Alive | Tell::Chunk(_) | Tell::Done { .. } => return Err(self.out_of_turn()),
+                Tell::Alive | Tell::Chunk(_) | Tell::Done { .. } | Tell::Mounted(_) | Tell::Room { .. } => {
+                    return Err(self.out_of_turn());
+                }
             }
-        }
+        };
+        elsewhere.map_or(Ok(found), Err)
     }
 
     /// Reads what is new and publishes it with what is held.
@@ -287,7 +311,13 @@ impl Supervisor {
                 Tell::Failed { kind: Failure::Missing, .. } => return Ok(Reading::Restless),
                 Tell::Failed { kind: Failure::Refused, .. } => return Ok(Reading::Refused),
                 Tell::Failed { kind, text } => return Err(Trouble::Failed(kind, text)),
-                Tell::Alive | Tell::Root { .. } | Tell::Listed { .. } | Tell::Same | Tell::End { .. } => {
+                Tell::Alive
+                | Tell::Root { .. }
+                | Tell::Mounted(_)
+                | Tell::Room { .. }
+                | Tell::Listed { .. }
+                | Tell::Same
+                | Tell::End { .. } => {
                     return Err(self.out_of_turn());
                 }
             }
@@ -313,20 +343,52 @@ impl Supervisor {
         file
     }
 
+    /// A generation of `files` after the current one.
+    fn next(&self, files: &Files) -> Generation {
+        let previous = self.current.borrow().clone();
+        let adopted = self.adopted.as_ref().and_then(|adopted| adopted.borrow().clone()).unwrap_or_default();
+        Generation::build_adopting(files, self.source.rules, previous.as_deref(), &adopted)
+    }
+
+    /// What was adopted before a restart, so that not even the kept copy is served under other validators.
+    async fn remembered_adoption(&mut self) -> Arc<Adopted> {
+        let Some(adopted) = &mut self.adopted else { return Arc::default() };
+        // An error: whoever adopts could not begin.
+        let read = adopted.wait_for(Option::is_some).await;
+        read.ok().and_then(|adopted| adopted.clone()).unwrap_or_default()
+    }
+
+    /// Publishes the current generation again when other validators were adopted.
+    fn adopt(&mut self) {
+        let Some(adopted) = &mut self.adopted else { return };
+        if adopted.has_changed().unwrap_or(false) {
+            adopted.mark_unchanged();
+            if self.current.borrow().is_some() {
+                let next = self.next(&self.held);
+                self.current.send_replace(Some(Arc::new(next)));
+            }
+        }
+    }
+
     fn publish(&mut self, files: Files) {
         let previous = self.current.borrow().clone();
-        let next = Generation::build(&files, self.source.rules, previous.as_deref());
+        let next = self.next(&files);
         let changed = previous.is_none_or(|previous| previous.digest() != next.digest());
         self.held = files;
         if changed {
-            tracing::info!(generation = %next.digest(), files = next.files(), bytes = next.bytes(), "new generation");
+            tracing::info!(generation = %next.content(), files = next.files(), bytes = next.bytes(), "new generation");
             self.current.send_replace(Some(Arc::new(next)));
         }
     }
 
+    /// Between two looks; the first generation does not wait longer than it must to see whether the source holds still.
+    fn rest(&self) -> Duration {
+        if self.current.borrow().is_some() { self.source.poll } else { self.source.poll.min(settle::LAG) }
+    }
+
     /// Waits for the next look; compresses what has not been compressed meanwhile, without holding a look up.
     async fn press(&mut self) {
-        let rest = tokio::time::sleep(self.source.poll);
+        let rest = tokio::time::sleep(self.rest());
         let pressing = self.pressing.take().or_else(|| press::Pressing::start(&self.held));
         let Some(mut pressing) = pressing else { return rest.await };
         tokio::pin!(rest);
@@ -347,8 +409,7 @@ impl Supervisor {
                 *file = Arc::new(one.onto(file, &mut room));
             }
         }
-        let previous = self.current.borrow().clone();
-        let next = Generation::build(&self.held, self.source.rules, previous.as_deref());
+        let next = self.next(&self.held);
         self.current.send_replace(Some(Arc::new(next)));
     }
 
@@ -404,6 +465,11 @@ enum Trouble {
     Silence(Silence),
     Failed(Failure, String),
     Wrong(&'static str),
+    /// The root is on another kind of file system than it must be on.
+    Elsewhere {
+        kind: String,
+        wanted: String,
+    },
 }
 
 impl From<Silence> for Trouble {
@@ -422,6 +488,9 @@ impl Trouble {
             }
             Self::Silence(silence @ Silence::Ended(_)) => (SourceState::Gone, silence.to_string()),
             Self::Wrong(why) => (SourceState::Wrong, (*why).to_owned()),
+            Self::Elsewhere { kind, wanted } => {
+                (SourceState::Wrong, format!("it is on {kind} and not on {wanted}: check the mount"))
+            }
             Self::Failed(Failure::TooMany, text) => (SourceState::Wrong, text.clone()),
             Self::Failed(Failure::Missing, text) => {
                 (SourceState::Gone, format!("{text}; create the directory, or mount it"))

@@ -2,7 +2,8 @@
 //!
 //! Answers questions on standard input by frames on standard output until its input ends. Every call that it makes may
 //! hang; then it is abandoned, and nothing is lost with it: it holds no state, no secret and no socket. It never
-//! follows a link out of the root, never opens what is not a regular file, and never writes.
+//! follows a link out of the root, never opens what is not a regular file, and never writes but the small file by which a
+//! mount is tried that is to be written.
 
 use std::io::{self, Write};
 use std::ops::Range;
@@ -13,6 +14,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 use super::wire::{self, Ask, Failure, Tell};
+use crate::mount::{Access, look};
 use crate::site::generation::Stamp;
 use crate::site::path::WELL_KNOWN;
 
@@ -45,6 +47,8 @@ pub fn run(input: impl io::Read, output: impl Write) -> io::Result<()> {
             Ask::Piece { root, name, stamp, start, length } => {
                 session.piece(&root, &name, stamp, start..start.saturating_add(length))?;
             }
+            Ask::Mount { path, access } => session.mount(&path, access)?,
+            Ask::Whole { path } => session.whole(&path)?,
         }
         session.output.flush()?;
     }
@@ -104,7 +108,8 @@ impl<W: Write> Session<W> {
             Ok(opened) => opened,
             Err(Refused(kind, text)) => return self.tell(&Tell::Failed { kind, text }),
         };
-        self.tell(&Tell::Root { file_system, sentinel: seen })?;
+        let kind = look::kind_of(&fd).unwrap_or_default();
+        self.tell(&Tell::Root { file_system, sentinel: seen, kind })?;
         if seen.is_some() && seen == sentinel {
             self.root = Some(fd);
             return self.tell(&Tell::Same);
@@ -172,6 +177,32 @@ impl<W: Write> Session<W> {
         }
     }
 
+    /// Says what is mounted at `path` before that is touched, so that it is known while it hangs.
+    fn mount(&mut self, path: &[u8], access: Access) -> io::Result<()> {
+        self.tell(&Tell::Mounted(look::line_at(path)?))?;
+        self.output.flush()?;
+        let room = look::room(path, access);
+        self.tell(&Tell::Mounted(look::line_at(path)?))?;
+        match room {
+            Ok(room) => self.tell(&room),
+            Err(errno) => self.tell_failed(errno, path),
+        }
+    }
+
+    /// Sends a file that is no part of a site.
+    fn whole(&mut self, path: &[u8]) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(std::ffi::OsStr::from_bytes(path), flags, Mode::empty());
+        let outcome = match opened.and_then(regular) {
+            Ok((file, before)) => self.send(&file, before)?,
+            Err(errno) => Err((errno, 0)),
+        };
+        match outcome {
+            Ok((before, after)) => self.tell(&Tell::Done { before, after }),
+            Err((errno, _)) => self.tell_failed(errno, path),
+        }
+    }
+
     fn tell_failed(&mut self, errno: Errno, name: &[u8]) -> io::Result<()> {
         let Refused(kind, text) = Refused::new(errno, name);
         self.tell(&Tell::Failed { kind, text })
@@ -181,14 +212,19 @@ impl<W: Write> Session<W> {
     #[allow(clippy::type_complexity, reason = "the pipe's error is not the file's")]
     fn read_once(&mut self, name: &[u8]) -> io::Result<Result<(Stamp, Stamp), (Errno, u64)>> {
         let Some(root) = &self.root else { return Ok(Err((Errno::NOENT, 0))) };
-        let (file, before) = match open_regular(root, name) {
-            Ok(opened) => opened,
-            Err(errno) => return Ok(Err((errno, 0))),
-        };
+        match open_regular(root, name) {
+            Ok((file, before)) => self.send(&file, before),
+            Err(errno) => Ok(Err((errno, 0))),
+        }
+    }
+
+    /// Sends what is in a file, and how it stood before and after.
+    #[allow(clippy::type_complexity, reason = "the pipe's error is not the file's")]
+    fn send(&mut self, file: &OwnedFd, before: Stamp) -> io::Result<Result<(Stamp, Stamp), (Errno, u64)>> {
         let mut buffer = vec![0; CHUNK];
         let mut sent = 0;
         loop {
-            match rustix::io::read(&file, &mut buffer) {
+            match rustix::io::read(file, &mut buffer) {
                 Ok(0) => break,
                 Ok(count) => {
                     self.tell(&Tell::Chunk(buffer[..count].to_vec()))?;
@@ -203,7 +239,7 @@ impl<W: Write> Session<W> {
                 Err(errno) => return Ok(Err((errno, sent))),
             }
         }
-        Ok(rustix::fs::fstat(&file).map(|stat| (before, stamp(&stat))).map_err(|errno| (errno, sent)))
+        Ok(rustix::fs::fstat(file).map(|stat| (before, stamp(&stat))).map_err(|errno| (errno, sent)))
     }
 }
 
@@ -233,7 +269,11 @@ fn open_directory(path: &[u8]) -> Result<OwnedFd, Errno> {
 /// Opens a file beneath the root, and only then looks at what it is: there is no moment between check and use. The
 /// kernel refuses every way out, over links or `..` (openat2(2)); a FIFO does not block.
 fn open_regular(root: &OwnedFd, name: &[u8]) -> Result<(OwnedFd, Stamp), Errno> {
-    let file = open_beneath(root, name, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+    regular(open_beneath(root, name, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?)
+}
+
+/// A file that was opened, if it is one, and how it stands.
+fn regular(file: OwnedFd) -> Result<(OwnedFd, Stamp), Errno> {
     let stat = rustix::fs::fstat(&file)?;
     if FileType::from_raw_mode(stat.st_mode).is_file() { Ok((file, stamp(&stat))) } else { Err(Errno::INVAL) }
 }

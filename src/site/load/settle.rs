@@ -50,7 +50,7 @@ pub enum Extent {
 }
 
 /// For how long a change on another node may stay unseen: GlusterFS caches attributes for a second.
-const LAG: Duration = Duration::from_millis(1500);
+pub const LAG: Duration = Duration::from_millis(1500);
 
 /// After so many restless looks, what holds still is taken without the rest.
 const PATIENCE: u32 = 8;
@@ -107,8 +107,8 @@ impl Settle {
             self.last = None;
             return Judgement::Wrong(wrong);
         }
-        let Some(taken) = &self.taken else { return take_all(listing) };
         let published = listing.sentinel.is_some();
+        let Some(taken) = &self.taken else { return self.settled(listing) };
         if is_held(listing, held) {
             self.same(listing.sentinel);
             return Judgement::Keep;
@@ -117,6 +117,12 @@ impl Settle {
             // The publisher is not done.
             return Judgement::Wait;
         }
+        self.settled(listing)
+    }
+
+    /// Takes what has held still: the very first look may come in the middle of a rewriting as well as any other.
+    fn settled(&mut self, listing: &Listing) -> Judgement {
+        let published = listing.sentinel.is_some();
         self.restless += 1;
         self.still = if self.last.as_ref() == Some(listing) { self.still + 1 } else { 1 };
         let before = self.last.replace(listing.clone());
@@ -218,10 +224,7 @@ mod tests {
 
     fn settled(on: &Listing) -> (Settle, Files) {
         let mut settle = Settle::new(SECOND);
-        assert!(
-            matches!(settle.judge(on, &Files::new()), Judgement::Take { .. }),
-            "the first look is taken at once"
-        );
+        while settle.judge(on, &Files::new()) == Judgement::Wait {}
         settle.took(on, Extent::Whole);
         (settle, hold(on))
     }
@@ -233,6 +236,15 @@ mod tests {
         assert_eq!(settle.judge(&listing(&[("a", 2)]), &held), Judgement::Wait);
         assert_eq!(settle.judge(&listing(&[("a", 3)]), &held), Judgement::Wait);
         assert_eq!(settle.judge(&listing(&[("a", 3)]), &held), take_all(&listing(&[("a", 3)])));
+    }
+
+    #[test]
+    fn a_first_look_in_the_middle_of_a_rewriting_is_not_taken() {
+        let mut settle = Settle::new(SECOND);
+        let none = Files::new();
+        assert_eq!(settle.judge(&listing(&[("a", 1)]), &none), Judgement::Wait);
+        assert_eq!(settle.judge(&listing(&[("a", 2)]), &none), Judgement::Wait);
+        assert_eq!(settle.judge(&listing(&[("a", 2)]), &none), take_all(&listing(&[("a", 2)])));
     }
 
     #[test]

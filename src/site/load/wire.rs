@@ -2,6 +2,7 @@
 //!
 //! PURE. Never trusts a length: a frame larger than [`LARGEST`] or a payload that does not add up is an error.
 
+use crate::mount::Access;
 use crate::site::generation::Stamp;
 
 /// The largest payload.
@@ -40,6 +41,19 @@ pub enum Ask {
         /// How long it is.
         length: u64,
     },
+    /// What is mounted there, and does it answer? Answered by `Mounted` before it is touched and again after, then
+    /// `Room`.
+    Mount {
+        /// The mount point.
+        path: Vec<u8>,
+        /// Whether a small file is written there and removed.
+        access: Access,
+    },
+    /// What is in this file, wherever it is? Answered by `Chunk`s and `Done`.
+    Whole {
+        /// The file.
+        path: Vec<u8>,
+    },
 }
 
 /// What the loader tells.
@@ -53,6 +67,19 @@ pub enum Tell {
         file_system: u64,
         /// The generation file.
         sentinel: Option<Stamp>,
+        /// The same type as the table of mounts has it, such as `fuse.glusterfs`; empty when it could not be found.
+        kind: String,
+    },
+    /// The line of the table of mounts (proc_pid_mountinfo(5)); empty: nothing is mounted there.
+    Mounted(Vec<u8>),
+    /// The file system answers: how full it is.
+    Room {
+        /// Bytes in all.
+        total: u64,
+        /// Bytes that an ordinary user may still write.
+        free: u64,
+        /// Why it could not be written; empty: it could, or was not tried.
+        unwritable: String,
     },
     /// A file.
     Listed {
@@ -138,6 +165,8 @@ impl Ask {
                 .rest(root)
                 .rest(name)
                 .done(),
+            Self::Mount { path, access } => Frame::new(4).number(*access as u64).rest(path).done(),
+            Self::Whole { path } => Frame::new(5).rest(path).done(),
         }
     }
 
@@ -155,6 +184,8 @@ impl Ask {
             }),
             2 => Some(Self::Read { name: fields.rest() }),
             3 => fields.piece(),
+            4 => fields.mount(),
+            5 => Some(Self::Whole { path: fields.rest() }),
             _ => None,
         };
         ask.ok_or(Garbled { kind, length: payload.len() })
@@ -167,8 +198,8 @@ impl Tell {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Alive => Frame::new(1).done(),
-            Self::Root { file_system, sentinel } => {
-                Frame::new(2).number(*file_system).stamp_or_none(*sentinel).done()
+            Self::Root { file_system, sentinel, kind } => {
+                Frame::new(2).number(*file_system).stamp_or_none(*sentinel).rest(kind.as_bytes()).done()
             }
             Self::Listed { name, stamp } => Frame::new(3).stamp(*stamp).rest(name).done(),
             Self::Same => Frame::new(4).done(),
@@ -176,6 +207,10 @@ impl Tell {
             Self::Chunk(bytes) => Frame::new(6).rest(bytes).done(),
             Self::Done { before, after } => Frame::new(7).stamp(*before).stamp(*after).done(),
             Self::Failed { kind, text } => Frame::new(8).number(*kind as u64).rest(text.as_bytes()).done(),
+            Self::Mounted(line) => Frame::new(9).rest(line).done(),
+            Self::Room { total, free, unwritable } => {
+                Frame::new(10).number(*total).number(*free).rest(unwritable.as_bytes()).done()
+            }
         }
     }
 
@@ -190,16 +225,19 @@ impl Tell {
     fn fields(kind: u8, mut fields: Fields<'_>) -> Option<Self> {
         Some(match kind {
             1 => Self::Alive,
-            2 => Self::Root { file_system: fields.number()?, sentinel: fields.stamp_or_none()? },
+            2 => Self::Root {
+                file_system: fields.number()?,
+                sentinel: fields.stamp_or_none()?,
+                kind: fields.text(),
+            },
             3 => Self::Listed { stamp: fields.stamp()?, name: fields.rest() },
             4 => Self::Same,
             5 => Self::End { skipped: fields.number()?, fingerprint: fields.rest().try_into().ok()? },
             6 => Self::Chunk(fields.rest()),
             7 => Self::Done { before: fields.stamp()?, after: fields.stamp()? },
-            8 => Self::Failed {
-                kind: Failure::from_number(fields.number()?)?,
-                text: String::from_utf8_lossy(&fields.rest()).into_owned(),
-            },
+            8 => Self::Failed { kind: Failure::from_number(fields.number()?)?, text: fields.text() },
+            9 => Self::Mounted(fields.rest()),
+            10 => Self::Room { total: fields.number()?, free: fields.number()?, unwritable: fields.text() },
             _ => return None,
         })
     }
@@ -306,6 +344,16 @@ impl Fields<'_> {
         Some(Ask::Piece { root: root.to_vec(), name: name.to_vec(), stamp, start, length })
     }
 
+    fn mount(&mut self) -> Option<Ask> {
+        let number = self.number()?;
+        let access = [Access::Read, Access::Write].into_iter().find(|access| *access as u64 == number)?;
+        Some(Ask::Mount { path: self.rest(), access })
+    }
+
+    fn text(&mut self) -> String {
+        String::from_utf8_lossy(&self.rest()).into_owned()
+    }
+
     fn rest(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.0).to_vec()
     }
@@ -329,8 +377,14 @@ mod tests {
         prop_oneof![
             Just(Tell::Alive),
             Just(Tell::Same),
-            (any::<u64>(), proptest::option::of(stamp()))
-                .prop_map(|(file_system, sentinel)| Tell::Root { file_system, sentinel }),
+            (any::<u64>(), proptest::option::of(stamp()), "[a-z.]*")
+                .prop_map(|(file_system, sentinel, kind)| Tell::Root { file_system, sentinel, kind }),
+            any::<Vec<u8>>().prop_map(Tell::Mounted),
+            (any::<(u64, u64)>(), "[a-z ]*").prop_map(|((total, free), unwritable)| Tell::Room {
+                total,
+                free,
+                unwritable
+            }),
             (any::<Vec<u8>>(), stamp()).prop_map(|(name, stamp)| Tell::Listed { name, stamp }),
             any::<([u8; 32], u64)>().prop_map(|(fingerprint, skipped)| Tell::End { fingerprint, skipped }),
             any::<Vec<u8>>().prop_map(Tell::Chunk),
@@ -365,6 +419,9 @@ mod tests {
             for ask in [
                 Ask::Look { root: root.clone(), sentinel, known },
                 Ask::Read { name: name.clone() },
+                Ask::Mount { path: root.clone(), access: Access::Read },
+                Ask::Mount { path: root.clone(), access: Access::Write },
+                Ask::Whole { path: root.clone() },
                 Ask::Piece { root, name, stamp, start, length },
             ] {
                 let frame = ask.encode();

@@ -4,29 +4,28 @@
 //! backslashes, control characters and everything that is not ASCII are escaped.
 
 use std::net::IpAddr;
-use std::time::SystemTime;
 
-use hyper::header::{HeaderName, REFERER, USER_AGENT};
-use hyper::{HeaderMap, Method, Uri, Version};
+use hyper::{Method, Version};
 
+use super::stamp::Stamp;
 use super::{LogFormat, address, put};
-use crate::site::generation::unix;
+use crate::site::request::{Fields, Target};
 
 /// What is known of a request and its answer.
 #[derive(Clone, Copy, Debug)]
 pub struct Answered<'a> {
     /// When it was answered.
-    pub at: SystemTime,
+    pub at: &'a Stamp,
     /// Who asked.
     pub peer: IpAddr,
     /// How.
     pub method: &'a Method,
     /// What for.
-    pub uri: &'a Uri,
+    pub target: Target<'a>,
     /// Over which version.
     pub version: Version,
     /// With which headers.
-    pub headers: &'a HeaderMap,
+    pub fields: &'a Fields<'a>,
     /// What it was answered.
     pub status: u16,
     /// How many bytes follow the head of the answer, if it can be sent to its end.
@@ -45,15 +44,19 @@ impl Answered<'_> {
 
     /// `address - - [time] "request" status bytes "referer" "user agent"`
     fn combined(&self, line: &mut Vec<u8>) {
-        let Time { year, month, day, hour, minute, second } = Time::of(unix(self.at));
-        put(line, format_args!("{} - - [{day:02}/", address(self.peer)));
-        line.extend_from_slice(MONTHS[month as usize - 1]);
-        put(line, format_args!("/{year}:{hour:02}:{minute:02}:{second:02} +0000] \""));
+        put(line, format_args!("{}", address(self.peer)));
+        line.extend_from_slice(b" - - [");
+        line.extend_from_slice(self.at.combined.as_bytes());
+        line.extend_from_slice(b"] \"");
         self.request(line);
-        put(line, format_args!("\" {} {} \"", self.status, self.bytes));
-        escape(self.header(&REFERER).unwrap_or(b"-"), Escape::Hex, line);
+        line.extend_from_slice(b"\" ");
+        number(self.status.into(), line);
+        line.push(b' ');
+        number(self.bytes, line);
+        line.extend_from_slice(b" \"");
+        escape(self.fields.referer.unwrap_or(b"-"), Escape::Hex, line);
         line.extend_from_slice(b"\" \"");
-        escape(self.header(&USER_AGENT).unwrap_or(b"-"), Escape::Hex, line);
+        escape(self.fields.user_agent.unwrap_or(b"-"), Escape::Hex, line);
         line.extend_from_slice(b"\"\n");
     }
 
@@ -61,18 +64,19 @@ impl Answered<'_> {
         escape(self.method.as_str().as_bytes(), Escape::Hex, line);
         line.push(b' ');
         escape(self.target().as_bytes(), Escape::Hex, line);
-        put(line, format_args!(" {:?}", self.version));
+        match self.version {
+            Version::HTTP_11 => line.extend_from_slice(b" HTTP/1.1"),
+            other => put(line, format_args!(" {other:?}")),
+        }
     }
 
     fn json(&self, line: &mut Vec<u8>) {
-        let Time { year, month, day, hour, minute, second } = Time::of(unix(self.at));
-        let time = format_args!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
-        put(line, format_args!("{{\"time\":\"{time}\",\"peer\":\"{}\"", address(self.peer)));
+        put(line, format_args!("{{\"time\":\"{}\",\"peer\":\"{}\"", self.at.json, address(self.peer)));
         let texts: [(&str, Option<&[u8]>); 4] = [
             ("method", Some(self.method.as_str().as_bytes())),
             ("target", Some(self.target().as_bytes())),
-            ("referer", self.header(&REFERER)),
-            ("user-agent", self.header(&USER_AGENT)),
+            ("referer", self.fields.referer),
+            ("user-agent", self.fields.user_agent),
         ];
         for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text?))) {
             put(line, format_args!(",\"{name}\":\""));
@@ -83,17 +87,26 @@ impl Answered<'_> {
         put(line, format_args!(",\"version\":\"{version:?}\",\"status\":{status},\"bytes\":{bytes}}}\n"));
     }
 
+    /// The asterisk is what `OPTIONS *` asks for.
     fn target(&self) -> &str {
-        self.uri.path_and_query().map_or("*", |target| target.as_str())
-    }
-
-    fn header(&self, name: &HeaderName) -> Option<&[u8]> {
-        self.headers.get(name).map(|value| value.as_bytes())
+        self.target.path.unwrap_or("*")
     }
 }
 
-const MONTHS: [&[u8; 3]; 12] =
-    [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+/// In decimal: the formatter of the standard library is the larger part of what a line costs.
+fn number(mut number: u64, line: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    line.extend_from_slice(&digits[start..]);
+}
 
 /// How a byte that a line must not have is written.
 #[derive(Clone, Copy)]
@@ -105,68 +118,42 @@ enum Escape {
 }
 
 fn escape(bytes: &[u8], how: Escape, line: &mut Vec<u8>) {
-    for byte in bytes {
-        match (byte, how) {
-            (b' '..=b'~', _) if !matches!(byte, b'"' | b'\\') => line.push(*byte),
-            (_, Escape::Hex) => put(line, format_args!("\\x{byte:02X}")),
-            (_, Escape::Json) => put(line, format_args!("\\u{byte:04x}")),
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| !is_plain(*byte)) {
+        line.extend_from_slice(&rest[..at]);
+        match how {
+            Escape::Hex => put(line, format_args!("\\x{:02X}", rest[at])),
+            Escape::Json => put(line, format_args!("\\u{:04x}", rest[at])),
         }
+        rest = &rest[at + 1..];
     }
+    line.extend_from_slice(rest);
 }
 
-/// A moment in UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Time {
-    year: u64,
-    month: u64,
-    day: u64,
-    hour: u64,
-    minute: u64,
-    second: u64,
-}
-
-impl Time {
-    /// From seconds since 1970. The calendar is counted from 1 March of a year that 400 divides, so that the day that
-    /// leap years add is the last of a year.
-    fn of(unix: u64) -> Self {
-        let (days, rest) = (unix / 86_400 + 719_468, unix % 86_400);
-        let (era, of_era) = (days / 146_097, days % 146_097);
-        let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-        let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let from_march = (5 * of_year + 2) / 153;
-        let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-        Self {
-            year: era * 400 + year_of_era + u64::from(month <= 2),
-            month,
-            day: of_year - (153 * from_march + 2) / 5 + 1,
-            hour: rest / 3600,
-            minute: rest / 60 % 60,
-            second: rest % 60,
-        }
-    }
+/// Visible ASCII and the space, but what ends a text and what escapes.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
     use proptest::prelude::*;
 
     use super::*;
 
     fn line(format: LogFormat, agent: &[u8]) -> String {
-        let uri = "/a%0ab\"?x".parse().unwrap();
-        let headers =
-            HeaderMap::from_iter([(USER_AGENT, hyper::header::HeaderValue::from_bytes(agent).unwrap())]);
-        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(951_782_399);
+        let fields = Fields { user_agent: Some(agent), ..Fields::default() };
+        let at = &Stamp::of(SystemTime::UNIX_EPOCH + Duration::from_secs(951_782_399));
         let (peer, method) = ("::ffff:192.0.2.1".parse().unwrap(), Method::GET);
         let seen = Answered {
             at,
             peer,
             method: &method,
-            uri: &uri,
+            target: Target::origin("/a%0ab\"?x"),
             version: Version::HTTP_11,
-            headers: &headers,
+            fields: &fields,
             status: 200,
             bytes: 7,
         };
@@ -184,18 +171,16 @@ mod tests {
         );
     }
 
-    #[test]
-    fn the_calendar_is_that_of_the_http_date() {
-        for unix in (0..8_000_000_000).step_by(86_400 * 7 + 12_345) {
-            let at = SystemTime::UNIX_EPOCH + Duration::from_secs(unix);
-            let Time { year, month, day, hour, minute, second } = Time::of(unix);
-            let month = std::str::from_utf8(MONTHS[month as usize - 1]).unwrap();
-            let text = format!("{day:02} {month} {year} {hour:02}:{minute:02}:{second:02} GMT");
-            assert_eq!(httpdate::fmt_http_date(at)[5..], text);
-        }
-    }
-
     proptest! {
+        #[test]
+        fn numbers_are_decimal(of: u64) {
+            for of in [of, of % 1000, 0, u64::MAX] {
+                let mut line = Vec::new();
+                number(of, &mut line);
+                prop_assert_eq!(String::from_utf8(line).unwrap(), of.to_string());
+            }
+        }
+
         #[test]
         fn whatever_a_client_sends_is_one_line_of_ascii(agent: Vec<u8>) {
             let agent: Vec<u8> = agent.into_iter().filter(|b| *b == 9 || (*b >= 32 && *b != 127)).collect();

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::{ENOUGH, Ended, RHYTHM, Shared, Waiting};
@@ -12,21 +13,24 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     path: Option<PathBuf>,
     file: Option<File>,
-    /// What was dropped because the file could not be written.
-    lost: u64,
+    /// The last line in the file lacks its end.
+    torn: bool,
+    /// How many dropped lines were told of.
+    told: u64,
 }
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, path: Option<PathBuf>) -> Self {
-        Self { shared, path, file: None, lost: 0 }
+        Self { shared, path, file: None, torn: false, told: 0 }
     }
 
     /// Writes until the last sender is gone and everything is written.
     pub(super) fn run(mut self) {
         let mut spare = Vec::with_capacity(ENOUGH);
         loop {
-            let Waiting { lines, dropped, ended } = self.wait(spare);
-            self.write(&lines, dropped);
+            let Waiting { lines, ended } = self.wait(spare);
+            self.write(&lines);
+            self.tell_dropped();
             if ended == Ended::Yes {
                 return;
             }
@@ -42,18 +46,15 @@ impl Writer {
         let woken = self.shared.enough.wait_timeout_while(waiting, RHYTHM, patient);
         let (mut waiting, _) = woken.unwrap_or_else(PoisonError::into_inner);
         let ended = waiting.ended;
-        std::mem::replace(&mut waiting, Waiting { lines: spare, dropped: 0, ended })
+        std::mem::replace(&mut waiting, Waiting { lines: spare, ended })
     }
 
-    fn write(&mut self, lines: &[u8], dropped: u64) {
-        self.lost += dropped;
+    fn write(&mut self, lines: &[u8]) {
         if let Some(path) = self.path.clone() {
-            if !lines.is_empty()
-                && let Err(error) = self.append(&path, lines)
-            {
+            if let Err((error, rest)) = self.append(&path, lines) {
                 self.file = None;
-                let count = lines.iter().filter(|byte| **byte == b'\n').count() as u64;
-                self.lost += count;
+                let count = rest.iter().filter(|byte| **byte == b'\n').count() as u64;
+                self.shared.dropped.fetch_add(count, Ordering::Relaxed);
                 tracing::warn!("cannot write the access log {}: {error}", path.display());
             }
         } else {
@@ -61,18 +62,46 @@ impl Writer {
                 tracing::info!(target: "hearth::access", "{line}");
             }
         }
-        if self.lost > 0 {
-            tracing::warn!(lines = self.lost, "lines of the access log were dropped");
-            self.lost = 0;
+    }
+
+    fn tell_dropped(&mut self) {
+        let dropped = self.shared.dropped.load(Ordering::Relaxed);
+        if dropped > self.told {
+            tracing::warn!(lines = dropped - self.told, "lines of the access log were dropped");
+            self.told = dropped;
         }
     }
 
-    fn append(&mut self, path: &Path, lines: &[u8]) -> io::Result<()> {
-        if !self.file.as_ref().is_some_and(|file| is_at(file, path)) {
-            let mut options = OpenOptions::new();
-            self.file = Some(options.append(true).create(true).mode(0o640).open(path)?);
+    /// Appends lines; the error comes with those that were not written whole.
+    fn append<'l>(&mut self, path: &Path, lines: &'l [u8]) -> Result<(), (io::Error, &'l [u8])> {
+        let mut rest = lines;
+        while !rest.is_empty() {
+            match self.append_some(path, rest) {
+                Ok(count) => rest = &rest[count..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err((error, rest)),
+            }
         }
-        self.file.as_mut().map_or(Ok(()), |file| file.write_all(lines))
+        Ok(())
+    }
+
+    /// Appends as much as there is room for. A disk that is full cuts a line off; the next begins on a line of its own.
+    fn append_some(&mut self, path: &Path, lines: &[u8]) -> io::Result<usize> {
+        let file = match self.file.take() {
+            Some(file) if is_at(&file, path) => file,
+            _ => OpenOptions::new().append(true).create(true).mode(0o640).open(path)?,
+        };
+        let file = self.file.insert(file);
+        if self.torn && file.metadata()?.len() > 0 {
+            file.write_all(b"\n")?;
+        }
+        self.torn = false;
+        let count = file.write(lines)?;
+        if count == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.torn = lines[count - 1] != b'\n';
+        Ok(count)
     }
 }
 

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::site::generation::{File, Files, Stamp};
-use hyper::header::{ETAG, IF_NONE_MATCH, LOCATION};
+use crate::site::request::Host;
+use hyper::header::{ETAG, IF_NONE_MATCH, LOCATION, RANGE};
 
 const SITE: &[(&str, &str)] = &[
     ("index.html", "home"),
@@ -35,9 +36,9 @@ fn ask(
     headers: &[(hyper::header::HeaderName, &str)],
 ) -> Reply {
     let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
-    let uri = target.parse().unwrap();
-    let question = Question { method, uri: &uri, headers: &headers, scheme: Scheme::Http };
-    answer(question, Some(site), &HeaderValue::from_static("later"))
+    let (fields, later) = (Fields::of(&headers), HeaderValue::from_static("later"));
+    let question = Question { method, target: Target::origin(target), fields: &fields, scheme: Scheme::Http };
+    answer(question, Some(site), &later).into_reply(&later)
 }
 
 fn text(reply: &Reply) -> String {
@@ -159,22 +160,27 @@ fn ranges_are_cut_from_the_file() {
 
 #[test]
 fn without_a_site_visitors_are_asked_to_come_back() {
-    let (uri, headers) = ("/".parse().unwrap(), HeaderMap::new());
-    let question = Question { method: &Method::GET, uri: &uri, headers: &headers, scheme: Scheme::Http };
-    let reply = answer(question, None, &HeaderValue::from_static(""));
+    let (fields, later) = (Fields::default(), HeaderValue::from_static(""));
+    let target = Target::origin("/");
+    let question = Question { method: &Method::GET, target, fields: &fields, scheme: Scheme::Http };
+    let reply = answer(question, None, &later).into_reply(&later);
     assert_eq!((reply.status.as_u16(), &reply.headers["retry-after"]), (503, &HeaderValue::from_static("5")));
 }
 
 #[test]
 fn the_bare_name_is_sent_to_ours_and_a_foreign_one_away() {
-    let hosts = ["www.example.com".to_owned()];
+    let hosts = Hosts::new([("www.example.com".to_owned(), 3)]);
     let admitted = |host: &str, rules| {
-        let (uri, headers) =
-            ("/a/b?c".parse().unwrap(), HeaderMap::from_iter([(hyper::header::HOST, host.parse().unwrap())]));
-        let question = Question { method: &Method::GET, uri: &uri, headers: &headers, scheme: Scheme::Https };
-        admit(question, &hosts, rules).map(str::to_owned)
+        let fields = Fields { host: Host::One(host.as_bytes()), ..Fields::default() };
+        let target = Target::origin("/a/b?c");
+        let question = Question { method: &Method::GET, target, fields: &fields, scheme: Scheme::Https };
+        admit(question, &hosts, |site| {
+            assert_eq!(site, 3);
+            rules
+        })
+        .map(|admitted| (admitted.host.to_owned(), admitted.site))
     };
-    assert_eq!(admitted("www.example.com:8080", Rules::Files).unwrap(), "www.example.com");
+    assert_eq!(admitted("www.example.com:8080", Rules::Files).unwrap(), ("www.example.com".to_owned(), 3));
     let sibling = admitted("example.com", Rules::GithubPages).unwrap_err();
     assert_eq!(
         (sibling.status.as_u16(), &sibling.headers[LOCATION]),
@@ -187,11 +193,12 @@ fn the_bare_name_is_sent_to_ours_and_a_foreign_one_away() {
 proptest! {
     #[test]
     fn every_redirect_stays_here_and_every_answer_has_a_status_of_ours(target in "/[/a-z.%25fe\\\\?#:@]{0,24}|/(/|bare|folder|\\.\\.|%2f){0,6}") {
-        let Ok(uri) = target.parse::<Uri>() else { return Ok(()) };
-        let headers = HeaderMap::new();
+        let Ok(uri) = target.parse::<hyper::Uri>() else { return Ok(()) };
+        let (fields, later) = (Fields::default(), HeaderValue::from_static(""));
+        let target = Target::of(&uri);
         for rules in [Rules::GithubPages, Rules::Spa, Rules::Files] {
-            let question = Question { method: &Method::GET, uri: &uri, headers: &headers, scheme: Scheme::Http };
-            let reply = answer(question, Some(&site(rules, SITE)), &HeaderValue::from_static(""));
+            let question = Question { method: &Method::GET, target, fields: &fields, scheme: Scheme::Http };
+            let reply = answer(question, Some(&site(rules, SITE)), &later).into_reply(&later);
             prop_assert!(matches!(reply.status.as_u16(), 200 | 301 | 400 | 404), "{}", reply.status);
             if let Some(location) = reply.headers.get(LOCATION) {
                 let location = location.to_str().unwrap();

@@ -133,7 +133,7 @@ fn a_stop_is_announced_before_the_door_closes() {
     let mut rig = Rig::new(&watcher.link(&watcher_key()));
     watcher.heard.lock().unwrap().site = Some(rig.site);
     rig.start();
-    rig.wait_for("served", |status| status.site.generation.is_some());
+    rig.wait_for("served", |status| status.sites[0].generation.is_some());
     watcher.wait_for("a beat", |heard| (!heard.beats.is_empty()).then_some(()));
     rig.tell_to_stop();
     watcher.wait_for("the farewell", |h| h.beats.last().is_some_and(|b| b.leaving.is_some()).then_some(()));

@@ -58,6 +58,8 @@ pub(crate) struct Rig {
     pub(crate) site: SocketAddr,
     directory: tempfile::TempDir,
     child: Option<Child>,
+    /// What the agent is run by: a program and its first words.
+    run_by: Vec<String>,
 }
 
 impl Rig {
@@ -77,7 +79,7 @@ impl Rig {
              [site]\nhosts = [\"{HOST}\"]\nroot = \"www\"\nlisten = [\"{site}\"]\npoll = \"100ms\"\n\
              [address]\nfamilies = [\"ipv4\"]\nadmit = [\"127.0.0.0/8\"]\nevery = \"200ms\"\n{sources}{more}"
         );
-        let rig = Self { line, site, directory, child: None };
+        let rig = Self { line, site, directory, child: None, run_by: Vec::new() };
         std::fs::write(rig.path("hearth.toml"), text).unwrap();
         std::fs::write(rig.path("node.key"), node_key().to_text().expose()).unwrap();
         std::fs::write(rig.path("tsig.key"), BASE64.encode(tsig_key("pi1").secret.expose())).unwrap();
@@ -100,6 +102,28 @@ impl Rig {
         ))
     }
 
+    /// The same rig for another node, seen at `address`.
+    pub(crate) fn called(self, node: &str, address: [u8; 4]) -> Self {
+        let text = std::fs::read_to_string(self.path("hearth.toml")).unwrap();
+        let named = text.replace("name = \"pi1\"", &format!("name = \"{node}\""));
+        std::fs::write(self.path("hearth.toml"), named).unwrap();
+        std::fs::write(self.path("tsig.key"), BASE64.encode(tsig_key(node).secret.expose())).unwrap();
+        self.line.moves_to(address);
+        self
+    }
+
+    /// Adds to the configuration.
+    pub(crate) fn also(&self, more: &str) {
+        let text = std::fs::read_to_string(self.path("hearth.toml")).unwrap();
+        std::fs::write(self.path("hearth.toml"), text + more).unwrap();
+    }
+
+    /// Has the agent run by a shell in a mount namespace of its own, after `script`.
+    pub(crate) fn in_a_namespace(&mut self, script: &str) {
+        let script = format!("{script}\nexec \"$@\"");
+        self.run_by = ["unshare", "-m", "sh", "-ec", &script, "sh"].map(str::to_owned).to_vec();
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -114,8 +138,10 @@ impl Rig {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hearth"));
-        command.args(words).arg("--config").arg(self.path("hearth.toml")).stdin(Stdio::null());
+        let whole = self.run_by.iter().map(String::as_str).chain([env!("CARGO_BIN_EXE_hearth")]);
+        let whole: Vec<&str> = whole.chain(words.iter().copied()).collect();
+        let mut command = Command::new(whole[0]);
+        command.args(&whole[1..]).arg("--config").arg(self.path("hearth.toml")).stdin(Stdio::null());
         command.env_remove("NOTIFY_SOCKET").env("HEARTH_LOG", "debug,hyper=warn");
         command
     }

@@ -13,14 +13,14 @@ use crate::support::{http, wait_until};
 fn the_site_is_served_and_the_node_proves_that_it_is_the_one() {
     let mut rig = Rig::new("");
     rig.start();
-    let status = rig.wait_for("a generation", |status| status.site.generation.is_some());
+    let status = rig.wait_for("a generation", |status| status.sites[0].generation.is_some());
     assert_eq!(http::ask(rig.site, "GET", "/", HOST, &[]).text(), "home");
     let nonce = Nonce::new([5; 16]);
     let answer = http::ask(rig.site, "GET", &nonce.path(), HOST, &[]);
     let seal = answer.header("hearth-seal");
     let proved =
         proof::check(&node_key().verifying(), &status.node, &nonce, HOST, &answer.body, seal).unwrap();
-    assert_eq!(proved.generation, status.site.generation);
+    assert_eq!(proved.generation, status.sites[0].generation);
     assert_eq!(http::ask(rig.site, "GET", "/.well-known/hearth/nonsense", HOST, &[]).status, 404);
 }
 
@@ -30,14 +30,14 @@ fn a_missing_root_is_503_and_a_fault_until_it_is_there() {
     std::fs::rename(rig.path("www"), rig.path("away")).unwrap();
     rig.start();
     let status = rig.wait_for("the fault", |status| !status.faults.is_empty());
-    assert_eq!((status.faults[0].code, status.site.generation), (FaultCode::SiteSource, None));
+    assert_eq!((status.faults[0].code, status.sites[0].generation.clone()), (FaultCode::SiteSource, None));
     assert_eq!(http::ask(rig.site, "GET", "/", HOST, &[]).status, 503);
     let shown = text(&rig.hearth(&["status"]));
     for part in ["fault-4: a person must act (4)", "visitors get 503", "No such file", "to do"] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     std::fs::rename(rig.path("away"), rig.path("www")).unwrap();
-    rig.wait_for("no fault", |status| status.faults.is_empty() && status.site.generation.is_some());
+    rig.wait_for("no fault", |status| status.faults.is_empty() && status.sites[0].generation.is_some());
     assert_eq!(http::ask(rig.site, "GET", "/", HOST, &[]).status, 200);
 }
 
@@ -52,7 +52,7 @@ fn the_status_is_a_screen_for_people_and_json_for_programs() {
     );
 
     rig.start();
-    rig.wait_for("healthy", |status| status.phase == Phase::Running && status.site.generation.is_some());
+    rig.wait_for("healthy", |status| status.phase == Phase::Running && status.sites[0].generation.is_some());
     let shown = text(&rig.hearth(&["status"]));
     for part in ["pi1, hearth ", "healthy: all is well", "1 files", "127.0.9.1"] {
         assert!(shown.contains(part), "{part}: {shown}");
@@ -104,4 +104,15 @@ fn a_stop_closes_the_port_and_the_socket_and_ends_with_0() {
         rig.start();
         Some(())
     });
+}
+
+#[test]
+fn a_start_with_a_site_is_never_a_fault() {
+    let mut rig = Rig::new("");
+    rig.start();
+    rig.wait_for("a generation", |status| {
+        assert_eq!(status.faults, [], "while nothing is wrong");
+        status.sites[0].generation.is_some()
+    });
+    assert!(!rig.log().contains("fault-4"), "{}", rig.log());
 }

@@ -252,6 +252,14 @@ fn row_27_reading_is_all_that_is_allowed() {
 }
 
 #[test]
+fn row_28_nobody_is_limited_in_how_much_they_read() {
+    let site = pages();
+    for _ in 0..300 {
+        assert_eq!(site.get("/data.json").status, 200);
+    }
+}
+
+#[test]
 fn row_29_the_cname_file_is_a_file() {
     is(&pages().get("/CNAME"), 200, "www.example.com");
 }

@@ -2,12 +2,15 @@
 
 pub(crate) mod bind;
 pub(crate) mod dns_proxy;
+pub(crate) mod faulty;
 pub(crate) mod http;
 pub(crate) mod knot;
 pub(crate) mod loopback;
 pub(crate) mod name_server;
 pub(crate) mod netns;
 pub(crate) mod poller;
+pub(crate) mod powerdns;
+pub(crate) mod vendor;
 
 use std::time::{Duration, Instant};
 

@@ -137,6 +137,9 @@ pub(super) struct Voice {
     pub(super) speaks: bool,
     pub(super) address: IpAddr,
     pub(super) leaving: bool,
+    /// The digest of what it serves, and how its source stands.
+    generation: &'static str,
+    source: SourceState,
     boot: u8,
     sequence: u64,
 }
@@ -152,7 +155,15 @@ pub(super) struct Node {
 impl Node {
     /// A node that serves at `address` and beats to the watcher at `watcher`.
     pub(super) fn start(name: &str, address: SocketAddr, watcher: SocketAddr, pin: VerifyingKey) -> Self {
-        let voice = Voice { speaks: true, address: address.ip(), leaving: false, boot: 1, sequence: 0 };
+        let voice = Voice {
+            speaks: true,
+            address: address.ip(),
+            leaving: false,
+            generation: "g1",
+            source: SourceState::Ok,
+            boot: 1,
+            sequence: 0,
+        };
         let (voice, over) = (Arc::new(Mutex::new(voice)), Arc::new(AtomicBool::new(false)));
         let (says, until, who) = (voice.clone(), over.clone(), name.to_owned());
         std::thread::spawn(move || {
@@ -188,6 +199,12 @@ impl Node {
         self.voice.lock().unwrap().leaving = true;
     }
 
+    /// Serves this from now on, from a source that stands so.
+    pub(super) fn holds(&self, generation: &'static str, source: SourceState) {
+        let mut voice = self.voice.lock().unwrap();
+        (voice.generation, voice.source) = (generation, source);
+    }
+
     /// Says from now on that it is at `address`.
     pub(super) fn claims(&self, address: IpAddr) {
         self.voice.lock().unwrap().address = address;
@@ -219,7 +236,12 @@ fn next(name: &str, voice: &Mutex<Voice>) -> Option<Beat> {
         wall_ms: 1_700_000_000_000,
         version: "0.1.0".to_owned(),
         addresses: vec![Claim { address: voice.address, verdict: Verdict::Public }],
-        site: SiteReport { generation: Some("g1".to_owned()), source: SourceState::Ok },
+        sites: vec![SiteReport {
+            hosts: Vec::new(),
+            generation: Some(voice.generation.to_owned()),
+            source: voice.source,
+        }],
+        mounts: Vec::new(),
         records: RecordsReport::InForce,
         led: "all-well".to_owned(),
         leaving: voice.leaving.then(|| Leaving { reason: "a restart".to_owned() }),

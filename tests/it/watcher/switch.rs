@@ -1,6 +1,7 @@
 //! Visitors are sent elsewhere, and back.
 
 use hearth::failover::Shape;
+use hearth::heartbeat::SourceState;
 use hickory_proto::rr::RecordType;
 
 use super::node::Serving;
@@ -188,4 +189,28 @@ fn a_broken_fallback_is_not_switched_to_until_it_heals() {
     assert_eq!(rig.record(&server), rig.first(), "what was published stays");
     rig.pages.serves(Serving::Well);
     rig.wait_for_record(&server, &rig.away());
+}
+
+#[test]
+fn a_node_with_old_pages_is_shown_and_waits_until_it_has_healed() {
+    if left_out("Knot") {
+        return;
+    }
+    let server = Knot::start();
+    let rig = Rig::at_home(Shape::Address, &server);
+    rig.pi2.dies();
+    rig.wait_for_record(&server, &rig.first());
+    rig.pi1.holds("g2", SourceState::Ok);
+    rig.wait_for("the new pages", |site| site.nodes[0].generation.as_deref() == Some("g2"));
+    rig.pi2.holds("g1", SourceState::Gone);
+    rig.pi2.lives();
+    rig.wait_for_note("pi2 could come back but serves g1, and g2 was published last");
+    let said = String::from_utf8_lossy(&rig.hearth(&["failover", "status"]).stdout).into_owned();
+    let page = rig.get("/").text();
+    for shown in ["serves g1, which is not what was published last", "its source is gone"] {
+        assert!(said.contains(shown) && page.contains(shown), "{shown}: {said}\n{page}");
+    }
+    assert_eq!(rig.record(&server), rig.first());
+    rig.pi2.holds("g2", SourceState::Ok);
+    rig.wait_for_record(&server, &rig.both());
 }

@@ -26,6 +26,8 @@ enum Turn {
     References(u32),
     Restart,
     Stall,
+    /// Something is published; it reaches the one, the other or both.
+    Publish(u8, bool, bool),
 }
 
 fn turn() -> impl Strategy<Value = Turn> {
@@ -41,6 +43,7 @@ fn turn() -> impl Strategy<Value = Turn> {
         1 => (0u32..=4).prop_map(Turn::References),
         1 => Just(Turn::Restart),
         1 => Just(Turn::Stall),
+        3 => (0u8..4, any::<bool>(), any::<bool>()).prop_map(|(what, one, two)| Turn::Publish(what, one, two)),
     ]
 }
 
@@ -63,6 +66,13 @@ fn play(world: &mut World, turn: &Turn) {
         }
         Turn::References(n) => world.references = *n,
         Turn::Restart => world.start(),
+        Turn::Publish(what, one, two) => {
+            for (reached, name) in [(one, "pi1"), (two, "pi2")] {
+                if *reached {
+                    world.publish(name, &what.to_string());
+                }
+            }
+        }
         Turn::Stall => world.step(crate::failover::event::Event::Stalled(seconds(60))),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::world::{FAMILY, PAGES, World, node, seconds, site};
 use crate::dns::{Rdata, RdataSet};
 use crate::failover::Shape;
+use crate::failover::content::Freshness;
 use crate::failover::engine::Engine;
 use crate::failover::event::{Command, Event, Target};
 use crate::failover::lane::Side;
@@ -147,6 +148,18 @@ fn a_fallback_that_is_not_known_to_be_good_is_never_switched_to() {
     assert!(world.alarmed());
     world.fallback_good = true;
     within(world.until(PAGES, seconds(60)), 0.0, 15.0);
+}
+
+#[test]
+fn a_fallback_that_has_died_since_the_last_look_at_rest_is_found_out_before_a_quick_switch() {
+    for begin in 0..12 {
+        let mut world = World::with_nodes(Shape::Address, Profile::Fast, &["pi1"]);
+        world.run(seconds(600 + begin));
+        world.fallback_good = false;
+        world.kill("pi1");
+        world.run(seconds(120));
+        assert_eq!(world.record(), "203.0.113.1", "killed {begin} s later\n{}", world.story());
+    }
 }
 
 #[test]
@@ -440,4 +453,82 @@ fn the_journal_replays_to_the_same_effects_and_state() {
     }
     let text = serde_json::to_string(&again).unwrap();
     assert_eq!(serde_json::from_str::<Engine>(&text).unwrap(), again);
+}
+
+/// pi2 was away while something new was published, and is back with what it had.
+fn back_with_old_pages() -> World {
+    let mut world = home();
+    world.kill("pi2");
+    world.until("203.0.113.1", seconds(60));
+    world.publish("pi1", "new");
+    world.run(seconds(60));
+    world.revive("pi2");
+    world.run(seconds(600));
+    world
+}
+
+#[test]
+fn a_node_with_old_pages_waits_until_it_has_healed() {
+    let mut world = back_with_old_pages();
+    assert_eq!(world.record(), "203.0.113.1", "{}", world.story());
+    assert_eq!(world.story().matches("pi2 could come back but serves").count(), 1, "{}", world.story());
+    world.publish("pi2", "new");
+    within(world.until(BOTH, seconds(60)), 0.0, 11.0);
+}
+
+#[test]
+fn old_pages_are_better_than_none() {
+    let mut world = back_with_old_pages();
+    world.kill("pi1");
+    within(world.until("203.0.113.2", seconds(120)), 15.0, 90.0);
+    assert!(!world.landed.iter().any(|(_, set)| set.iter().any(|rdata| rdata.value() == PAGES)));
+}
+
+#[test]
+fn a_site_on_the_fallback_returns_with_old_pages_when_nobody_has_the_new_ones() {
+    let mut world = back_with_old_pages();
+    world.kill("pi2");
+    world.run(seconds(60));
+    world.kill("pi1");
+    world.until(PAGES, seconds(200));
+    world.revive("pi2");
+    world.until("203.0.113.2", seconds(1_000));
+    world.revive("pi1");
+    world.until(BOTH, seconds(1_000));
+}
+
+#[test]
+fn nodes_that_never_agree_share_the_visitors_again_after_an_hour() {
+    let mut world = back_with_old_pages();
+    world.run(seconds(1_800));
+    assert_eq!(world.record(), "203.0.113.1");
+    world.until(BOTH, seconds(1_900));
+}
+
+#[test]
+fn a_publish_that_was_taken_back_is_current_again() {
+    let mut world = home();
+    world.publish("pi1", "new");
+    world.publish("pi2", "new");
+    world.kill("pi2");
+    world.until("203.0.113.1", seconds(60));
+    world.publish("pi1", "abc");
+    world.run(seconds(30));
+    world.revive("pi2");
+    world.run(seconds(600));
+    assert_eq!(world.record(), "203.0.113.1", "the new pages were taken back");
+    world.publish("pi2", "abc");
+    world.until(BOTH, seconds(60));
+}
+
+#[test]
+fn nodes_that_differ_are_seen_and_nobody_is_taken_out_for_it() {
+    let mut world = home();
+    world.publish("pi1", "new");
+    world.run(seconds(3_600));
+    assert_eq!(world.record(), BOTH);
+    let status = world.engine.status(world.now, world.now, Vec::new());
+    let told: Vec<_> =
+        status.sites[0].nodes.iter().map(|node| (node.content, node.remark().is_some())).collect();
+    assert_eq!(told, [(Freshness::Current, false), (Freshness::Stale, true)]);
 }

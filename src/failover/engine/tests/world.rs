@@ -10,7 +10,7 @@ use crate::failover::Shape;
 use crate::failover::engine::Engine;
 use crate::failover::event::{BeatSeen, Command, Effect, Event, Note, Setup, SiteSetup, Weight};
 use crate::failover::lane::Side;
-use crate::heartbeat::{BootId, NodeName};
+use crate::heartbeat::{BootId, NodeName, SourceState};
 use crate::moment::Moment;
 use crate::policy::{Policy, Profile};
 use crate::probe::outcome::{Failure, Outcome};
@@ -26,6 +26,8 @@ pub(super) struct Node {
     pub(super) serves: bool,
     /// Beats get through.
     pub(super) beats: bool,
+    /// The digest of what it serves.
+    pub(super) content: String,
     pub(super) boot: u32,
     sequence: u64,
     next_beat: Moment,
@@ -91,7 +93,15 @@ impl World {
         let state = |(i, n): (usize, &NodeName)| {
             let address = format!("203.0.113.{}", i + 1).parse().unwrap();
             let next_beat = Moment::from_millis(500 * i as u64);
-            let node = Node { address, serves: true, beats: true, boot: i as u32, sequence: 0, next_beat };
+            let node = Node {
+                address,
+                serves: true,
+                beats: true,
+                content: "abc".to_owned(),
+                boot: i as u32,
+                sequence: 0,
+                next_beat,
+            };
             (n.clone(), node)
         };
         let mut world = Self {
@@ -153,7 +163,8 @@ impl World {
             Effect::LookAtFallback { site, address } => {
                 let good = self.connected && self.fallback_good;
                 let failure = (!good).then_some(Failure::Timeout);
-                self.send(seconds(1), Event::FallbackSeen { site, address, failure });
+                let after = if good { seconds(1) } else { policy.probe_total };
+                self.send(after, Event::FallbackSeen { site, address, failure });
             }
             Effect::LookAtReferences => {
                 let answered = if self.connected { self.references } else { 0 };
@@ -263,6 +274,11 @@ impl World {
         node.sequence = 0;
     }
 
+    /// The node serves this from now on, and says so with its next beat.
+    pub(super) fn publish(&mut self, name: &str, content: &str) {
+        self.nodes.get_mut(&self::node(name)).unwrap().content = content.to_owned();
+    }
+
     pub(super) fn command(&mut self, command: Command) {
         let owner = Owner::new("somebody");
         self.step(Event::Command { site: site(), command, owner, reason: "a test".to_owned() });
@@ -314,7 +330,9 @@ fn said(name: &NodeName, node: &Node, skew_ms: i64, leaving: Option<&str>) -> Be
         boot: boot_id(node.boot),
         sequence: node.sequence,
         addresses: vec![node.address],
-        generation: Some("abc".to_owned()),
+        generations: [(site(), node.content.clone())].into(),
+        sources: [(site(), SourceState::Ok)].into(),
+        mounts: Vec::new(),
         version: "1".to_owned(),
         skew_ms,
         leaving: leaving.map(ToOwned::to_owned),

@@ -1,0 +1,127 @@
+//! `hearth-sim`: the watcher's engine in a world where everything goes wrong, years in seconds.
+//!
+//! Not part of the program that is shipped. `cargo run --release --example hearth-sim -- --help`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints what it found")]
+
+#[path = "mod.rs"]
+mod sim;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+
+use hearth::policy::{Policy, Profile};
+use sim::line::{Figures, Line};
+use sim::mutant::MUTANTS;
+use sim::naive::NAIVE;
+use sim::run::Story;
+
+/// The watcher's engine in a world of random faults
+#[derive(Debug, Parser)]
+enum Words {
+    /// Plays random schedules and checks what must always hold
+    Schedules {
+        /// How many
+        #[arg(long, default_value_t = 1_000)]
+        count: u64,
+        /// The first seed
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// How long each is, in hours
+        #[arg(long, default_value_t = 24)]
+        hours: u64,
+    },
+    /// Plays schedules against engines that are wrong on purpose: each must be caught
+    Mutants {
+        /// How many schedules each gets at most
+        #[arg(long, default_value_t = 10_000)]
+        count: u64,
+    },
+    /// Compares policies on the synthetic home line
+    Line {
+        /// How many years
+        #[arg(long, default_value_t = 4)]
+        years: u64,
+    },
+}
+
+fn main() -> ExitCode {
+    match Words::parse() {
+        Words::Schedules { count, seed, hours } => schedules(count, seed, hours),
+        Words::Mutants { count } => mutants(count),
+        Words::Line { years } => compare(years),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the speed is measured in real time")]
+fn schedules(count: u64, first: u64, hours: u64) -> ExitCode {
+    let begun = Instant::now();
+    let (mut steps, mut landed) = (0, 0);
+    for seed in first..first + count {
+        let story = Story::draw(seed, Duration::from_secs(hours * 3_600));
+        let told = story.tell(None);
+        steps += told.steps;
+        landed += told.landed;
+        if let Some(broken) = told.broken {
+            println!("seed {seed}, {:?}: {} at {}: {}", story.mode, broken.rule, broken.at, broken.what);
+            let short = story.shrink(None);
+            short.plan.iter().for_each(|planned| println!("  {planned}"));
+            short.tell_aloud(None);
+            return ExitCode::FAILURE;
+        }
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    println!(
+        "{count} schedules of {hours} h: all held; {landed} changes landed, {steps} steps in {seconds:.1} s"
+    );
+    ExitCode::SUCCESS
+}
+
+fn mutants(count: u64) -> ExitCode {
+    let mut survivors = 0;
+    for mutant in MUTANTS {
+        let story = |seed| Story::draw(seed, Duration::from_secs(24 * 3_600)).tell(Some(*mutant)).broken;
+        match (1..=count).find_map(|seed| Some((seed, story(seed)?))) {
+            Some((seed, broken)) => println!("{mutant:?}: caught by schedule {seed}: {}", broken.rule),
+            None => {
+                survivors += 1;
+                println!("{mutant:?}: survived {count} schedules");
+            }
+        }
+    }
+    println!("{} mutants, {survivors} survived", MUTANTS.len());
+    if survivors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the speed is measured in real time")]
+fn compare(years: u64) -> ExitCode {
+    let lines: Vec<Line> = (1..=years).map(Line::draw).collect();
+    println!(
+        "| policy | changes | false | useless | detect p50 / p95, s | dead, min | needless, min | most in an hour |"
+    );
+    println!("|-|-|-|-|-|-|-|-|");
+    for naive in NAIVE {
+        let mut figures = Figures::default();
+        lines.iter().zip(1..).for_each(|(line, seed)| figures.add(line, &naive.live(line, seed)));
+        println!("{}", figures.row(naive.name));
+    }
+    for profile in [Profile::Fast, Profile::Steady, Profile::Calm] {
+        let (mut figures, mut steps) = (Figures::default(), 0);
+        let begun = Instant::now();
+        let policy = Policy::of(profile);
+        for line in &lines {
+            let (landings, taken) = line.live(&policy);
+            figures.add(line, &landings);
+            steps += taken;
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        println!("{}", figures.row(&format!("hearth {profile:?}")));
+        eprintln!(
+            "{:.2} policy-years/s, {steps} steps, {:.0} ns each",
+            years as f64 / seconds,
+            seconds * 1e9 / steps as f64
+        );
+    }
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,443 @@
+//! The world around the engine, in virtual time: nodes, lines, a provider, and a watcher that can be paused and killed.
+//!
+//! Event-driven: time jumps to whatever is next. The same seed and the same faults give the same world.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use hearth::dns::{Name, Owner, Rdata, RdataSet};
+use hearth::failover::engine::Engine;
+use hearth::failover::event::{BeatSeen, Command, Event, Target};
+use hearth::failover::lane::Side;
+use hearth::moment::Moment;
+use hearth::policy::Policy;
+use hearth::probe::outcome::{Failure, Outcome};
+
+mod node;
+mod process;
+
+pub(crate) use self::node::Node;
+use self::node::{home, said};
+use super::check::Checker;
+use super::mutant::Mutant;
+use super::truth::Standing;
+
+/// Where the fallback is.
+pub(crate) const PAGES: Ipv4Addr = Ipv4Addr::new(185, 199, 108, 153);
+
+/// What a visitor of the net never sees: how long things take.
+const ROUND_TRIP: Duration = Duration::from_millis(40);
+
+/// What is played of a quiet time before something happens.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// How far the journal on the disk may be behind: longer than the real one allows itself.
+const SYNC_EVERY: Duration = Duration::from_secs(60);
+
+/// How the world is laid out.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    /// How many nodes the site has.
+    pub(crate) nodes: usize,
+    /// The numbers of the engine.
+    pub(crate) policy: Policy,
+    /// The numbers that it should have.
+    pub(crate) rules: Policy,
+    /// The chance that a probe is lost at any time.
+    pub(crate) loss: f64,
+    /// How many references the watcher has.
+    pub(crate) references: u32,
+    /// Whether every step is kept, for a replay.
+    pub(crate) journal: bool,
+    /// Whether what the engine notes is printed.
+    pub(crate) aloud: bool,
+}
+
+/// What the provider does with a write.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Trouble {
+    /// It cannot be reached, or says 5xx or 429.
+    pub(crate) away: u32,
+    /// It does what it is told, and the answer is lost.
+    pub(crate) mute: u32,
+    /// It answers a reading with what stood before the last write.
+    pub(crate) stale: u32,
+}
+
+/// What is on its way.
+#[derive(Clone, Debug)]
+enum Coming {
+    Event(Event),
+    Beat(usize),
+    Attempt(u64),
+    Pause(Duration),
+    Resume,
+    Rise,
+}
+
+/// The watcher as a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Process {
+    Runs,
+    Paused { since: Moment },
+    Dead,
+}
+
+/// The world.
+#[derive(Debug)]
+pub(crate) struct World {
+    /// What time it is for the watcher. Quiet times are left out of it.
+    now: Moment,
+    /// How much has been left out.
+    skipped: Duration,
+    /// The next probe is lost, as chance has it.
+    unlucky: bool,
+    layout: Layout,
+    chance: fastrand::Rng,
+    /// The nodes.
+    pub(crate) nodes: Vec<Node>,
+    /// The watcher reaches nothing at all.
+    pub(crate) cut: u32,
+    /// How many references are away for reasons of their own.
+    pub(crate) references_away: u32,
+    /// The fallback does not work.
+    pub(crate) fallback_bad: u32,
+    /// The provider.
+    pub(crate) trouble: Trouble,
+    /// The record.
+    pub(crate) record: BTreeSet<Rdata>,
+    before: BTreeSet<Rdata>,
+    /// What the watcher was told last that the record holds. None: it has reason to doubt it.
+    told: Option<BTreeSet<Rdata>>,
+    /// How many faults are at work.
+    pub(crate) faults: u32,
+    engine: Engine,
+    /// The engine as the journal on the disk would bring it back after a power cut.
+    synced: (Moment, Engine),
+    mutant: Option<Mutant>,
+    process: Process,
+    inbox: Vec<Event>,
+    coming: BinaryHeap<Reverse<(Moment, u64)>>,
+    parcels: BTreeMap<u64, Coming>,
+    number: u64,
+    wish: Option<(u64, Vec<RdataSet>)>,
+    attempts: u32,
+    restarts: u64,
+    /// Every landed change: when, and whether the record has led to the fallback since.
+    pub(crate) landings: Vec<(Moment, bool)>,
+    /// What was seen to hold.
+    pub(crate) checker: Checker,
+    /// Every step, when the layout says so.
+    pub(crate) journal: Vec<(Moment, Event)>,
+    /// The steps taken.
+    pub(crate) steps: u64,
+    site: Name,
+}
+
+impl World {
+    /// All is well, the record is empty, and the watcher starts.
+    pub(crate) fn new(layout: Layout, seed: u64, mutant: Option<Mutant>) -> Self {
+        let node = |i: usize| Node {
+            name: format!("pi{}", i + 1).parse().expect("a node's name"),
+            address: home(i),
+            been: Vec::new(),
+            down: 0,
+            web_down: 0,
+            mute: 0,
+            path_cut: 0,
+            wrong: 0,
+            lossy: Vec::new(),
+            late: Duration::ZERO,
+            lie: None,
+            skew_ms: 0,
+            boot: 0,
+            sequence: 0,
+            next_beat: Moment::from_millis(700 * i as u64),
+            sent: VecDeque::new(),
+        };
+        let mut world = Self {
+            now: Moment::START,
+            skipped: Duration::ZERO,
+            unlucky: false,
+            nodes: (0..layout.nodes).map(node).collect(),
+            chance: fastrand::Rng::with_seed(seed),
+            cut: 0,
+            references_away: 0,
+            fallback_bad: 0,
+            trouble: Trouble::default(),
+            record: BTreeSet::new(),
+            before: BTreeSet::new(),
+            told: None,
+            faults: 0,
+            engine: Engine::default(),
+            synced: (Moment::START, Engine::default()),
+            mutant,
+            process: Process::Runs,
+            inbox: Vec::new(),
+            coming: BinaryHeap::new(),
+            parcels: BTreeMap::new(),
+            number: 0,
+            wish: None,
+            attempts: 0,
+            restarts: 0,
+            landings: Vec::new(),
+            checker: Checker::new(&layout),
+            journal: Vec::new(),
+            steps: 0,
+            site: "www.example.com".parse().expect("a name"),
+            layout,
+        };
+        for i in 0..world.nodes.len() {
+            world.send_at(world.nodes[i].next_beat, Coming::Beat(i));
+        }
+        world.start();
+        world
+    }
+
+    /// What the calendar says.
+    pub(crate) fn today(&self) -> Moment {
+        self.now + self.skipped
+    }
+
+    /// Lets time pass until the calendar says `to`. When nothing is under way in the engine and nothing will go wrong
+    /// until then but a lost probe, all of it but the last minutes is left out: the engine's state does not depend on
+    /// where on its time line it is at rest.
+    pub(crate) fn advance(&mut self, to: Moment) {
+        while self.today() < to && self.checker.broken.is_none() {
+            let left = to - self.today();
+            if left > QUIET * 2 && self.is_quiet() {
+                let probes = self.nodes.len() as f64 * (left - QUIET).as_secs_f64() / 10.0;
+                let until_loss = (1.0 - self.chance.f64()).ln() / (1.0 - self.layout.loss).ln();
+                self.unlucky = until_loss < probes;
+                let part = if self.unlucky { until_loss / probes } else { 1.0 };
+                self.skipped += (left - QUIET).mul_f64(part);
+            }
+            self.run((to - self.today()).min(Duration::from_secs(30)));
+        }
+    }
+
+    /// Takes note of what is really the case. To be called whenever a fault begins or ends.
+    pub(crate) fn note(&mut self) {
+        let references = self.layout.references;
+        let standing = Standing {
+            sees: self.process == Process::Runs && self.cut == 0 && self.references_away * 4 <= references,
+            writes: self.trouble.away == 0 && self.trouble.mute == 0 && self.trouble.stale == 0,
+            cut: self.cut > 0,
+            fallback_bad: self.fallback_bad > 0,
+        };
+        let now = self.today();
+        if let Some(since) = self.checker.truth.cut.filter(|_| self.cut == 0) {
+            self.checker.truth.sees_since = now;
+            self.checker.cut_ended(now - since);
+        }
+        self.checker.truth.note(now, &self.nodes, standing);
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.process == Process::Runs
+            && self.wish.is_none()
+            && !self.unlucky
+            && self.faults == 0
+            && self.all_home()
+            && self.engine.is_at_rest(self.now)
+    }
+
+    /// Lets `span` pass.
+    fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        while let Some(at) = self.next().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            match self.coming.peek() {
+                Some(Reverse((at, _))) if *at <= self.now => {
+                    let Some(Reverse((_, number))) = self.coming.pop() else { break };
+                    let parcel = self.parcels.remove(&number);
+                    parcel.into_iter().for_each(|parcel| self.arrive(parcel));
+                }
+                Some(_) | None => self.step(Event::Tick),
+            }
+        }
+        self.now = end;
+        self.checker.passed(self.today(), &self.record, &self.nodes);
+    }
+
+    fn next(&self) -> Option<Moment> {
+        let coming = self.coming.peek().map(|Reverse((at, _))| *at);
+        let wake = (self.process == Process::Runs)
+            .then(|| self.engine.next_wake(self.now))
+            .flatten()
+            .map(|at| at.max(self.now + Duration::from_millis(20)));
+        coming.into_iter().chain(wake).min()
+    }
+
+    fn send(&mut self, after: Duration, parcel: Coming) {
+        self.send_at(self.now + after, parcel);
+    }
+
+    fn send_at(&mut self, at: Moment, parcel: Coming) {
+        self.number += 1;
+        self.coming.push(Reverse((at, self.number)));
+        self.parcels.insert(self.number, parcel);
+    }
+
+    fn arrive(&mut self, parcel: Coming) {
+        match parcel {
+            Coming::Event(event) => self.hand(event),
+            Coming::Beat(node) => self.beat(node),
+            Coming::Attempt(epoch) => self.attempt(epoch),
+            Coming::Pause(span) => {
+                if self.process == Process::Runs {
+                    self.process = Process::Paused { since: self.now };
+                    self.send(span, Coming::Resume);
+                }
+            }
+            Coming::Resume => self.resume(),
+            Coming::Rise => {
+                if self.process == Process::Dead {
+                    self.start();
+                }
+            }
+        }
+    }
+
+    fn probe(&mut self, target: Target, address: IpAddr) {
+        let found = self.nodes.iter().position(|n| n.address == address);
+        let unlucky = std::mem::take(&mut self.unlucky);
+        let lost = |chance: &mut fastrand::Rng, node: &Node, loss: f64| {
+            unlucky || chance.f64() < loss || node.lossy.iter().any(|p| chance.f64() < *p)
+        };
+        let outcome = match found.map(|i| &self.nodes[i]) {
+            Some(node) if self.cut == 0 && node.path_cut == 0 && node.down == 0 && node.web_down == 0 => {
+                if node.name != target.node {
+                    Outcome::Failed(Failure::NotTheNode("another key".to_owned()))
+                } else if node.wrong > 0 {
+                    Outcome::Failed(Failure::Status(502))
+                } else if lost(&mut self.chance, node, self.layout.loss) {
+                    Outcome::Failed(Failure::ConnectTimeout)
+                } else {
+                    Outcome::Up { latency_ms: 40, generation: None }
+                }
+            }
+            Some(_) | None => Outcome::Failed(Failure::ConnectTimeout),
+        };
+        let slow = matches!(outcome, Outcome::Failed(Failure::ConnectTimeout));
+        let after = if slow { self.layout.policy.probe_connect } else { ROUND_TRIP };
+        let event = Event::Probed { target, address, started: self.now, outcome };
+        self.send(after, Coming::Event(event));
+    }
+
+    fn beat(&mut self, i: usize) {
+        self.send(Duration::from_secs(10), Coming::Beat(i));
+        let node = &mut self.nodes[i];
+        if node.down > 0 {
+            return;
+        }
+        node.sequence += 1;
+        let beat = said(node, None);
+        let lost = node.mute > 0
+            || node.path_cut > 0
+            || self.cut > 0
+            || node.lossy.iter().any(|p| self.chance.f64() < p * p);
+        let late = node.late;
+        node.sent.push_back(beat.clone());
+        if node.sent.len() > 20 {
+            node.sent.pop_front();
+        }
+        if !lost {
+            self.send(ROUND_TRIP + late, Coming::Event(Event::Beat(beat)));
+        }
+    }
+
+    /// The node beats at once, as it does when something changed.
+    fn speak(&mut self, i: usize, leaving: Option<&str>) {
+        let node = &mut self.nodes[i];
+        node.sequence += 1;
+        let beat = said(node, leaving);
+        if node.down == 0 && node.mute == 0 && node.path_cut == 0 && self.cut == 0 {
+            self.send(ROUND_TRIP, Coming::Event(Event::Beat(beat)));
+        }
+    }
+
+    /// The node gets another address, and says so.
+    pub(crate) fn new_address(&mut self, i: usize, to: IpAddr) {
+        let from = std::mem::replace(&mut self.nodes[i].address, to);
+        self.nodes[i].been.push(from);
+        // Until the watcher has heard of it and looked there, the old place counts.
+        self.checker.truth.meddled(self.today() + Duration::from_secs(600));
+        self.checker.moved(i);
+        self.speak(i, None);
+    }
+
+    /// The node says that it leaves. It is down as long as its fault says.
+    pub(crate) fn leave(&mut self, i: usize) {
+        self.speak(i, Some("reboot"));
+    }
+
+    /// The node has started again.
+    pub(crate) fn boot(&mut self, i: usize) {
+        let node = &mut self.nodes[i];
+        node.boot += 1;
+        node.sequence = 0;
+    }
+
+    /// Somebody sends old beats again.
+    pub(crate) fn replay(&mut self, i: usize) {
+        let old: Vec<BeatSeen> = self.nodes[i].sent.iter().cloned().collect();
+        for beat in old {
+            self.send(ROUND_TRIP, Coming::Event(Event::Beat(beat)));
+        }
+    }
+
+    /// Somebody else changes the record.
+    pub(crate) fn foreign_edit(&mut self) {
+        let other = Rdata::A(Ipv4Addr::new(198, 51, 100, 7));
+        self.before = std::mem::replace(&mut self.record, BTreeSet::from([other]));
+        self.believes_meddling(Duration::ZERO);
+    }
+
+    /// From now on, and for `span`, the watcher may find in the record what it has not written.
+    pub(crate) fn believes_meddling(&mut self, span: Duration) {
+        let frozen = self.layout.policy.read_every + self.layout.policy.budget_span;
+        self.checker.meddled(self.today() + span + frozen);
+    }
+
+    /// A person decides.
+    pub(crate) fn pin(&mut self, side: Side, span: Duration) {
+        self.checker.meddled(self.today() + span);
+        let (owner, reason) = (Owner::new("somebody"), "a test".to_owned());
+        self.hand(Event::Command {
+            site: self.site.clone(),
+            command: Command::Pin { side, span },
+            owner,
+            reason,
+        });
+    }
+
+    /// Whether every node is published, and nothing else.
+    pub(crate) fn all_home(&self) -> bool {
+        let home: BTreeSet<Rdata> = self.nodes.iter().map(|n| Rdata::from(n.address)).collect();
+        home == self.record
+    }
+
+    /// The record, as text.
+    pub(crate) fn shown(&self) -> String {
+        self.record.iter().map(Rdata::value).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether the journal, where one is kept, leads an engine that starts from nothing to the same state.
+    pub(crate) fn replays(&self) -> bool {
+        if !self.layout.journal {
+            return true;
+        }
+        let mut again = Engine::default();
+        for (at, event) in &self.journal {
+            again.step(*at, event);
+        }
+        again == self.engine
+    }
+}
+
+fn sets(record: &BTreeSet<Rdata>) -> Vec<RdataSet> {
+    RdataSet::new(record.iter().cloned()).into_iter().collect()
+}

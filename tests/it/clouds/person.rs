@@ -1,0 +1,135 @@
+//! A person with the binary and a file: each service as it is set up, looked at, planned and written by hand.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use super::rig::Stand;
+use super::stands::{DnsPodStand, TencentStand};
+use super::stands_of_addresses::{DuckDnsStand, Dyndns2Stand};
+use super::stands_without_lines::{AlidnsStand, DesecStand};
+use crate::support::vendor::serve::Served;
+use crate::support::vendor::zone::Zone;
+
+/// Says that it sees everybody at 127.0.9.1; its thread ends with the process.
+fn echo() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 2048]);
+            let _ =
+                write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\n127.0.9.1");
+        }
+    });
+    at
+}
+
+/// A file with one name at this service.
+fn write_file<S: Stand>(directory: &Path, provider: &str, secret: &str) {
+    let source = |operator| {
+        format!(
+            "[[address.source]]\nkind = \"https\"\nurl = \"http://{}/\"\noperator = \"{operator}\"\n",
+            echo()
+        )
+    };
+    let text = format!(
+        "[node]\nname = \"pi1\"\nkey = {{ file = \"node.key\" }}\nstate = \"state\"\ncontrol = \"agent.sock\"\n\
+         [address]\nfamilies = [\"ipv4\"]\nadmit = [\"127.0.0.0/8\"]\n{}{}\
+         [[record]]\nname = \"{}\"\nprovider = \"home\"\nttl = \"2h\"\n[provider.home]\n{provider}",
+        source("one"),
+        source("two"),
+        S::NAME
+    );
+    std::fs::write(directory.join("hearth.toml"), text).unwrap();
+    std::fs::write(directory.join("secret"), secret).unwrap();
+    let key = hearth::heartbeat::seal::SigningKey::from_seed([7; 32]);
+    std::fs::write(directory.join("node.key"), key.to_text().expose()).unwrap();
+}
+
+fn run(directory: &Path, words: &[&str]) -> (Output, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hearth"));
+    command.args(words).arg("--config").arg(directory.join("hearth.toml")).env("HEARTH_LOG", "debug");
+    let output = command.output().unwrap();
+    let said = String::from_utf8([&output.stdout[..], &output.stderr[..]].concat()).unwrap();
+    assert!(!said.contains("good-secret"), "{words:?}:\n{said}");
+    (output, said)
+}
+
+/// Sets up a service with `provider`, and writes a name by hand.
+fn by_hand<S: Stand>(provider: impl Fn(&Served<S::Service>) -> String, secret: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let served = Served::start(S::service());
+    write_file::<S>(directory.path(), &provider(&served), secret);
+    let hearth = |code: i32, words: &[&str], wanted: &str| {
+        let (output, said) = run(directory.path(), words);
+        assert_eq!(output.status.code(), Some(code), "{words:?}:\n{said}");
+        assert!(said.contains(wanted), "{words:?} says nothing of `{wanted}`:\n{said}");
+    };
+    hearth(0, &["check-config"], "(secret)");
+    hearth(0, &["dns", "list"], "no records");
+    hearth(2, &["dns", "plan"], "+ A 127.0.9.1");
+    assert_eq!(served.with(|service| crate::support::vendor::Vendor::rows(service)), []);
+    hearth(0, &["dns", "apply"], "written and read back");
+    // Long enough for a list that lags behind.
+    served.pass(Duration::from_secs(60));
+    hearth(0, &["dns", "plan"], S::NAME);
+    hearth(0, &["dns", "list"], "A 127.0.9.1");
+    let penalties = served.with(|service| crate::support::vendor::Vendor::penalties(service).to_vec());
+    // To be told to wait a second is no punishment.
+    assert!(penalties.iter().all(|what| what.starts_with("throttled: GET")), "{penalties:?}");
+}
+
+fn cloud<V: crate::support::vendor::Vendor>(served: &Served<V>, kind: &str, more: &str) -> String {
+    format!("kind = \"{kind}\"\nendpoint = \"{}\"\nzone = \"example.com\"\n{more}\n", served.url())
+}
+
+#[test]
+fn dnspod_is_set_up_by_hand() {
+    let more = "token = { file = \"secret\" }\ncontact = \"me@example.com\"";
+    by_hand::<DnsPodStand>(|served| cloud(served, "dnspod", more), "13490,good-secret");
+}
+
+#[test]
+fn tencent_is_set_up_by_hand() {
+    let more = "access-key = \"AKID\"\nsecret-key = { file = \"secret\" }";
+    by_hand::<TencentStand>(|served| cloud(served, "tencent", more), "good-secret");
+}
+
+#[test]
+fn alidns_is_set_up_by_hand() {
+    let more = "access-key = \"LTAI\"\nsecret-key = { file = \"secret\" }";
+    by_hand::<AlidnsStand>(|served| cloud(served, "alidns", more), "good-secret");
+}
+
+#[test]
+fn desec_is_set_up_by_hand() {
+    by_hand::<DesecStand>(|served| cloud(served, "desec", "token = { file = \"secret\" }"), "good-secret");
+}
+
+#[test]
+fn a_dyndns2_service_is_set_up_by_hand() {
+    let provider = |served: &Served<_>| {
+        format!(
+            "kind = \"dyndns2\"\nendpoint = \"{}/nic/update\"\nzone = \"dyn.example.org\"\nuser = \"me\"\n\
+             password = {{ file = \"secret\" }}\ncontact = \"me@example.com\"\nname-servers = [\"{}\"]\n",
+            served.url(),
+            Zone::start(served).address
+        )
+    };
+    by_hand::<Dyndns2Stand>(provider, "good-secret");
+}
+
+#[test]
+fn duckdns_is_set_up_by_hand() {
+    let provider = |served: &Served<_>| {
+        let zone = Zone::start(served).address;
+        let endpoint = served.url();
+        format!(
+            "kind = \"duckdns\"\nendpoint = \"{endpoint}\"\ntoken = {{ file = \"secret\" }}\nname-servers = [\"{zone}\"]\n"
+        )
+    };
+    by_hand::<DuckDnsStand>(provider, "good-secret");
+}
