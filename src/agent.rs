@@ -24,10 +24,12 @@ pub mod decision;
 pub mod keeper;
 pub mod memory;
 
+mod answer;
 mod beating;
 mod board;
 mod faults;
 mod journal;
+mod lamps;
 mod proof;
 mod serving;
 
@@ -36,19 +38,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
+use self::answer::Around;
 use self::beating::{Farewell, Line};
 use self::board::{Board, Event};
-use self::keeper::{Around, Books, Keeper, Left};
+use self::keeper::{Books, Keeper, Left, Surroundings};
 use self::memory::Memory;
 use self::proof::Proof;
 use crate::address::Family;
 use crate::address::report::Report;
 use crate::config::{AgentConfig, RecordSettings};
-use crate::dns::Name;
 use crate::dns::account_book::AccountBook;
 use crate::dns::provider::ProviderSettings;
 use crate::heartbeat::seal::SigningKey;
@@ -58,7 +60,7 @@ use crate::host::control;
 use crate::host::notify;
 use crate::host::shutdown::{Shutdown, stopped};
 use crate::host::time::Timeline;
-use crate::leds::{self, LedPreset};
+use crate::leds::{self, LampSettings};
 use crate::mount::{self, MountSettings};
 use crate::site::{self, Door, SiteError};
 use crate::status::AgentStatus;
@@ -170,6 +172,7 @@ impl Agent {
         let close = Shutdown::manual();
         let mut agent = Self { tasks, keepers, beats, events, memory, book, line, close };
 
+        let board = board.sleeping(config.leds.night);
         let (report, waits) = (watch::Sender::new(None), watch::Sender::new(false));
         let hurry = waits.subscribe();
         // Only a node that serves can answer a watcher's look.
@@ -197,15 +200,20 @@ impl Agent {
     /// Starts what shows the status, up to the very end.
     fn show(
         &mut self,
-        leds: LedPreset,
+        leds: LampSettings,
         control: control::Server,
         status: &watch::Sender<AgentStatus>,
         report: watch::Receiver<Option<Report>>,
     ) {
-        let lamps = leds::drive::drive(leds, status.subscribe(), self.close.receiver());
-        self.tasks.spawn(lamps.named("LED task"));
-        let shown = Shown { status: status.subscribe(), report, memory: self.memory.clone() };
-        let answers = control_task(control, shown, self.close.receiver());
+        let (tell, heard) = mpsc::channel(BACKLOG);
+        let obeying = lamps::obey(heard, leds.button.clone(), self.events.clone());
+        let program = site::this_program();
+        let driving = leds::drive::drive(leds, program, status.subscribe(), tell, self.close.receiver());
+        let both = async { futures_util::future::join(driving, obeying).await.0 };
+        self.tasks.spawn(both.named("LED task"));
+        let (events, memory) = (self.events.clone(), self.memory.clone());
+        let around = Around { status: status.subscribe(), report, events, memory };
+        let answers = control_task(control, around, self.close.receiver());
         self.tasks.spawn(answers.named("control socket"));
     }
 
@@ -258,7 +266,8 @@ impl Agent {
         for (index, record) in records.into_iter().enumerate() {
             let provider = &providers[&record.provider];
             let (memory, entry) = (self.memory.clone(), self.book.entry(provider, &record.name));
-            let around = Around { line: self.line, events: self.events.clone(), report: report.clone() };
+            let around =
+                Surroundings { line: self.line, events: self.events.clone(), report: report.clone() };
             let keeper = Keeper::new(index, record, node, provider, Books { memory, entry }, around);
             self.keepers.spawn(keeper.keep(agreed.clone(), shutdown.receiver()));
         }
@@ -370,50 +379,13 @@ fn lines(
     watchers.iter().enumerate().map(line).collect()
 }
 
-/// What the control socket tells.
-struct Shown {
-    status: watch::Receiver<AgentStatus>,
-    /// The last round of questions about the public address.
-    report: watch::Receiver<Option<Report>>,
-    /// What was decided on the names.
-    memory: Memory,
-}
-
-async fn control_task(server: control::Server, shown: Shown, close: watch::Receiver<bool>) {
+async fn control_task(server: control::Server, around: Around, close: watch::Receiver<bool>) {
+    let around = Arc::new(around);
     let handler = move |question: Value| {
-        let report = shown.report.borrow();
-        let answer = answer(&question, &shown.status.borrow(), report.as_ref(), &shown.memory);
-        drop(report);
-        async move { answer }
+        let around = Arc::clone(&around);
+        async move { answer::answer(&question, &around).await }
     };
     server.serve(handler, close).await;
-}
-
-/// What the control socket answers.
-fn answer(question: &Value, status: &AgentStatus, report: Option<&Report>, memory: &Memory) -> Value {
-    match (question.get("ask").and_then(Value::as_str), report) {
-        (Some("status"), _) => serde_json::to_value(status).expect("a status is JSON"),
-        (Some("address"), Some(report)) => serde_json::to_value(report).expect("a report is JSON"),
-        (Some("address"), None) => {
-            json!({ "error": "the sources have not been asked yet; ask again in a moment" })
-        }
-        (Some("why"), _) => why(question, status, memory),
-        (Some(other), _) => {
-            json!({ "error": format!("an agent cannot be asked `{other}`; ask `status`, `address` or `why`") })
-        }
-        (None, _) => json!({ "error": "ask like this: {\"ask\":\"status\"}" }),
-    }
-}
-
-/// What was decided of late on the name that the question names.
-fn why(question: &Value, status: &AgentStatus, memory: &Memory) -> Value {
-    let name = question.get("name").and_then(Value::as_str).unwrap_or_default();
-    match status.records.iter().find(|record| name.parse().is_ok_and(|name: Name| name == record.name)) {
-        Some(record) => serde_json::to_value(memory.why(&record.name)).expect("a decision is JSON"),
-        None => {
-            json!({ "error": format!("this agent keeps no name `{name}`; was it restarted with this file?") })
-        }
-    }
 }
 
 /// A task with its name, for the message when it ends too early.

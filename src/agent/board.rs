@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::lamps::{LampEvent, Lamps};
 use super::{faults, journal};
 use crate::address::Family;
 use crate::config::RecordSettings;
@@ -15,12 +16,13 @@ use crate::heartbeat::{NodeName, SiteView};
 use crate::host::notify;
 use crate::host::shutdown::stopped;
 use crate::host::time::Timeline;
+use crate::leds::night::Night;
 use crate::moment::Moment;
 use crate::mount;
 use crate::site;
 use crate::status::{
-    AddressStatus, AgentStatus, IncludeStatus, LinkState, MountStatus, Phase, RecordState, RecordStatus,
-    SiteStatus, WatcherLink,
+    AddressStatus, AgentStatus, IncludeStatus, LampStatus, LinkState, MountStatus, Phase, RecordState,
+    RecordStatus, SiteStatus, WatcherLink,
 };
 
 /// Between two snapshots at most: well below a third of the LEDs' lease (30 s), and often enough to tick a watchdog.
@@ -39,6 +41,8 @@ pub(super) enum Event {
     Record(usize, RecordStatus),
     /// A beat to the watcher with this number was tried.
     Link(usize, LinkReport),
+    /// The LEDs are told something.
+    Lamps(LampEvent),
     /// The stop has begun.
     Leaving,
 }
@@ -60,6 +64,7 @@ pub(super) struct Board {
     address_asked: bool,
     /// When each watcher answered last.
     answered: Vec<Option<Moment>>,
+    lamps: Lamps,
 }
 
 impl Board {
@@ -85,8 +90,14 @@ impl Board {
             records: records.iter().map(|record| unread(record.name.clone())).collect(),
             watchers: watchers.into_iter().map(untried).collect(),
             faults: Vec::new(),
+            lamps: LampStatus::default(),
         };
-        Self { status, address_asked: false, answered }
+        Self { status, address_asked: false, answered, lamps: Lamps::default() }
+    }
+
+    /// The same, with LEDs that sleep at night.
+    pub(super) fn sleeping(self, night: Option<Night>) -> Self {
+        Self { lamps: Lamps::sleeping(night), ..self }
     }
 
     /// Says how the shared part of the configuration stood at the start.
@@ -114,6 +125,7 @@ impl Board {
             }
             pulse.alive();
             let next = self.snapshot(line.now(), line.uptime());
+            let next = self.with_lamps(next, line);
             let last = publish.send_replace(next);
             journal::tell(&last, &publish.borrow());
         }
@@ -130,6 +142,10 @@ impl Board {
             Event::Mount(index, mount) => self.status.mounts[index] = mount,
             Event::Record(index, record) => self.status.records[index] = record,
             Event::Link(index, report) => self.take_link(index, report, now),
+            Event::Lamps(event) => {
+                let status = self.snapshot(now, Duration::ZERO);
+                self.lamps.take(event, &status, now);
+            }
             Event::Leaving => self.status.phase = Phase::Leaving,
         }
         if self.status.phase == Phase::Starting && self.everything_was_tried() {
@@ -144,6 +160,12 @@ impl Board {
             link.view = view;
             self.answered[index] = Some(now);
         }
+    }
+
+    /// The same, with what the LEDs were told.
+    fn with_lamps(&mut self, status: AgentStatus, line: Timeline) -> AgentStatus {
+        let lamps = self.lamps.settle(&status, line.now(), line.wall());
+        AgentStatus { lamps, ..status }
     }
 
     /// Every site and mount has been looked at, the address asked for, and each watcher been sent a beat.

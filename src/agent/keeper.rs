@@ -106,14 +106,14 @@ pub(super) struct Keeper {
     node: NodeName,
     provider: Result<Provider, ProviderError>,
     books: Books,
-    around: Around,
+    around: Surroundings,
     status: RecordStatus,
     /// What stood at the name at the last reading, whosever it is.
     stood: Option<BTreeSet<Rdata>>,
 }
 
 /// What a keeper tells and hears beside its own name.
-pub(super) struct Around {
+pub(super) struct Surroundings {
     pub(super) line: Timeline,
     pub(super) events: mpsc::Sender<Event>,
     /// The last round of questions about the public address.
@@ -143,7 +143,7 @@ impl Keeper {
         node: &NodeName,
         provider: &ProviderSettings,
         books: Books,
-        around: Around,
+        around: Surroundings,
     ) -> Self {
         Self {
             provider: Provider::new(provider, wall_clock),

@@ -8,9 +8,11 @@ use toml::Spanned;
 
 use super::address::{address, families};
 use super::file::address::Address;
-use super::file::agent::{self as written, Heartbeat, Leds, Node, Record};
+use super::file::agent::{self as written, Heartbeat, Node, Record};
+use super::file::leds::Leds;
 use super::file::mount::Mount;
 use super::file::site::Sites;
+use super::leds::lamps;
 use super::mount::mounts;
 use super::provider::{Providers, check_reference};
 use super::reading::Reading;
@@ -63,6 +65,7 @@ pub(super) fn agent(
     let address = address(reading, tables.address.map(Spanned::into_inner).unwrap_or_default());
     let records = records(reading, tables.record, &address, providers);
     let beats = tables.heartbeat.map(|written| beats(reading, written.into_inner()));
+    let leds = tables.leds.map(|written| lamps(reading, written)).unwrap_or_default();
     Some(AgentConfig {
         node: node.name.value,
         key: key?,
@@ -75,7 +78,7 @@ pub(super) fn agent(
         records,
         providers: providers.clone(),
         beats,
-        leds: tables.leds.and_then(|leds| leds.into_inner().preset).unwrap_or_default(),
+        leds,
     })
 }
 

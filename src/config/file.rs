@@ -7,6 +7,7 @@
 pub(super) mod address;
 pub(super) mod agent;
 pub(super) mod gluster;
+pub(super) mod leds;
 pub(super) mod mount;
 pub(super) mod policy;
 pub(super) mod provider;
@@ -20,8 +21,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use self::address::Address;
-use self::agent::{Heartbeat, Leds, Node, Record};
+use self::agent::{Heartbeat, Node, Record};
 use self::gluster::Gluster;
+use self::leds::Leds;
 use self::mount::Mount;
 use self::provider::Provider;
 use self::site::Sites;

@@ -14,6 +14,7 @@ mod fallback;
 mod file;
 pub mod gluster;
 pub mod include;
+mod leds;
 mod mount;
 mod policy;
 mod provider;
@@ -47,7 +48,7 @@ use crate::failover::Shape;
 use crate::gluster::GlusterSettings;
 use crate::heartbeat::seal::{SigningKey, VerifyingKey};
 use crate::heartbeat::{BeatSettings, NodeName};
-use crate::leds::LedPreset;
+use crate::leds::LampSettings;
 use crate::mount::MountSettings;
 use crate::policy::Policy;
 use crate::probe::PageCheck;
@@ -94,8 +95,8 @@ pub struct AgentConfig {
     pub providers: BTreeMap<String, ProviderSettings>,
     /// Whom it beats to, if anybody.
     pub beats: Option<BeatSettings>,
-    /// Where its LEDs are.
-    pub leds: LedPreset,
+    /// Where its LEDs and its button are.
+    pub leds: LampSettings,
 }
 
 /// A name that an agent keeps pointed at itself.

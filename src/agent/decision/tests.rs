@@ -1,6 +1,7 @@
 use super::*;
 use crate::address::agreement::Outcome;
 use crate::address::report::Seen;
+use crate::dns::provider::ProviderError;
 
 fn at(s: u64) -> When {
     When { moment: Moment::from_millis(s * 1000), wall_ms: s * 1000 }
@@ -84,6 +85,21 @@ fn each_failure_is_told_as_what_it_means() {
     let minute = Duration::from_secs(60);
     assert_eq!(of(ChangeError::Budget(minute)), (Decided::HeldBack, Some(Hold::Budget)));
     assert_eq!(of(ChangeError::NotNoted("the disk is full".to_owned())), (Decided::HeldBack, None));
+    let (server, reason) = ("ns1".to_owned(), "no".to_owned());
+    let auth = ProviderError::Auth { server: server.clone(), key: "pi1.".to_owned(), reason: reason.clone() };
+    let refused = ProviderError::Refused { server: server.clone(), reason: reason.clone() };
+    let clock = ProviderError::ClockSkew { server: server.clone(), reason: reason.clone() };
+    let away = ProviderError::Unreachable { server: server.clone(), reason: reason.clone() };
+    let busy = ProviderError::Transient { server, reason, retry_after: Some(minute) };
+    for (error, expected) in [
+        (auth, (Decided::Refused, Some(Hold::Stop))),
+        (refused, (Decided::Refused, Some(Hold::Pause))),
+        (clock, (Decided::Waiting, Some(Hold::Clock))),
+        (away, (Decided::Waiting, None)),
+        (busy, (Decided::Waiting, Some(Hold::Pause))),
+    ] {
+        assert_eq!(of(ChangeError::Provider(error)), expected);
+    }
 }
 
 #[test]
