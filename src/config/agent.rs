@@ -12,7 +12,7 @@ use super::file::agent::{self as written, Heartbeat, Leds, Node, Record};
 use super::file::mount::Mount;
 use super::file::site::Sites;
 use super::mount::mounts;
-use super::provider::{Providers, check_reference};
+use super::provider::{Providers, check_reference, warn_low_ttl};
 use super::reading::Reading;
 use super::value::At;
 use super::{AgentConfig, RecordSettings, site};
@@ -117,6 +117,8 @@ fn record(
     providers: &Providers,
 ) -> RecordSettings {
     check_reference(reading, &written.provider, &written.name, providers);
+    let (ttl, place) = written.ttl.map_or((Ttl::from_secs(600), None), |at| (at.value, Some(at.span)));
+    warn_low_ttl(reading, &written.provider, providers, &written.name.value, (ttl, place.as_ref()));
     let span = written.families.as_ref().map(Spanned::span);
     // A neighbour has a prefix in common with this node; behind one IPv4 address there is nothing to tell it by.
     let neighbour = written.suffix.as_ref().map(|_| [Family::Ipv6]);
@@ -130,7 +132,7 @@ fn record(
     RecordSettings {
         name: written.name.value,
         provider: written.provider.value,
-        ttl: written.ttl.map_or(Ttl::from_secs(600), |at| at.value),
+        ttl,
         families,
         suffix: written.suffix.map(|at| at.value),
     }
