@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::{faults, journal};
+use super::{faults, hooks, journal};
 use crate::address::Family;
 use crate::config::RecordSettings;
 use crate::heartbeat::{NodeName, SiteView};
+use crate::hook;
+use crate::hook::run::Hooks;
 use crate::host::notify;
 use crate::host::shutdown::stopped;
 use crate::host::time::Timeline;
@@ -37,6 +39,8 @@ pub(super) enum Event {
     Mount(usize, MountStatus),
     /// The name with this number stands so.
     Record(usize, RecordStatus),
+    /// A change of a name landed; with the facts for hooks.
+    Changed(Vec<hook::Change>),
     /// A beat to the watcher with this number was tried.
     Link(usize, LinkReport),
     /// The stop has begun.
@@ -60,6 +64,7 @@ pub(super) struct Board {
     address_asked: bool,
     /// When each watcher answered last.
     answered: Vec<Option<Moment>>,
+    hooks: Hooks,
 }
 
 impl Board {
@@ -86,12 +91,18 @@ impl Board {
             watchers: watchers.into_iter().map(untried).collect(),
             faults: Vec::new(),
         };
-        Self { status, address_asked: false, answered }
+        Self { status, address_asked: false, answered, hooks: Hooks::default() }
     }
 
     /// Says how the shared part of the configuration stood at the start.
     pub(super) fn with_include(mut self, include: Option<IncludeStatus>) -> Self {
         self.status.include = include;
+        self
+    }
+
+    /// Says who is told of changes.
+    pub(super) fn with_hooks(mut self, hooks: Hooks) -> Self {
+        self.hooks = hooks;
         self
     }
 
@@ -123,12 +134,14 @@ impl Board {
     pub(super) fn take(&mut self, event: Event, now: Moment) {
         match event {
             Event::Addresses(addresses) => {
+                self.hooks.tell(&hooks::moved(&self.status.node, &self.status.addresses, &addresses));
                 self.status.addresses = addresses;
                 self.address_asked = true;
             }
             Event::Site(index, site) => self.status.sites[index] = site,
             Event::Mount(index, mount) => self.status.mounts[index] = mount,
             Event::Record(index, record) => self.status.records[index] = record,
+            Event::Changed(changes) => self.hooks.tell(&changes),
             Event::Link(index, report) => self.take_link(index, report, now),
             Event::Leaving => self.status.phase = Phase::Leaving,
         }

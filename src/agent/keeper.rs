@@ -16,6 +16,7 @@ use tokio::time::sleep;
 
 use super::Agreed;
 use super::board::{Event, unread};
+use super::hooks;
 use super::memory::Memory;
 use crate::config::RecordSettings;
 use crate::dns::account_book::Entry;
@@ -183,7 +184,10 @@ impl Keeper {
             let stay = desired(&self.record, &self.node, &Agreed::new(), mine);
             let leaving = Desired { retire: BTreeSet::from([kind]), ..stay };
             match put(provider, &leaving, &self.books).await {
-                Ok(_) => left = Left::Withdrawn,
+                Ok(outcome) => {
+                    self.tell_hooks(&leaving, &outcome).await;
+                    left = Left::Withdrawn;
+                }
                 Err(error) => self.report(RecordState::Pending, format!("not withdrawn: {error}")).await,
             }
         }
@@ -239,6 +243,7 @@ impl Keeper {
         outcome: Outcome,
         bell: &mut Bell,
     ) -> Next {
+        self.tell_hooks(desired, &outcome).await;
         match outcome {
             Outcome::Unchanged { seen } => {
                 self.books.entry.landed(Duration::ZERO).await;
@@ -286,6 +291,11 @@ impl Keeper {
         (self.status.in_force, self.status.foreign) = (data(ours), data(others));
     }
 
+    async fn tell_hooks(&self, desired: &Desired, outcome: &Outcome) {
+        // Without a board the process is on its way out.
+        let _ = self.events.send(Event::Changed(hooks::landed(&self.node, desired, outcome))).await;
+    }
+
     async fn report(&mut self, state: RecordState, why: String) {
         (self.status.state, self.status.why) = (state, why);
         // Without a board the process is on its way out.
@@ -294,7 +304,7 @@ impl Keeper {
 }
 
 /// Whether a record is this node's, or one that it shares with a node behind the same address.
-fn is_ours(desired: &Desired, record: &Record) -> bool {
+pub(super) fn is_ours(desired: &Desired, record: &Record) -> bool {
     let unmarked = || desired.mine.contains(&record.rdata) || wanted(desired).contains(&record.rdata);
     record.owners.contains(&desired.owner) || (record.owners.is_empty() && unmarked())
 }

@@ -1,4 +1,4 @@
-//! What the tables of an agent mean: `[node]`, `[site]`, `[address]`, `[[record]]`, `[heartbeat]` and `[leds]`.
+//! What the tables of an agent mean: `[node]`, `[site]`, `[address]`, `[[record]]`, `[heartbeat]`, `[[hook]]` and `[leds]`.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -9,8 +9,10 @@ use toml::Spanned;
 use super::address::{address, families};
 use super::file::address::Address;
 use super::file::agent::{self as written, Heartbeat, Leds, Node, Record};
+use super::file::hook::Hook;
 use super::file::mount::Mount;
 use super::file::site::Sites;
+use super::hook::hooks;
 use super::mount::mounts;
 use super::provider::{Providers, check_reference, warn_low_ttl};
 use super::reading::Reading;
@@ -27,6 +29,7 @@ pub(super) struct AgentTables {
     pub(super) address: Option<Spanned<Address>>,
     pub(super) record: Vec<Spanned<Record>>,
     pub(super) heartbeat: Option<Spanned<Heartbeat>>,
+    pub(super) hook: Vec<Spanned<Hook>>,
     pub(super) leds: Option<Spanned<Leds>>,
 }
 
@@ -39,6 +42,7 @@ impl AgentTables {
             ("[address]", self.address.as_ref().map(Spanned::span)),
             ("[[record]]", self.record.first().map(Spanned::span)),
             ("[heartbeat]", self.heartbeat.as_ref().map(Spanned::span)),
+            ("[[hook]]", self.hook.first().map(Spanned::span)),
             ("[leds]", self.leds.as_ref().map(Spanned::span)),
         ];
         for (table, span) in tables {
@@ -63,6 +67,7 @@ pub(super) fn agent(
     let address = address(reading, tables.address.map(Spanned::into_inner).unwrap_or_default());
     let records = records(reading, tables.record, &address, providers);
     let beats = tables.heartbeat.map(|written| beats(reading, written.into_inner()));
+    let hooks = hooks(reading, tables.hook);
     Some(AgentConfig {
         node: node.name.value,
         key: key?,
@@ -75,6 +80,7 @@ pub(super) fn agent(
         records,
         providers: providers.clone(),
         beats,
+        hooks,
         leds: tables.leds.and_then(|leds| leds.into_inner().preset).unwrap_or_default(),
     })
 }

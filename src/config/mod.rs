@@ -13,6 +13,7 @@ pub mod error;
 mod fallback;
 mod file;
 pub mod gluster;
+mod hook;
 pub mod include;
 mod mount;
 mod policy;
@@ -34,6 +35,7 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 pub use self::error::{ConfigErrors, Problem, Warning};
+pub use self::hook::secret_key as hook_url_key;
 pub use self::include::Included;
 pub use self::secret::SecretSource;
 
@@ -47,6 +49,7 @@ use crate::failover::Shape;
 use crate::gluster::GlusterSettings;
 use crate::heartbeat::seal::{SigningKey, VerifyingKey};
 use crate::heartbeat::{BeatSettings, NodeName};
+use crate::hook::HookSettings;
 use crate::leds::LedPreset;
 use crate::mount::MountSettings;
 use crate::policy::Policy;
@@ -94,6 +97,8 @@ pub struct AgentConfig {
     pub providers: BTreeMap<String, ProviderSettings>,
     /// Whom it beats to, if anybody.
     pub beats: Option<BeatSettings>,
+    /// What it does after a change.
+    pub hooks: Vec<HookSettings>,
     /// Where its LEDs are.
     pub leds: LedPreset,
 }

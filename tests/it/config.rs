@@ -1,6 +1,7 @@
 //! The configuration file: every mistake has its place and a hint, and every file that is shipped is in order.
 
 mod gluster;
+mod hooks;
 mod ttl;
 
 use std::fs;
