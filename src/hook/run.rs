@@ -134,7 +134,7 @@ impl Hook {
     fn note(&mut self, change: &Change, delivered: Result<(), String>) {
         let (label, lost) = (&self.label, self.lost);
         match &delivered {
-            Ok(()) if lost > 0 => tracing::info!("{label}: told again; {lost} changes did not come through"),
+            Ok(()) if lost > 0 => tracing::info!("{label}: told again; {lost} changes had not come through"),
             Ok(()) => tracing::debug!("{label}: told that {change}"),
             Err(why) if lost > 0 => tracing::debug!("{label}: not told that {change}: {why}"),
             Err(why) => {

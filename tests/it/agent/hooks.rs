@@ -107,6 +107,20 @@ fn a_command_that_hangs_is_killed_and_the_next_change_lands_meanwhile() {
 }
 
 #[test]
+fn a_member_that_is_withdrawn_at_the_stop_is_told_before_the_end() {
+    if left_out("Knot") {
+        return;
+    }
+    let knot = Knot::start();
+    let mut rig = Rig::keeping(knot.address(), &["shared"]);
+    hook(&rig, "echo \"$HEARTH_NAME $HEARTH_OLD>$HEARTH_NEW\" >> seen\n", "");
+    rig.start();
+    lines(&rig, "seen", 1);
+    rig.stop();
+    assert_eq!(lines(&rig, "seen", 2), ["shared.hearth.test >127.0.9.1", "shared.hearth.test 127.0.9.1>"]);
+}
+
+#[test]
 fn a_stop_does_not_wait_for_a_command_that_hangs_and_leaves_none_behind() {
     if left_out("Knot") {
         return;
@@ -167,8 +181,8 @@ fn a_webhook_gets_the_facts_and_its_secret_url_is_told_nowhere() {
         return;
     }
     let knot = Knot::start();
-    // The first try meets an overloaded service, and the second change is refused.
-    let sink = Sink::start(vec![503, 200, 404]);
+    // The first try meets an overloaded service, and the second and third change are refused.
+    let sink = Sink::start(vec![503, 200, 404, 410]);
     let mut rig = Rig::keeping(knot.address(), &["pi1"]);
     std::fs::write(rig.path("url"), format!("http://{}/up/s3cret-topic?auth=hunter2\n", sink.address))
         .unwrap();
@@ -185,8 +199,11 @@ fn a_webhook_gets_the_facts_and_its_secret_url_is_told_nowhere() {
     rig.line.moves_to([127, 0, 9, 2]);
     wait_until("the refusal", PATIENCE, || rig.log().contains("it answered 404").then_some(()));
     rig.line.moves_to([127, 0, 9, 3]);
+    wait_until("the next", PATIENCE, || rig.log().contains("it answered 410").then_some(()));
+    assert_eq!(rig.log().matches("nothing more is said until it answers").count(), 1, "once an outage");
+    rig.line.moves_to([127, 0, 9, 4]);
     wait_until("the end of the outage", PATIENCE, || {
-        rig.log().contains("told again; 1 changes").then_some(())
+        rig.log().contains("told again; 2 changes").then_some(())
     });
     let status = rig.say("{\"ask\":\"status\"}").unwrap();
     let (check, log) = (text(&rig.hearth(&["check-config"])), rig.log());
