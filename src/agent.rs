@@ -24,11 +24,13 @@ pub mod address;
 pub mod keeper;
 pub mod memory;
 
+mod answer;
 mod beating;
 mod board;
 mod faults;
 mod hooks;
 mod journal;
+mod lamps;
 mod proof;
 mod serving;
 
@@ -37,10 +39,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 
+use self::answer::Around;
 use self::beating::{Farewell, Line};
 use self::board::{Board, Event};
 use self::keeper::{Books, Keeper, Left};
@@ -59,7 +62,7 @@ use crate::host::control;
 use crate::host::notify;
 use crate::host::shutdown::{Shutdown, stopped};
 use crate::host::time::Timeline;
-use crate::leds::{self, LedPreset};
+use crate::leds::{self, LampSettings};
 use crate::mount::{self, MountSettings};
 use crate::site::{self, Door, SiteError};
 use crate::status::AgentStatus;
@@ -173,6 +176,7 @@ impl Agent {
         let close = Shutdown::manual();
         let mut agent = Self { tasks, keepers, beats, events, memory, book, line, close };
 
+        let board = board.sleeping(config.leds.night);
         let (report, waits) = (watch::Sender::new(None), watch::Sender::new(false));
         let hurry = waits.subscribe();
         // Only a node that serves can answer a watcher's look.
@@ -202,15 +206,19 @@ impl Agent {
     /// Starts what shows the status, up to the very end.
     fn show(
         &mut self,
-        leds: LedPreset,
+        leds: LampSettings,
         control: control::Server,
         status: &watch::Sender<AgentStatus>,
         report: watch::Receiver<Option<Report>>,
     ) {
-        let lamps = leds::drive::drive(leds, status.subscribe(), self.close.receiver());
-        self.tasks.spawn(lamps.named("LED task"));
-        let shown = Shown { status: status.subscribe(), report };
-        let answers = control_task(control, shown, self.close.receiver());
+        let (tell, heard) = mpsc::channel(BACKLOG);
+        let obeying = lamps::obey(heard, leds.button.clone(), self.events.clone());
+        let program = site::this_program();
+        let driving = leds::drive::drive(leds, program, status.subscribe(), tell, self.close.receiver());
+        let both = async { futures_util::future::join(driving, obeying).await.0 };
+        self.tasks.spawn(both.named("LED task"));
+        let around = Around { status: status.subscribe(), report, events: self.events.clone() };
+        let answers = control_task(control, around, self.close.receiver());
         self.tasks.spawn(answers.named("control socket"));
     }
 
@@ -375,34 +383,13 @@ fn lines(
     watchers.iter().enumerate().map(line).collect()
 }
 
-/// What the control socket tells.
-struct Shown {
-    status: watch::Receiver<AgentStatus>,
-    /// The last round of questions about the public address.
-    report: watch::Receiver<Option<Report>>,
-}
-
-async fn control_task(server: control::Server, shown: Shown, close: watch::Receiver<bool>) {
+async fn control_task(server: control::Server, around: Around, close: watch::Receiver<bool>) {
+    let around = Arc::new(around);
     let handler = move |question: Value| {
-        let answer = answer(&question, &shown.status.borrow(), shown.report.borrow().as_ref());
-        async move { answer }
+        let around = Arc::clone(&around);
+        async move { answer::answer(&question, &around).await }
     };
     server.serve(handler, close).await;
-}
-
-/// What the control socket answers.
-fn answer(question: &Value, status: &AgentStatus, report: Option<&Report>) -> Value {
-    match (question.get("ask").and_then(Value::as_str), report) {
-        (Some("status"), _) => serde_json::to_value(status).expect("a status is JSON"),
-        (Some("address"), Some(report)) => serde_json::to_value(report).expect("a report is JSON"),
-        (Some("address"), None) => {
-            json!({ "error": "the sources have not been asked yet; ask again in a moment" })
-        }
-        (Some(other), _) => {
-            json!({ "error": format!("an agent cannot be asked `{other}`; ask `status` or `address`") })
-        }
-        (None, _) => json!({ "error": "ask like this: {\"ask\":\"status\"}" }),
-    }
 }
 
 /// A task with its name, for the message when it ends too early.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::gluster::{Host, Place, VolumeName};
+use crate::leds::Shown;
 
 /// Keeps a website that lives on Raspberry Pis at home reachable.
 #[derive(Debug, Parser)]
@@ -57,6 +58,9 @@ pub enum Command {
     /// Makes, mounts and judges the volume that two nodes share
     #[command(subcommand)]
     Gluster(GlusterCommand),
+    /// Shows, explains and tries the LEDs
+    #[command(subcommand)]
+    Led(LedCommand),
     /// Makes and shows keys
     #[command(subcommand)]
     Key(KeyCommand),
@@ -258,6 +262,58 @@ pub struct GlusterUnitsArgs {
     /// The directory to write to; without it they are printed
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+/// `hearth led …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum LedCommand {
+    /// Shows what the LEDs do now, and where they are
+    Show,
+    /// Says what the LEDs mean: now, in the words of `hearth status`; or in a state, such as fault-3
+    #[command(after_help = "\
+Examples:
+  hearth led explain
+  hearth led explain fault-3")]
+    Explain {
+        /// A state, as `hearth led preview` names it
+        #[arg(value_name = "STATE")]
+        state: Option<Shown>,
+    },
+    /// Lights each lamp in its turn, for half a minute
+    Test,
+    /// Lets every lamp blink for half a minute: which box is it?
+    Identify,
+    /// Says that the faults have been seen: they blink once in ten seconds from now on
+    Acknowledge,
+    /// Shows that an update is under way, or that the set-up window is open
+    #[command(after_help = "\
+Example:
+  hearth led announce updating --for 10m")]
+    Announce {
+        /// What
+        #[arg(value_enum)]
+        what: Announcement,
+        /// For how long, a day at most
+        #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = crate::config::time_in_words)]
+        duration: Duration,
+    },
+    /// Draws the rhythms in the terminal, without any agent
+    Preview {
+        /// One state only
+        #[arg(value_name = "STATE")]
+        state: Option<Shown>,
+    },
+    /// Puts the LEDs out when no agent runs; for `ExecStopPost=` on kernels that leave a pin as it was
+    Dark,
+}
+
+/// What `hearth led announce` can announce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Announcement {
+    /// An update is under way: do not unplug
+    Updating,
+    /// The set-up window is open
+    Setup,
 }
 
 /// `hearth key …`

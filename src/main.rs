@@ -17,6 +17,10 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|command| command == "loader") {
         return hearth::site::loader_main().map_or(ExitCode::from(FAILED), |()| ExitCode::SUCCESS);
     }
+    // What holds the LEDs: it must outlive an agent that hangs.
+    if std::env::args_os().nth(1).is_some_and(|command| command == hearth::leds::keeper::COMMAND) {
+        return hearth::leds::keeper::main().map_or(ExitCode::from(FAILED), |()| ExitCode::SUCCESS);
+    }
     // A process of the demo: dies with the demo, and is an ordinary role from here on.
     if std::env::args_os().nth(1).is_some_and(|command| command == hearth::demo::process::TIED) {
         return report(&hearth::demo::process::tied_to_parent(std::env::args_os().skip(2)).into());

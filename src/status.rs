@@ -38,6 +38,46 @@ pub struct AgentStatus {
     pub watchers: Vec<WatcherLink>,
     /// What is wrong, the worst first.
     pub faults: Vec<Fault>,
+    /// The LEDs: what they were told beside all this, and where they are.
+    #[serde(default)]
+    pub lamps: LampStatus,
+}
+
+/// What the LEDs were told beside the state itself, and where they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LampStatus {
+    /// The faults that a person has seen; each is forgotten when it is mended.
+    pub acknowledged: Vec<FaultCode>,
+    /// What is shown for a while because somebody asked for it.
+    pub announced: Option<Announced>,
+    /// Whether it is night: dark then means asleep, unless a person must act.
+    pub night: bool,
+    /// Where lamps are.
+    pub places: Vec<LampPlace>,
+}
+
+/// What the LEDs can be asked to show for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Announced {
+    /// Which box is it?
+    Identify,
+    /// Does every lamp work?
+    Test,
+    /// The set-up window is open.
+    Setup,
+    /// An update is under way.
+    Updating,
+}
+
+/// A place with lamps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LampPlace {
+    /// Which lamps, and how they are reached.
+    pub what: String,
+    /// What is wrong with them and what to do about it; empty when nothing is.
+    pub trouble: String,
 }
 
 /// What an agent is about.
@@ -310,6 +350,7 @@ mod tests {
             records: Vec::new(),
             watchers: Vec::new(),
             faults: Vec::new(),
+            lamps: LampStatus::default(),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::heartbeat::{Answer, Beat, BootId, Claim, Leaving, WatcherPin};
 use crate::host::random;
 use crate::host::shutdown::stopped;
 use crate::host::time::Timeline;
-use crate::leds::shown;
+use crate::leds::state;
 use crate::moment::Moment;
 use crate::status::{AgentStatus, LinkState, Phase};
 
@@ -138,7 +138,7 @@ impl Line {
             sites: status.site_reports(),
             mounts: status.mounts_report(),
             records: status.records_report(),
-            led: shown(status).to_string(),
+            led: state(status).to_string(),
             leaving,
         };
         self.sender.beat(&beat, &self.key).await

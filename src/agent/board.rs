@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::lamps::{LampEvent, Lamps};
 use super::{faults, hooks, journal};
 use crate::address::Family;
 use crate::config::RecordSettings;
@@ -17,12 +18,13 @@ use crate::hook::run::Hooks;
 use crate::host::notify;
 use crate::host::shutdown::stopped;
 use crate::host::time::Timeline;
+use crate::leds::night::Night;
 use crate::moment::Moment;
 use crate::mount;
 use crate::site;
 use crate::status::{
-    AddressStatus, AgentStatus, IncludeStatus, LinkState, MountStatus, Phase, RecordState, RecordStatus,
-    SiteStatus, WatcherLink,
+    AddressStatus, AgentStatus, IncludeStatus, LampStatus, LinkState, MountStatus, Phase, RecordState,
+    RecordStatus, SiteStatus, WatcherLink,
 };
 
 /// Between two snapshots at most: well below a third of the LEDs' lease (30 s), and often enough to tick a watchdog.
@@ -43,6 +45,8 @@ pub(super) enum Event {
     Changed(Vec<hook::Change>),
     /// A beat to the watcher with this number was tried.
     Link(usize, LinkReport),
+    /// The LEDs are told something.
+    Lamps(LampEvent),
     /// The stop has begun.
     Leaving,
 }
@@ -65,6 +69,7 @@ pub(super) struct Board {
     /// When each watcher answered last.
     answered: Vec<Option<Moment>>,
     hooks: Hooks,
+    lamps: Lamps,
 }
 
 impl Board {
@@ -90,8 +95,14 @@ impl Board {
             records: records.iter().map(|record| unread(record.name.clone())).collect(),
             watchers: watchers.into_iter().map(untried).collect(),
             faults: Vec::new(),
+            lamps: LampStatus::default(),
         };
-        Self { status, address_asked: false, answered, hooks: Hooks::default() }
+        Self { status, address_asked: false, answered, lamps: Lamps::default(), hooks: Hooks::default() }
+    }
+
+    /// The same, with LEDs that sleep at night.
+    pub(super) fn sleeping(self, night: Option<Night>) -> Self {
+        Self { lamps: Lamps::sleeping(night), ..self }
     }
 
     /// Says how the shared part of the configuration stood at the start.
@@ -125,6 +136,7 @@ impl Board {
             }
             pulse.alive();
             let next = self.snapshot(line.now(), line.uptime());
+            let next = self.with_lamps(next, line);
             let last = publish.send_replace(next);
             journal::tell(&last, &publish.borrow());
         }
@@ -143,6 +155,10 @@ impl Board {
             Event::Record(index, record) => self.status.records[index] = record,
             Event::Changed(changes) => self.hooks.tell(&changes),
             Event::Link(index, report) => self.take_link(index, report, now),
+            Event::Lamps(event) => {
+                let status = self.snapshot(now, Duration::ZERO);
+                self.lamps.take(event, &status, now);
+            }
             Event::Leaving => self.status.phase = Phase::Leaving,
         }
         if self.status.phase == Phase::Starting && self.everything_was_tried() {
@@ -157,6 +173,12 @@ impl Board {
             link.view = view;
             self.answered[index] = Some(now);
         }
+    }
+
+    /// The same, with what the LEDs were told.
+    fn with_lamps(&mut self, status: AgentStatus, line: Timeline) -> AgentStatus {
+        let lamps = self.lamps.settle(&status, line.now(), line.wall());
+        AgentStatus { lamps, ..status }
     }
 
     /// Every site and mount has been looked at, the address asked for, and each watcher been sent a beat.

@@ -3,7 +3,7 @@
 //! The tasks report and do not log, so that nothing is said twice.
 
 use crate::host::notify;
-use crate::leds::shown;
+use crate::leds::state;
 use crate::status::{AgentStatus, LinkState, RecordState};
 
 /// Says what is new in `now`.
@@ -13,10 +13,10 @@ pub(super) fn tell(last: &AgentStatus, now: &AgentStatus) {
     tell_mounts(last, now);
     tell_records(last, now);
     tell_watchers(last, now);
-    let shown_now = shown(now);
-    if shown(last) != shown_now {
-        tracing::info!("{shown_now}: {}", shown_now.describe());
-        notify::status(&format!("{shown_now}: {}", shown_now.describe()));
+    let state_now = state(now);
+    if state(last) != state_now {
+        tracing::info!("{state_now}: {}", state_now.describe());
+        notify::status(&format!("{state_now}: {}", state_now.describe()));
     }
 }
 

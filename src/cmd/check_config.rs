@@ -24,6 +24,7 @@ use crate::dns::provider::Rfc2136Settings;
 use crate::gluster::GlusterSettings;
 use crate::heartbeat::BeatSettings;
 use crate::heartbeat::seal::SigningKey;
+use crate::leds::LampSettings;
 use crate::mount::MountSettings;
 use crate::policy::Policy;
 use crate::probe::PageCheck;
@@ -152,8 +153,29 @@ impl Page<'_> {
         for (index, hook) in agent.hooks.iter().enumerate() {
             self.hook(index + 1, hook);
         }
+        self.leds(&agent.leds);
+    }
+
+    /// Boards as the pins that they stand for.
+    fn leds(&mut self, leds: &LampSettings) {
         self.table("[leds]");
-        self.bare("preset", word(&agent.leds));
+        if leds.places.is_empty() {
+            self.text("preset", "off");
+        }
+        if let Some(night) = leds.night {
+            self.text("night", night);
+        }
+        for place in &leds.places {
+            self.line(format_args!("# {place}"));
+        }
+        if let Some(button) = &leds.button {
+            self.table("[leds.button]");
+            self.bare("pin", button.pin.pin);
+            self.bare("active", word(&button.pin.active));
+            self.bare("bias", word(&button.pin.bias));
+            self.list("setup", &button.setup);
+            self.list("shutdown", &button.shutdown);
+        }
     }
 
     fn site(&mut self, header: &str, site: &SiteSettings) {

@@ -10,6 +10,7 @@ pub mod dns;
 pub mod failover;
 pub mod gluster;
 pub mod key;
+pub mod led;
 pub mod status;
 pub mod watcher;
 
@@ -38,6 +39,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Dns(command) => return on_one_thread(dns::run(config, *command)),
         Command::Failover(command) => on_one_thread(failover::run(config, command))?,
         Command::Gluster(command) => return on_one_thread(gluster::run(config, command)),
+        Command::Led(command) => on_one_thread(led::run(config, command))?,
         Command::Key(command) => key::run(command)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -2,7 +2,7 @@
 //!
 //! Asks the roles that run here and shows what they say; never guesses for one that does not answer.
 
-mod agent;
+pub(super) mod agent;
 mod watcher;
 
 use std::path::{Path, PathBuf};
@@ -48,7 +48,12 @@ fn sockets(config: &Config) -> Vec<(&'static str, PathBuf)> {
 }
 
 async fn ask(socket: &Path) -> anyhow::Result<Value> {
-    let answer = control::ask(socket, &json!({ "ask": "status" })).await?;
+    ask_for(socket, &json!({ "ask": "status" })).await
+}
+
+/// Asks a role something; its own refusal is an error as well.
+pub(super) async fn ask_for(socket: &Path, question: &Value) -> anyhow::Result<Value> {
+    let answer = control::ask(socket, question).await?;
     match answer.get("error").and_then(Value::as_str) {
         Some(error) => bail!("{} answers: {error}", socket.display()),
         None => Ok(answer),
@@ -81,11 +86,11 @@ fn screen(answer: &Value) -> anyhow::Result<String> {
     Ok(watcher::screen(&status))
 }
 
-const SAME_VERSION: &str =
+pub(super) const SAME_VERSION: &str =
     "the status cannot be read; restart hearth if it was updated, so that both are one version";
 
 /// One line: what it is about, and what there is to say.
-fn line(screen: &mut String, what: &str, text: &str) {
+pub(super) fn line(screen: &mut String, what: &str, text: &str) {
     screen.push_str(&format!("{what:<10}{text}\n"));
 }
 

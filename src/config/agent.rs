@@ -8,11 +8,13 @@ use toml::Spanned;
 
 use super::address::{address, families};
 use super::file::address::Address;
-use super::file::agent::{self as written, Heartbeat, Leds, Node, Record};
+use super::file::agent::{self as written, Heartbeat, Node, Record};
 use super::file::hook::Hook;
+use super::file::leds::Leds;
 use super::file::mount::Mount;
 use super::file::site::Sites;
 use super::hook::hooks;
+use super::leds::lamps;
 use super::mount::mounts;
 use super::provider::{Providers, check_reference, warn_low_ttl};
 use super::reading::Reading;
@@ -68,6 +70,7 @@ pub(super) fn agent(
     let records = records(reading, tables.record, &address, providers);
     let beats = tables.heartbeat.map(|written| beats(reading, written.into_inner()));
     let hooks = hooks(reading, tables.hook);
+    let leds = tables.leds.map(|written| lamps(reading, written)).unwrap_or_default();
     Some(AgentConfig {
         node: node.name.value,
         key: key?,
@@ -81,7 +84,7 @@ pub(super) fn agent(
         providers: providers.clone(),
         beats,
         hooks,
-        leds: tables.leds.and_then(|leds| leds.into_inner().preset).unwrap_or_default(),
+        leds,
     })
 }
 

@@ -15,6 +15,7 @@ mod file;
 pub mod gluster;
 mod hook;
 pub mod include;
+mod leds;
 mod mount;
 mod policy;
 mod provider;
@@ -50,7 +51,7 @@ use crate::gluster::GlusterSettings;
 use crate::heartbeat::seal::{SigningKey, VerifyingKey};
 use crate::heartbeat::{BeatSettings, NodeName};
 use crate::hook::HookSettings;
-use crate::leds::LedPreset;
+use crate::leds::LampSettings;
 use crate::mount::MountSettings;
 use crate::policy::Policy;
 use crate::probe::PageCheck;
@@ -99,8 +100,8 @@ pub struct AgentConfig {
     pub beats: Option<BeatSettings>,
     /// What it does after a change.
     pub hooks: Vec<HookSettings>,
-    /// Where its LEDs are.
-    pub leds: LedPreset,
+    /// Where its LEDs and its button are.
+    pub leds: LampSettings,
 }
 
 /// A name that an agent keeps pointed at itself.

@@ -15,6 +15,7 @@ use crate::dns::{Name, Ttl};
 use crate::gluster::{Host, Place, VolumeName};
 use crate::heartbeat::NodeName;
 use crate::heartbeat::seal::VerifyingKey;
+use crate::leds::night::Night;
 
 /// A value that is written as a text in quotes.
 pub(super) trait Written: Sized {
@@ -78,6 +79,7 @@ written_by_from_str! {
     NodeName: "the name of a node in quotes, such as \"pi1\"",
     Network: "a network in quotes, such as \"10.0.0.0/8\"",
     Host: "a machine in quotes, such as \"pi1\"",
+    Night: "two times of the day in quotes, such as \"22:00-07:00\"",
     Place: "a directory in quotes, such as \"/srv/brick1/gv0\"",
     VolumeName: "the name of a volume in quotes, such as \"gv0\"",
     Suffix: "the end of an IPv6 address in quotes, such as \"::1234\"",

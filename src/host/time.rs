@@ -21,6 +21,17 @@ pub const LAG_LIMIT: Duration = Duration::from_secs(1);
 /// A deadline further away than this is as good as never.
 const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
+/// A wall clock before this has not been set: hearth is younger (2025-01-01, in seconds since 1970).
+const YOUNGEST: u64 = 1_735_689_600;
+
+/// The minute after midnight in the time zone of this machine; None while the wall clock has plainly not been set.
+#[must_use]
+pub fn minute_of_day(wall: SystemTime) -> Option<u16> {
+    wall.duration_since(UNIX_EPOCH + Duration::from_secs(YOUNGEST)).ok()?;
+    let local = jiff::Timestamp::try_from(wall).ok()?.to_zoned(jiff::tz::TimeZone::system());
+    u16::try_from(i32::from(local.hour()) * 60 + i32::from(local.minute())).ok()
+}
+
 /// Where a time line stood when its state was saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

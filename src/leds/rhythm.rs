@@ -6,6 +6,8 @@
 use std::time::Duration;
 
 use super::Shown;
+use super::face::{Face, Wiring};
+use crate::status::FaultCode;
 
 /// Lit or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +31,7 @@ pub struct Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rhythm(Vec<Step>);
 
-/// The rhythm of a state.
+/// The rhythm of a state, in milliseconds lit and dark.
 #[must_use]
 pub fn rhythm(shown: Shown) -> Rhythm {
     match shown {
@@ -38,11 +40,49 @@ pub fn rhythm(shown: Shown) -> Rhythm {
             let blinks = vec![(200, 300); usize::from(code.blinks())];
             Rhythm::of(&blinks).then_dark(1500)
         }
+        Shown::Acknowledged(code) => {
+            let blinks = u64::from(code.blinks());
+            let blinking = vec![(200, 300); usize::from(code.blinks())];
+            Rhythm::of(&blinking).then_dark(10_000 - 500 * blinks)
+        }
         Shown::Failover => Rhythm::of(&[(1000, 300), (200, 500)]),
-        Shown::Offline => Rhythm::of(&[(250, 250)]),
+        // On one lamp the same as no Internet: it lasts half a minute, and whoever looks has asked for it.
+        Shown::Offline | Shown::Identify => Rhythm::of(&[(250, 250)]),
+        Shown::Test => Rhythm::of(&[(500, 500)]),
         Shown::Degraded => Rhythm::of(&[(1000, 1000)]),
+        Shown::Updating => Rhythm::of(&[(450, 50)]),
+        // Three dark blips, not three lit ones: those would be counted as fault 3.
+        Shown::Setup => Rhythm::of(&[(1000, 100), (300, 100), (300, 100)]),
+        Shown::Night => Rhythm(vec![]).then_dark(1000),
         Shown::Starting => Rhythm::of(&[(400, 1600)]),
         Shown::Healthy => Rhythm::of(&[(4900, 100)]),
+    }
+}
+
+/// The rhythm of a state, as people say it.
+#[must_use]
+pub fn describe(shown: Shown) -> String {
+    match shown {
+        Shown::Leaving => "a short blink every four seconds, then dark".to_owned(),
+        Shown::Identify => "every lamp even, twice a second, for half a minute".to_owned(),
+        Shown::Test => "each lamp for a second in its turn, then a second of dark".to_owned(),
+        Shown::NeedsHuman(code) => format!("{}, a pause of two seconds", blinks(code)),
+        Shown::Acknowledged(code) => format!("{}, once in ten seconds", blinks(code)),
+        Shown::Failover => "long-short".to_owned(),
+        Shown::Offline => "even, twice a second".to_owned(),
+        Shown::Degraded => "one second on, one off".to_owned(),
+        Shown::Updating => "lit with two short dips a second".to_owned(),
+        Shown::Setup => "lit for a second, then three short dips".to_owned(),
+        Shown::Starting => "a short blink every two seconds".to_owned(),
+        Shown::Healthy => "steady with a dip every five seconds".to_owned(),
+        Shown::Night => "dark".to_owned(),
+    }
+}
+
+fn blinks(code: FaultCode) -> String {
+    match code.blinks() {
+        1 => "1 short blink".to_owned(),
+        n => format!("{n} short blinks"),
     }
 }
 
@@ -51,6 +91,13 @@ impl Rhythm {
     fn of(pairs: &[(u64, u64)]) -> Self {
         let step = |level, ms| Step { level, span: Duration::from_millis(ms) };
         Self(pairs.iter().flat_map(|(on, off)| [step(Level::On, *on), step(Level::Off, *off)]).collect())
+    }
+
+    /// Lit in its turn: the lamp at `place` of `count`, a second each, with a second of dark at the end of the round.
+    pub(super) fn turn(place: usize, count: usize) -> Self {
+        let step = |level, seconds: usize| Step { level, span: Duration::from_secs(seconds as u64) };
+        let steps = [step(Level::Off, place), step(Level::On, 1), step(Level::Off, count - place)];
+        Self(steps.into_iter().filter(|step| !step.span.is_zero()).collect())
     }
 
     /// The same with a longer pause at its end.
@@ -116,13 +163,6 @@ impl Lamps {
 /// Three lamps, this long after the state began to be shown.
 #[must_use]
 pub fn lamps(shown: Shown, elapsed: Duration) -> Lamps {
-    let level = rhythm(shown).level_at(elapsed);
-    match shown {
-        Shown::NeedsHuman(_) => Lamps { red: level, ..Lamps::DARK },
-        Shown::Failover | Shown::Offline | Shown::Starting | Shown::Leaving => {
-            Lamps { amber: level, ..Lamps::DARK }
-        }
-        Shown::Degraded => Lamps { amber: level, green: Level::On, ..Lamps::DARK },
-        Shown::Healthy => Lamps { green: level, ..Lamps::DARK },
-    }
+    let levels = Face::of(shown, Wiring::Three).levels_at(elapsed);
+    Lamps { red: levels[0], amber: levels[1], green: levels[2] }
 }

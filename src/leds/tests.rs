@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::rhythm::{Lamps, Level, lamps, rhythm};
+use super::face::{Face, Lamp, Wiring};
+use super::rhythm::{Lamps, Level, Rhythm, lamps, rhythm};
 use super::*;
 use crate::address::Family;
 use crate::heartbeat::SiteView;
-use crate::status::{Fault, RecordStatus, SiteStatus, WatcherLink};
+use crate::status::{Announced, Fault, LampStatus, RecordStatus, SiteStatus, WatcherLink};
 
 /// An agent with nothing wrong.
 pub(super) fn healthy() -> AgentStatus {
@@ -35,6 +36,7 @@ pub(super) fn healthy() -> AgentStatus {
         records: vec![record(RecordState::InForce)],
         watchers: vec![watcher(LinkState::Answered, false)],
         faults: Vec::new(),
+        lamps: LampStatus::default(),
     }
 }
 
@@ -161,40 +163,160 @@ fn a_node_that_visitors_are_not_led_to_is_not_healthy() {
     assert_eq!(shown_with(&["CNAME pi1.example.com"]), Shown::Healthy);
 }
 
+/// The state, the milliseconds lit and dark in turn, and who plays it: red, amber, green of a traffic light, then red,
+/// green, blue of a lamp that mixes colours. `r` plays the rhythm, `+` is lit, `-` is dark.
+const TABLE: [(&str, &[u64], &str, &str); 27] = [
+    ("leaving", &[200, 3800], "-r-", "rrr"),
+    ("identify", &[250, 250], "rrr", "rrr"),
+    ("test", &[500, 500], "123", "123"),
+    ("fault-1", &[200, 300, 1500], "r--", "r--"),
+    ("fault-2", &[200, 300, 200, 300, 1500], "r--", "r--"),
+    ("fault-3", &[200, 300, 200, 300, 200, 300, 1500], "r--", "r--"),
+    ("fault-4", &[200, 300, 200, 300, 200, 300, 200, 300, 1500], "r--", "r--"),
+    ("fault-5", &[200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 1500], "r--", "r--"),
+    ("fault-6", &[200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 1500], "r--", "r--"),
+    ("fault-7", &[200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 1500], "r--", "r--"),
+    (
+        "fault-8",
+        &[200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 1500],
+        "r--",
+        "r--",
+    ),
+    ("failover", &[1000, 300, 200, 500], "-r-", "r-r"),
+    ("offline", &[250, 250], "-r-", "rr-"),
+    ("acknowledged-1", &[200, 300, 9500], "r--", "r--"),
+    ("acknowledged-2", &[200, 300, 200, 300, 9000], "r--", "r--"),
+    ("acknowledged-3", &[200, 300, 200, 300, 200, 300, 8500], "r--", "r--"),
+    ("acknowledged-4", &[200, 300, 200, 300, 200, 300, 200, 300, 8000], "r--", "r--"),
+    ("acknowledged-5", &[200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 7500], "r--", "r--"),
+    ("acknowledged-6", &[200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 7000], "r--", "r--"),
+    (
+        "acknowledged-7",
+        &[200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 6500],
+        "r--",
+        "r--",
+    ),
+    (
+        "acknowledged-8",
+        &[200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 6000],
+        "r--",
+        "r--",
+    ),
+    ("degraded", &[1000, 1000], "-r+", "rr-"),
+    ("updating", &[450, 50], "-r-", "--r"),
+    ("setup", &[1000, 100, 300, 100, 300, 100], "-r-", "--r"),
+    ("starting", &[400, 1600], "-r-", "rrr"),
+    ("healthy", &[4900, 100], "--r", "-r-"),
+    ("night", &[], "---", "---"),
+];
+
 #[test]
 fn every_state_has_its_rhythm_to_the_millisecond() {
-    let vectors: [(&str, &[u64]); 14] = [
-        ("leaving", &[200, 3800]),
-        ("fault-1", &[200, 300, 1500]),
-        ("fault-2", &[200, 300, 200, 300, 1500]),
-        ("fault-3", &[200, 300, 200, 300, 200, 300, 1500]),
-        ("fault-4", &[200, 300, 200, 300, 200, 300, 200, 300, 1500]),
-        ("fault-5", &[200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 1500]),
-        ("fault-6", &[200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 1500]),
-        ("fault-7", &[200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 1500]),
-        ("fault-8", &[200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 200, 300, 1500]),
-        ("failover", &[1000, 300, 200, 500]),
-        ("offline", &[250, 250]),
-        ("degraded", &[1000, 1000]),
-        ("starting", &[400, 1600]),
-        ("healthy", &[4900, 100]),
-    ];
     let names: Vec<_> = Shown::all().iter().map(Shown::to_string).collect();
-    assert_eq!(names, vectors.map(|(name, _)| name), "every state, the gravest first");
-    for (name, ms) in vectors {
+    assert_eq!(names, TABLE.map(|(name, ..)| name), "every state, the gravest first");
+    for (name, ms, ..) in TABLE.iter().filter(|(name, ..)| *name != "night") {
         let rhythm = rhythm(name.parse().unwrap());
         let steps: Vec<_> = rhythm.steps().iter().map(|s| s.span.as_millis()).collect();
         assert_eq!(steps, ms.iter().map(|ms| u128::from(*ms)).collect::<Vec<_>>(), "{name}");
         for (n, step) in rhythm.steps().iter().enumerate() {
-            let lit = n % 2 == 0 && n + 1 < rhythm.steps().len();
+            let pause = ms.len() % 2 == 1 && n + 1 == ms.len();
+            let lit = n % 2 == 0 && !pause;
             assert_eq!(step.level, if lit { Level::On } else { Level::Off }, "{name}, step {n}");
+        }
+    }
+    assert!(rhythm(Shown::Night).steps().iter().all(|step| step.level == Level::Off));
+}
+
+#[test]
+fn every_state_has_its_face_on_one_lamp_three_and_one_that_mixes_colours() {
+    for (name, _, three, mixed) in TABLE {
+        let shown: Shown = name.parse().unwrap();
+        assert_eq!(Face::of(shown, Wiring::One).lamps(), [Lamp::Plays(rhythm(shown))], "{name}");
+        for (wiring, face) in [(Wiring::Three, three), (Wiring::Rgb, mixed)] {
+            let lamp = |c| match c {
+                '-' => Lamp::Dark,
+                '+' => Lamp::Lit,
+                'r' => Lamp::Plays(rhythm(shown)),
+                _ => Lamp::Plays(Rhythm::turn(c as usize - '1' as usize, 3)),
+            };
+            let expected: Vec<_> = face.chars().map(lamp).collect();
+            assert_eq!(Face::of(shown, wiring).lamps(), expected, "{name} on {wiring:?}");
         }
     }
 }
 
 #[test]
+fn a_test_lights_each_lamp_alone_and_then_none() {
+    let face = Face::of(Shown::Test, Wiring::Three);
+    let lit =
+        |s: u64| face.levels_at(Duration::from_millis(s * 1000 + 500)).into_iter().map(|l| l == Level::On);
+    let expected = [[true, false, false], [false, true, false], [false, false, true], [false; 3]];
+    for s in 0..8 {
+        assert_eq!(lit(s).collect::<Vec<_>>(), expected[s as usize % 4], "second {s}");
+    }
+}
+
+#[test]
+fn what_somebody_asked_for_is_shown_before_faults_and_an_update_after_them() {
+    let announced = |what| with(|s| s.lamps.announced = Some(what));
+    let faulty = |what| {
+        let mut status = announced(what);
+        status.faults = vec![Fault { code: FaultCode::Link, message: String::new() }];
+        shown(&status)
+    };
+    for (what, alone, beside_a_fault) in [
+        (Announced::Identify, Shown::Identify, Shown::Identify),
+        (Announced::Test, Shown::Test, Shown::Test),
+        (Announced::Setup, Shown::Setup, Shown::NeedsHuman(FaultCode::Link)),
+        (Announced::Updating, Shown::Updating, Shown::NeedsHuman(FaultCode::Link)),
+    ] {
+        assert_eq!(shown(&announced(what)), alone);
+        assert_eq!(faulty(what), beside_a_fault);
+    }
+    let mut first_boot = announced(Announced::Setup);
+    first_boot.phase = Phase::Starting;
+    assert_eq!(shown(&first_boot), Shown::Setup);
+    first_boot.phase = Phase::Leaving;
+    assert_eq!(shown(&first_boot), Shown::Leaving);
+}
+
+#[test]
+fn an_acknowledged_fault_uncovers_a_new_one_and_what_is_worse_than_an_old_one() {
+    let fault = |code| Fault { code, message: String::new() };
+    let mut status = healthy();
+    status.faults = vec![fault(FaultCode::SiteSource), fault(FaultCode::Link)];
+    assert_eq!(shown(&status), Shown::NeedsHuman(FaultCode::SiteSource));
+    status.lamps.acknowledged = vec![FaultCode::SiteSource];
+    assert_eq!(shown(&status), Shown::NeedsHuman(FaultCode::Link), "the other one was not seen");
+    status.lamps.acknowledged.push(FaultCode::Link);
+    status.sites[0].source = SourceState::Gone;
+    assert_eq!(shown(&status), Shown::Acknowledged(FaultCode::SiteSource), "before what passes by itself");
+    status.watchers = vec![watcher(LinkState::Answered, true)];
+    assert_eq!(shown(&status), Shown::Failover);
+}
+
+#[test]
+fn at_night_only_what_a_person_must_do_or_asked_for_is_lit() {
+    let at_night = |change: fn(&mut AgentStatus)| {
+        shown(&with(|s| {
+            change(s);
+            s.lamps.night = true;
+        }))
+    };
+    assert_eq!(at_night(|_| {}), Shown::Night);
+    assert_eq!(at_night(|s| s.sites[0].source = SourceState::Hung), Shown::Night);
+    assert_eq!(at_night(unheard), Shown::Night);
+    assert_eq!(at_night(|s| s.lamps.announced = Some(Announced::Updating)), Shown::Night);
+    assert_eq!(at_night(|s| s.lamps.announced = Some(Announced::Identify)), Shown::Identify);
+    assert_eq!(at_night(|s| s.phase = Phase::Leaving), Shown::Leaving);
+    let refused = at_night(|s| s.records = vec![record(RecordState::Refused)]);
+    assert_eq!(refused, Shown::NeedsHuman(FaultCode::DnsRefused));
+    assert_eq!(state(&with(|s| s.lamps.night = true)), Shown::Healthy, "what it would be by day");
+}
+
+#[test]
 fn nothing_flashes_faster_than_two_and_a_half_times_a_second() {
-    for shown in Shown::all() {
+    for shown in Shown::all().into_iter().filter(|shown| *shown != Shown::Night) {
         let (rhythm, mut since, mut lit) = (rhythm(shown), Duration::ZERO, 0);
         for step in rhythm.steps().iter().chain(rhythm.steps()) {
             if step.level == Level::On {
@@ -212,7 +334,8 @@ fn nothing_flashes_faster_than_two_and_a_half_times_a_second() {
 
 #[test]
 fn no_two_states_share_a_rhythm() {
-    let all: Vec<_> = Shown::all().into_iter().map(rhythm).collect();
+    // Identify is asked for by whoever looks, and lasts half a minute.
+    let all: Vec<_> = Shown::all().into_iter().filter(|s| *s != Shown::Identify).map(rhythm).collect();
     for (n, rhythm) in all.iter().enumerate() {
         assert_eq!(all.iter().position(|other| other == rhythm), Some(n));
     }
@@ -264,7 +387,7 @@ fn the_word_of_a_state_is_read_back_and_others_are_refused() {
         assert_eq!(shown.to_string().parse(), Ok(shown));
         assert!(!shown.describe().is_empty());
     }
-    for word in ["", "dark", "fault-0", "fault-9", "Healthy"] {
+    for word in ["", "dark", "fault-0", "fault-9", "acknowledged-9", "Healthy"] {
         assert!(word.parse::<Shown>().is_err(), "{word}");
     }
 }

@@ -6,6 +6,6 @@ mod lines;
 mod members;
 mod mounts;
 mod names;
-mod rig;
+pub(crate) mod rig;
 mod serving;
 mod shared;

@@ -72,7 +72,7 @@ fn a_key_that_nothing_is_near_to_gets_the_list() {
 hearth.toml:5:1: unknown key `qqq`
  5 | qqq = 1
    | ^^^
-   = known here: `preset`"#,
+   = known here: `preset`, `also`, `backend`, `night`, `pins`, `kernel`, `button`"#,
     );
 }
 

@@ -14,6 +14,7 @@ mod cluster;
 mod config;
 mod demo;
 mod dns;
+mod leds;
 mod roles;
 mod simulator;
 mod site;

@@ -178,3 +178,31 @@ async fn a_snapshot_is_published_at_every_report_and_often_enough_when_nothing_h
     close.begin();
     running.await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_acknowledged_fault_is_new_again_when_it_comes_back_and_what_is_announced_ends() {
+    let (report, reports) = mpsc::channel(4);
+    let (line, close) = (Timeline::start(None), Shutdown::manual());
+    let publish = watch::Sender::new(status(&with_site()));
+    let mut seen = publish.subscribe();
+    let running = tokio::spawn(well().run(reports, publish, line, close.receiver()));
+    let mut step = async |event, expected: Shown| {
+        report.send(event).await.unwrap();
+        let found =
+            tokio::time::timeout(Duration::from_secs(60), seen.wait_for(|s| shown(s) == expected)).await;
+        assert!(found.is_ok(), "{expected} was not shown");
+    };
+    let refused = Shown::NeedsHuman(FaultCode::DnsRefused);
+    step(record(RecordState::Refused), refused).await;
+    step(Event::Lamps(LampEvent::Acknowledged), Shown::Acknowledged(FaultCode::DnsRefused)).await;
+    step(record(RecordState::InForce), Shown::Healthy).await;
+    step(record(RecordState::Refused), refused).await;
+    let identify = LampEvent::Announced(crate::status::Announced::Identify, Duration::from_secs(30));
+    step(Event::Lamps(identify), Shown::Identify).await;
+    let asked = line.uptime();
+    step(record(RecordState::InForce), Shown::Healthy).await;
+    let lasted = line.uptime() - asked;
+    assert!(lasted >= Duration::from_secs(28) && lasted <= Duration::from_secs(33), "{lasted:?}");
+    close.begin();
+    running.await.unwrap();
+}

@@ -3,7 +3,7 @@
 //! Never says more than the status does.
 
 use super::{line, list, span};
-use crate::leds::shown;
+use crate::leds::{self, shown};
 use crate::status::{
     AddressStatus, AgentStatus, LinkState, MountStatus, RecordState, RecordStatus, SiteStatus, WatcherLink,
 };
@@ -11,10 +11,9 @@ use crate::status::{
 /// One screen: what the agent is doing and why, and what there is to do.
 pub(super) fn screen(status: &AgentStatus) -> String {
     let mut screen = String::new();
-    let shown = shown(status);
     let head = format!("{}, hearth {}, up {}", status.node, status.version, span(status.uptime_ms));
     line(&mut screen, "node", &head);
-    line(&mut screen, "state", &format!("{shown}: {}", shown.describe()));
+    state(&mut screen, status);
     if let Some(include) = &status.include {
         for (at, text) in include.why.lines().enumerate() {
             line(&mut screen, if at == 0 { "include" } else { "" }, text);
@@ -30,13 +29,31 @@ pub(super) fn screen(status: &AgentStatus) -> String {
     }
     status.records.iter().for_each(|record| self::record(&mut screen, record));
     status.watchers.iter().for_each(|link| watcher(&mut screen, link));
+    to_do(&mut screen, status);
+    screen
+}
+
+/// The state, and what the LEDs do when it is not that which they show.
+pub(in crate::cmd) fn state(screen: &mut String, status: &AgentStatus) {
+    let (state, shown) = (leds::state(status), shown(status));
+    line(screen, "state", &format!("{state}: {}", state.describe()));
+    if shown != state {
+        line(screen, "leds", shown.describe());
+    }
+    for place in status.lamps.places.iter().filter(|place| !place.trouble.is_empty()) {
+        line(screen, "leds", &format!("{}: {}", place.what, place.trouble));
+    }
+}
+
+/// The faults, each with what to do.
+pub(in crate::cmd) fn to_do(screen: &mut String, status: &AgentStatus) {
     if !status.faults.is_empty() {
         screen.push_str("\nto do\n");
     }
     for fault in &status.faults {
-        screen.push_str(&format!("  fault {}: {}\n", fault.code.blinks(), fault.message));
+        let seen = if status.lamps.acknowledged.contains(&fault.code) { " (acknowledged)" } else { "" };
+        screen.push_str(&format!("  fault {}{seen}: {}\n", fault.code.blinks(), fault.message));
     }
-    screen
 }
 
 fn site(screen: &mut String, site: &SiteStatus) {

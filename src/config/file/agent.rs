@@ -1,4 +1,4 @@
-//! What is written about the node itself: `[node]`, `[[record]]`, `[heartbeat]`, `[leds]`.
+//! What is written about the node itself: `[node]`, `[[record]]`, `[heartbeat]`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +13,6 @@ use crate::config::value::At;
 use crate::dns::{Name, Ttl};
 use crate::heartbeat::NodeName;
 use crate::heartbeat::seal::VerifyingKey;
-use crate::leds::LedPreset;
 
 /// Where an agent keeps what it must remember.
 pub(crate) const STATE: &str = "/var/lib/hearth";
@@ -54,14 +53,6 @@ pub(crate) struct WatcherPin {
     pub(crate) url: At<WebUrl>,
     /// Its public key, as `hearth key show` prints it. Required.
     pub(crate) public_key: At<VerifyingKey>,
-}
-
-/// `[leds]`
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "the table [leds]")]
-pub(crate) struct Leds {
-    /// `terminal` or `off` (default).
-    pub(crate) preset: Option<LedPreset>,
 }
 
 /// `[[record]]`

@@ -3,10 +3,21 @@
 //! Goes to standard error, beside the log. Never prints a line for a blink, and no colour into a file.
 
 use std::io::{self, IsTerminal, Stderr, Write};
+use std::time::Duration;
 
-use super::{Pace, Sink};
+use super::Sink;
 use crate::leds::Shown;
-use crate::leds::rhythm::{Lamps, Level};
+use crate::leds::face::{Face, Wiring};
+use crate::leds::rhythm::{Lamps, Level, lamps};
+
+/// How often a terminal is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// At every step of the rhythm.
+    Steps,
+    /// When the state changes.
+    Changes,
+}
 
 /// Lamps drawn with characters.
 #[derive(Debug)]
@@ -57,11 +68,14 @@ impl<W: Write> Terminal<W> {
 }
 
 impl<W: Write> Sink for Terminal<W> {
-    fn show(&mut self, shown: Shown, lamps: Lamps) -> io::Result<()> {
+    fn show(&mut self, shown: Shown, elapsed: Duration) -> io::Result<Option<Duration>> {
         let words = format!("{shown}: {}", shown.describe());
         match self.pace {
-            Pace::Steps => self.draw(lamps, &words),
-            Pace::Changes => self.say(Said::Shown(shown), &words),
+            Pace::Steps => {
+                self.draw(lamps(shown, elapsed), &words)?;
+                Ok(Face::of(shown, Wiring::Three).until_next(elapsed))
+            }
+            Pace::Changes => self.say(Said::Shown(shown), &words).map(|()| None),
         }
     }
 
@@ -74,10 +88,6 @@ impl<W: Write> Sink for Terminal<W> {
             }
             Pace::Changes => self.say(Said::Dark, &words),
         }
-    }
-
-    fn pace(&self) -> Pace {
-        self.pace
     }
 }
 
@@ -94,7 +104,7 @@ fn coloured(lamps: Lamps) -> String {
 mod tests {
     use super::*;
 
-    const GREEN: Lamps = Lamps { green: Level::On, ..Lamps::DARK };
+    const DIP: Duration = Duration::from_millis(4950);
 
     fn text(terminal: Terminal<Vec<u8>>) -> String {
         String::from_utf8(terminal.out).unwrap()
@@ -103,8 +113,8 @@ mod tests {
     #[test]
     fn a_terminal_sees_three_lamps_and_words_on_one_line() {
         let mut terminal = Terminal::new(Vec::new(), Pace::Steps);
-        terminal.show(Shown::Healthy, GREEN).unwrap();
-        terminal.show(Shown::Healthy, Lamps::DARK).unwrap();
+        terminal.show(Shown::Healthy, Duration::ZERO).unwrap();
+        terminal.show(Shown::Healthy, DIP).unwrap();
         let text = text(terminal);
         assert!(text.contains("○○\x1b[32m●\x1b[0m healthy: all is well"), "{text:?}");
         assert!(text.contains("○○○ healthy") && !text.contains('\n'), "{text:?}");
@@ -113,10 +123,10 @@ mod tests {
     #[test]
     fn a_file_sees_one_plain_line_for_each_change() {
         let mut terminal = Terminal::new(Vec::new(), Pace::Changes);
-        for lamps in [GREEN, Lamps::DARK, GREEN] {
-            terminal.show(Shown::Healthy, lamps).unwrap();
+        for elapsed in [Duration::ZERO, DIP, Duration::ZERO] {
+            terminal.show(Shown::Healthy, elapsed).unwrap();
         }
-        terminal.show(Shown::Offline, Lamps::DARK).unwrap();
+        terminal.show(Shown::Offline, Duration::ZERO).unwrap();
         terminal.dark("gone").unwrap();
         terminal.dark("gone").unwrap();
         let text = text(terminal);

@@ -17,19 +17,19 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::name_server::{ZONE, tsig_key};
 use crate::support::wait_until;
 
-pub(super) const HOST: &str = "www.hearth.test";
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const HOST: &str = "www.hearth.test";
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(super) fn node_key() -> SigningKey {
+pub(crate) fn node_key() -> SigningKey {
     SigningKey::from_seed([0xa7; 32])
 }
 
 /// Where the echoes see the node.
 #[derive(Clone)]
-pub(super) struct Line(Arc<Mutex<Ipv4Addr>>);
+pub(crate) struct Line(Arc<Mutex<Ipv4Addr>>);
 
 impl Line {
-    pub(super) fn moves_to(&self, address: [u8; 4]) {
+    pub(crate) fn moves_to(&self, address: [u8; 4]) {
         *self.0.lock().unwrap() = address.into();
     }
 }
@@ -53,9 +53,9 @@ fn echo(line: &Line) -> SocketAddr {
 }
 
 /// An agent's directory and surroundings; the process may be started, killed and started again.
-pub(super) struct Rig {
-    pub(super) line: Line,
-    pub(super) site: SocketAddr,
+pub(crate) struct Rig {
+    pub(crate) line: Line,
+    pub(crate) site: SocketAddr,
     directory: tempfile::TempDir,
     child: Option<Child>,
     /// What the agent is run by: a program and its first words.
@@ -64,7 +64,7 @@ pub(super) struct Rig {
 
 impl Rig {
     /// A node with a site, seen at 127.0.9.1, with `more` in its configuration.
-    pub(super) fn new(more: &str) -> Self {
+    pub(crate) fn new(more: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let line = Line(Arc::new(Mutex::new([127, 0, 9, 1].into())));
         let sources: String = ["one", "two"]
@@ -89,7 +89,7 @@ impl Rig {
     }
 
     /// Keeps `labels` below the zone at the name server `server`.
-    pub(super) fn keeping(server: SocketAddr, labels: &[&str]) -> Self {
+    pub(crate) fn keeping(server: SocketAddr, labels: &[&str]) -> Self {
         let records: String = labels
             .iter()
             .map(|label| {
@@ -103,7 +103,7 @@ impl Rig {
     }
 
     /// The same rig for another node, seen at `address`.
-    pub(super) fn called(self, node: &str, address: [u8; 4]) -> Self {
+    pub(crate) fn called(self, node: &str, address: [u8; 4]) -> Self {
         let text = std::fs::read_to_string(self.path("hearth.toml")).unwrap();
         let named = text.replace("name = \"pi1\"", &format!("name = \"{node}\""));
         std::fs::write(self.path("hearth.toml"), named).unwrap();
@@ -113,23 +113,23 @@ impl Rig {
     }
 
     /// Adds to the configuration.
-    pub(super) fn also(&self, more: &str) {
+    pub(crate) fn also(&self, more: &str) {
         let text = std::fs::read_to_string(self.path("hearth.toml")).unwrap();
         std::fs::write(self.path("hearth.toml"), text + more).unwrap();
     }
 
     /// Has the agent run by a shell in a mount namespace of its own, after `script`.
-    pub(super) fn in_a_namespace(&mut self, script: &str) {
+    pub(crate) fn in_a_namespace(&mut self, script: &str) {
         let script = format!("{script}\nexec \"$@\"");
         self.run_by = ["unshare", "-m", "sh", "-ec", &script, "sh"].map(str::to_owned).to_vec();
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// Runs a command of the binary with this configuration.
-    pub(super) fn hearth(&self, words: &[&str]) -> Output {
+    pub(crate) fn hearth(&self, words: &[&str]) -> Output {
         let output = self.command(words).output().unwrap();
         self.assert_tells_no_secret(&String::from_utf8_lossy(
             &[&output.stdout[..], &output.stderr[..]].concat(),
@@ -148,7 +148,7 @@ impl Rig {
 
     /// Starts the agent, and waits until it answers.
     #[track_caller]
-    pub(super) fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         assert!(self.child.is_none(), "the agent runs");
         let log = std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
         let child = self.command(&["agent"]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
@@ -156,17 +156,17 @@ impl Rig {
         wait_until("the agent answers", PATIENCE, || self.ask());
     }
 
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
     /// What the agent says; None when it does not.
-    pub(super) fn ask(&self) -> Option<AgentStatus> {
+    pub(crate) fn ask(&self) -> Option<AgentStatus> {
         serde_json::from_str(&self.say("{\"ask\":\"status\"}")?).ok()
     }
 
     /// One question to the control socket.
-    pub(super) fn say(&self, question: &str) -> Option<String> {
+    pub(crate) fn say(&self, question: &str) -> Option<String> {
         let mut stream = UnixStream::connect(self.path("agent.sock")).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         writeln!(stream, "{question}").ok()?;
@@ -176,7 +176,7 @@ impl Rig {
     }
 
     #[track_caller]
-    pub(super) fn wait_for(&self, what: &str, is: impl Fn(&AgentStatus) -> bool) -> AgentStatus {
+    pub(crate) fn wait_for(&self, what: &str, is: impl Fn(&AgentStatus) -> bool) -> AgentStatus {
         let seen = Mutex::new(None);
         let look = || {
             let status = self.ask()?;
@@ -190,24 +190,48 @@ impl Rig {
 
     /// Waits for a record to be so.
     #[track_caller]
-    pub(super) fn wait_for_record(&self, what: &str, is: impl Fn(&RecordStatus) -> bool) -> RecordStatus {
+    pub(crate) fn wait_for_record(&self, what: &str, is: impl Fn(&RecordStatus) -> bool) -> RecordStatus {
         self.wait_for(what, |status| status.records.iter().all(&is)).records.remove(0)
     }
 
     /// Ends the process as a power cut would.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let mut child = self.child.take().expect("the agent runs");
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
-    pub(super) fn tell_to_stop(&self) {
+    pub(crate) fn tell_to_stop(&self) {
         kill_process(Pid::from_child(self.child.as_ref().expect("the agent runs")), Signal::TERM).unwrap();
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(self.child.as_ref().expect("the agent runs")), signal).unwrap();
+    }
+
+    /// The process that the agent has started as `hearth COMMAND`, if it has.
+    pub(crate) fn find_child(&self, command: &str) -> Option<Pid> {
+        let own = self.child.as_ref().expect("the agent runs").id();
+        let tasks = std::fs::read_dir(format!("/proc/{own}/task")).ok()?.flatten();
+        let children = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+        let ids: Vec<i32> = children
+            .flat_map(|ids| ids.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>())
+            .collect();
+        let line = |id: &i32| std::fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        let found =
+            ids.into_iter().find(|id| line(id).trim_end_matches('\0').ends_with(&format!("\0{command}")));
+        found.and_then(Pid::from_raw)
+    }
+
+    /// The same, which must be there.
+    #[track_caller]
+    pub(crate) fn child_called(&self, command: &str) -> Pid {
+        self.find_child(command).expect("the agent has started it")
     }
 
     /// Waits for the end; the exit code.
     #[track_caller]
-    pub(super) fn ended(&mut self) -> Option<i32> {
+    pub(crate) fn ended(&mut self) -> Option<i32> {
         let mut child = self.child.take().expect("the agent runs");
         let status = wait_until("the agent ends", PATIENCE, || child.try_wait().unwrap());
         status.code()
@@ -215,7 +239,7 @@ impl Rig {
 
     /// Stops it on purpose.
     #[track_caller]
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.tell_to_stop();
         assert_eq!(self.ended(), Some(0), "{}", self.log());
     }
@@ -251,10 +275,10 @@ fn free_port() -> SocketAddr {
 }
 
 /// Whether somebody listens there.
-pub(super) fn is_open(at: SocketAddr) -> bool {
+pub(crate) fn is_open(at: SocketAddr) -> bool {
     TcpStream::connect_timeout(&at, Duration::from_secs(1)).is_ok()
 }
 
-pub(super) fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }

@@ -93,7 +93,7 @@ fn a_configuration_that_is_wrong_or_has_no_node_is_told_apart() {
 fn a_stop_closes_the_port_and_the_socket_and_ends_with_0() {
     let mut rig = Rig::new("");
     rig.start();
-    rig.wait_for("an address", |status| status.addresses.values().any(|address| address.agreed.is_some()));
+    rig.wait_for("an address is agreed on", |s| s.addresses.values().any(|address| address.agreed.is_some()));
     rig.stop();
     assert!(!super::rig::is_open(rig.site));
     assert!(!rig.path("agent.sock").exists());
