@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! site, address, keepers, beats -- Event --> Board -- AgentStatus --> beats, LEDs, control socket
+//! Board -- Change --> hooks
 //! address -- Agreed --> gate, where a new address proves itself -- Agreed --> keepers
 //! ```
 //!
@@ -28,6 +29,7 @@ mod answer;
 mod beating;
 mod board;
 mod faults;
+mod hooks;
 mod journal;
 mod lamps;
 mod proof;
@@ -56,6 +58,7 @@ use crate::dns::provider::ProviderSettings;
 use crate::heartbeat::seal::SigningKey;
 use crate::heartbeat::send::SenderError;
 use crate::heartbeat::{NodeName, WatcherPin};
+use crate::hook;
 use crate::host::control;
 use crate::host::notify;
 use crate::host::shutdown::{Shutdown, stopped};
@@ -158,6 +161,7 @@ impl Agent {
         let key = Arc::new(config.key);
         let watchers = config.beats.as_ref().map_or(&[][..], |beats| &beats.watchers);
         let lines = lines(watchers, &key, line, &events)?;
+        let (hooks, attached) = hook::run::hooks(config.hooks);
         let board = Board::new(
             config.node.clone(),
             address::remembered(&config.address, &memory.agreed()),
@@ -166,7 +170,8 @@ impl Agent {
             &config.records,
             lines.iter().map(Line::url).collect(),
         )
-        .with_include(config.include);
+        .with_include(config.include)
+        .with_hooks(hooks);
         let status = watch::Sender::new(board.snapshot(line.now(), line.uptime()));
         let (tasks, keepers, beats) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         let close = Shutdown::manual();
@@ -185,6 +190,9 @@ impl Agent {
             agent.tasks.spawn(serving::serve(parts, agent.events.clone(), agent.close.receiver()));
         }
         agent.look_after(config.mounts);
+        for hook in attached {
+            agent.tasks.spawn(hook.run(agent.close.receiver()).named("hook"));
+        }
         let looking =
             address::Looking { settings: config.address, memory: agent.memory.clone(), line, report };
         let agreed = agent.look(looking, gate, shutdown);

@@ -42,6 +42,7 @@ pub mod dns;
 pub mod failover;
 pub mod gluster;
 pub mod heartbeat;
+pub mod hook;
 pub mod leds;
 pub mod liveness;
 pub mod moment;

@@ -9,10 +9,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::lamps::{LampEvent, Lamps};
-use super::{faults, journal};
+use super::{faults, hooks, journal};
 use crate::address::Family;
 use crate::config::RecordSettings;
 use crate::heartbeat::{NodeName, SiteView};
+use crate::hook;
+use crate::hook::run::Hooks;
 use crate::host::notify;
 use crate::host::shutdown::stopped;
 use crate::host::time::Timeline;
@@ -39,6 +41,8 @@ pub(super) enum Event {
     Mount(usize, MountStatus),
     /// The name with this number stands so.
     Record(usize, RecordStatus),
+    /// A change of a name landed; with the facts for hooks.
+    Changed(Vec<hook::Change>),
     /// A beat to the watcher with this number was tried.
     Link(usize, LinkReport),
     /// The LEDs are told something.
@@ -64,6 +68,7 @@ pub(super) struct Board {
     address_asked: bool,
     /// When each watcher answered last.
     answered: Vec<Option<Moment>>,
+    hooks: Hooks,
     lamps: Lamps,
 }
 
@@ -92,7 +97,7 @@ impl Board {
             faults: Vec::new(),
             lamps: LampStatus::default(),
         };
-        Self { status, address_asked: false, answered, lamps: Lamps::default() }
+        Self { status, address_asked: false, answered, lamps: Lamps::default(), hooks: Hooks::default() }
     }
 
     /// The same, with LEDs that sleep at night.
@@ -103,6 +108,12 @@ impl Board {
     /// Says how the shared part of the configuration stood at the start.
     pub(super) fn with_include(mut self, include: Option<IncludeStatus>) -> Self {
         self.status.include = include;
+        self
+    }
+
+    /// Says who is told of changes.
+    pub(super) fn with_hooks(mut self, hooks: Hooks) -> Self {
+        self.hooks = hooks;
         self
     }
 
@@ -135,12 +146,14 @@ impl Board {
     pub(super) fn take(&mut self, event: Event, now: Moment) {
         match event {
             Event::Addresses(addresses) => {
+                self.hooks.tell(&hooks::moved(&self.status.node, &self.status.addresses, &addresses));
                 self.status.addresses = addresses;
                 self.address_asked = true;
             }
             Event::Site(index, site) => self.status.sites[index] = site,
             Event::Mount(index, mount) => self.status.mounts[index] = mount,
             Event::Record(index, record) => self.status.records[index] = record,
+            Event::Changed(changes) => self.hooks.tell(&changes),
             Event::Link(index, report) => self.take_link(index, report, now),
             Event::Lamps(event) => {
                 let status = self.snapshot(now, Duration::ZERO);

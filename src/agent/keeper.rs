@@ -17,6 +17,7 @@ use tokio::time::sleep;
 use super::Agreed;
 use super::board::{Event, unread};
 use super::decision::{Decided, Decision, Evidence, Hold, When};
+use super::hooks;
 use super::memory::Memory;
 use crate::address::report::Report;
 use crate::config::RecordSettings;
@@ -194,7 +195,8 @@ impl Keeper {
             let stay = desired(&self.record, &self.node, &Agreed::new(), mine);
             let leaving = Desired { retire: BTreeSet::from([kind]), ..stay };
             match put(provider, &leaving, &self.books).await {
-                Ok(_) => {
+                Ok(outcome) => {
+                    self.tell_hooks(&leaving, &outcome).await;
                     left = Left::Withdrawn;
                     let why = "withdrawn: this node stops, and others stand there";
                     self.note(self.decision(Decided::Wrote, None, why)).await;
@@ -258,6 +260,7 @@ impl Keeper {
         outcome: Outcome,
         bell: &mut Bell,
     ) -> Next {
+        self.tell_hooks(desired, &outcome).await;
         match outcome {
             Outcome::Unchanged { seen } => {
                 self.books.entry.landed(Duration::ZERO).await;
@@ -311,6 +314,11 @@ impl Keeper {
         self.stood = Some(all(seen));
     }
 
+    async fn tell_hooks(&self, desired: &Desired, outcome: &Outcome) {
+        // Without a board the process is on its way out.
+        let _ = self.around.events.send(Event::Changed(hooks::landed(&self.node, desired, outcome))).await;
+    }
+
     async fn report(&mut self, state: RecordState, why: String) {
         (self.status.state, self.status.why) = (state, why);
         // Without a board the process is on its way out.
@@ -361,7 +369,7 @@ fn all(seen: &Snapshot) -> BTreeSet<Rdata> {
 }
 
 /// Whether a record is this node's, or one that it shares with a node behind the same address.
-fn is_ours(desired: &Desired, record: &Record) -> bool {
+pub(super) fn is_ours(desired: &Desired, record: &Record) -> bool {
     let unmarked = || desired.mine.contains(&record.rdata) || wanted(desired).contains(&record.rdata);
     record.owners.contains(&desired.owner) || (record.owners.is_empty() && unmarked())
 }

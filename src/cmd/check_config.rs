@@ -2,6 +2,7 @@
 //!
 //! Never prints a secret: it says where each is kept.
 
+mod hook;
 mod provider;
 
 use std::fmt::{Display, Write};
@@ -148,6 +149,9 @@ impl Page<'_> {
         }
         if let Some(beats) = &agent.beats {
             self.heartbeat(beats);
+        }
+        for (index, hook) in agent.hooks.iter().enumerate() {
+            self.hook(index + 1, hook);
         }
         self.leds(&agent.leds);
     }

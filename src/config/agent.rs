@@ -1,4 +1,4 @@
-//! What the tables of an agent mean: `[node]`, `[site]`, `[address]`, `[[record]]`, `[heartbeat]` and `[leds]`.
+//! What the tables of an agent mean: `[node]`, `[site]`, `[address]`, `[[record]]`, `[heartbeat]`, `[[hook]]` and `[leds]`.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -9,12 +9,14 @@ use toml::Spanned;
 use super::address::{address, families};
 use super::file::address::Address;
 use super::file::agent::{self as written, Heartbeat, Node, Record};
+use super::file::hook::Hook;
 use super::file::leds::Leds;
 use super::file::mount::Mount;
 use super::file::site::Sites;
+use super::hook::hooks;
 use super::leds::lamps;
 use super::mount::mounts;
-use super::provider::{Providers, check_reference};
+use super::provider::{Providers, check_reference, warn_low_ttl};
 use super::reading::Reading;
 use super::value::At;
 use super::{AgentConfig, RecordSettings, site};
@@ -29,6 +31,7 @@ pub(super) struct AgentTables {
     pub(super) address: Option<Spanned<Address>>,
     pub(super) record: Vec<Spanned<Record>>,
     pub(super) heartbeat: Option<Spanned<Heartbeat>>,
+    pub(super) hook: Vec<Spanned<Hook>>,
     pub(super) leds: Option<Spanned<Leds>>,
 }
 
@@ -41,6 +44,7 @@ impl AgentTables {
             ("[address]", self.address.as_ref().map(Spanned::span)),
             ("[[record]]", self.record.first().map(Spanned::span)),
             ("[heartbeat]", self.heartbeat.as_ref().map(Spanned::span)),
+            ("[[hook]]", self.hook.first().map(Spanned::span)),
             ("[leds]", self.leds.as_ref().map(Spanned::span)),
         ];
         for (table, span) in tables {
@@ -65,6 +69,7 @@ pub(super) fn agent(
     let address = address(reading, tables.address.map(Spanned::into_inner).unwrap_or_default());
     let records = records(reading, tables.record, &address, providers);
     let beats = tables.heartbeat.map(|written| beats(reading, written.into_inner()));
+    let hooks = hooks(reading, tables.hook);
     let leds = tables.leds.map(|written| lamps(reading, written)).unwrap_or_default();
     Some(AgentConfig {
         node: node.name.value,
@@ -78,6 +83,7 @@ pub(super) fn agent(
         records,
         providers: providers.clone(),
         beats,
+        hooks,
         leds,
     })
 }
@@ -120,6 +126,8 @@ fn record(
     providers: &Providers,
 ) -> RecordSettings {
     check_reference(reading, &written.provider, &written.name, providers);
+    let (ttl, place) = written.ttl.map_or((Ttl::from_secs(600), None), |at| (at.value, Some(at.span)));
+    warn_low_ttl(reading, &written.provider, providers, &written.name.value, (ttl, place.as_ref()));
     let span = written.families.as_ref().map(Spanned::span);
     // A neighbour has a prefix in common with this node; behind one IPv4 address there is nothing to tell it by.
     let neighbour = written.suffix.as_ref().map(|_| [Family::Ipv6]);
@@ -133,7 +141,7 @@ fn record(
     RecordSettings {
         name: written.name.value,
         provider: written.provider.value,
-        ttl: written.ttl.map_or(Ttl::from_secs(600), |at| at.value),
+        ttl,
         families,
         suffix: written.suffix.map(|at| at.value),
     }

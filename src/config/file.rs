@@ -7,6 +7,7 @@
 pub(super) mod address;
 pub(super) mod agent;
 pub(super) mod gluster;
+pub(super) mod hook;
 pub(super) mod leds;
 pub(super) mod mount;
 pub(super) mod policy;
@@ -23,6 +24,7 @@ use toml::Spanned;
 use self::address::Address;
 use self::agent::{Heartbeat, Node, Record};
 use self::gluster::Gluster;
+use self::hook::Hook;
 use self::leds::Leds;
 use self::mount::Mount;
 use self::provider::Provider;
@@ -55,6 +57,9 @@ pub(super) struct File {
     pub(super) provider: BTreeMap<Spanned<String>, Spanned<Provider>>,
     /// Whom the agent beats to. Without it: nobody.
     pub(super) heartbeat: Option<Spanned<Heartbeat>>,
+    /// What the agent does after a change; nothing by default.
+    #[serde(default)]
+    pub(super) hook: Vec<Spanned<Hook>>,
     /// The LEDs. Without it: none.
     pub(super) leds: Option<Spanned<Leds>>,
     /// The watcher itself. Without it: no watcher.

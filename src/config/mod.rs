@@ -13,6 +13,7 @@ pub mod error;
 mod fallback;
 mod file;
 pub mod gluster;
+mod hook;
 pub mod include;
 mod leds;
 mod mount;
@@ -35,6 +36,7 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 pub use self::error::{ConfigErrors, Problem, Warning};
+pub use self::hook::secret_key as hook_url_key;
 pub use self::include::Included;
 pub use self::secret::SecretSource;
 
@@ -48,6 +50,7 @@ use crate::failover::Shape;
 use crate::gluster::GlusterSettings;
 use crate::heartbeat::seal::{SigningKey, VerifyingKey};
 use crate::heartbeat::{BeatSettings, NodeName};
+use crate::hook::HookSettings;
 use crate::leds::LampSettings;
 use crate::mount::MountSettings;
 use crate::policy::Policy;
@@ -95,6 +98,8 @@ pub struct AgentConfig {
     pub providers: BTreeMap<String, ProviderSettings>,
     /// Whom it beats to, if anybody.
     pub beats: Option<BeatSettings>,
+    /// What it does after a change.
+    pub hooks: Vec<HookSettings>,
     /// Where its LEDs and its button are.
     pub leds: LampSettings,
 }

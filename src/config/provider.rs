@@ -10,8 +10,8 @@ use toml::Spanned;
 use super::file::provider::{Provider, ProviderKind, TsigKey};
 use super::reading::Reading;
 use super::value::At;
-use crate::dns::Name;
 use crate::dns::provider::{self, Aliases, ProviderSettings, Rfc2136Settings};
+use crate::dns::{Name, Ttl};
 use crate::secret::Secret;
 
 /// The providers whose table is in order, by name.
@@ -115,6 +115,26 @@ pub(super) fn aliases(settings: &ProviderSettings) -> Aliases {
         | ProviderSettings::Cloudflare(_)
         | ProviderSettings::PowerDns(_) => Aliases::Held,
     }
+}
+
+/// Warns of a TTL that the provider will raise. Without one in the file it is the default that is raised, and the place
+/// is where the provider is named.
+pub(super) fn warn_low_ttl(
+    reading: &mut Reading<'_>,
+    provider: &At<String>,
+    providers: &Providers,
+    name: &Name,
+    (ttl, place): (Ttl, Option<&Range<usize>>),
+) {
+    let least = providers.get(&provider.value).and_then(ProviderSettings::least_ttl);
+    let Some(least) = least.filter(|least| ttl < *least) else { return };
+    let message = format!(
+        "the TTL of `{name}` is {ttl}, and the provider `{}` takes none below {least}, which is what will be written",
+        provider.value
+    );
+    let hint =
+        format!("write ttl = \"{}s\", unless the provider lowered its minimum for you", least.as_secs());
+    reading.warn(place.unwrap_or(&provider.span), message, hint);
 }
 
 /// Reports a provider that is not there, or a name that its provider cannot hold.

@@ -16,7 +16,7 @@ pub(super) fn starred(line: &str) -> String {
     chars.into_iter().collect()
 }
 
-/// What stands after `key =`, `secret =`, `token =` or `password =`, in quotes or, by mistake, without.
+/// What stands after `key =`, `secret =`, `token =`, `password =` or the `url =` of a webhook, in quotes or, by mistake, without.
 fn secret_values(line: &[char]) -> Vec<Range<usize>> {
     let signs = (0..line.len()).filter(|i| line[*i] == '=' && is_secret_key(&line[..*i]));
     signs.filter_map(|sign| value_after(line, sign)).collect()
@@ -26,7 +26,12 @@ fn secret_values(line: &[char]) -> Vec<Range<usize>> {
 fn is_secret_key(before: &[char]) -> bool {
     let text: String = before.iter().collect();
     let key = text.trim_end().rsplit(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_'))).next();
-    matches!(key, Some("key" | "secret" | "token" | "password"))
+    match key {
+        Some("key" | "secret" | "token" | "password") => true,
+        // Whoever knows the URL of a webhook can use it.
+        Some("url") => text.contains("webhook"),
+        _ => false,
+    }
 }
 
 /// The value after the `=` at `sign`; None for a table, which has keys of its own.
@@ -86,6 +91,8 @@ mod tests {
             (r#"root = "/mnt/gluster1/www/Some/Where/Else""#, ""),
             (r#"key = hunter2 # x"#, r#"key = ******* # x"#),
             (r#"key = { secret = 12345 }"#, r#"key = { secret = ***** }"#),
+            (r#"webhook = { url = "https://x/y" }"#, r#"webhook = { url = "***********" }"#),
+            (r#"url = "https://x/y""#, ""),
             (r#"token = "never closed"#, r#"token = "************"#),
         ];
         for (line, wanted) in table {

@@ -11,7 +11,7 @@ use super::error::did_you_mean;
 use super::fallback::fallback;
 use super::file::watcher::{Peer, STATE, Watch, Watcher};
 use super::policy::policy;
-use super::provider::{Providers, aliases, check_reference, zone};
+use super::provider::{Providers, aliases, check_reference, warn_low_ttl, zone};
 use super::reading::Reading;
 use super::value::At;
 use super::{PeerSettings, WatchSettings, WatcherConfig};
@@ -118,6 +118,9 @@ fn watch(
     check_nodes(reading, &written, peers);
     check_own_names(reading, &written, peers);
     check_lines(reading, &written);
+    let (ttl, place) =
+        written.ttl.as_ref().map_or((Ttl::from_secs(60), None), |at| (at.value, Some(&at.span)));
+    warn_low_ttl(reading, &written.provider, providers, &written.site.value, (ttl, place));
     let shape = written.record.as_ref().map_or(Shape::default(), |shape| *shape.get_ref());
     match shape {
         Shape::Address => {}
@@ -137,7 +140,7 @@ fn watch(
         nodes: written.nodes.into_inner().into_iter().map(|at| at.value).collect(),
         fallback: fallback?,
         policy: policy(reading, written.policy, written.speed)?,
-        ttl: written.ttl.map_or(Ttl::from_secs(60), |at| at.value),
+        ttl,
         check,
     })
 }

@@ -23,6 +23,7 @@ pub(super) fn understood(reading: &mut Reading<'_>, written: File) -> Config {
         address: written.address,
         record: written.record,
         heartbeat: written.heartbeat,
+        hook: written.hook,
         leds: written.leds,
     };
     if written.node.is_none() {

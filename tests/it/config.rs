@@ -1,6 +1,8 @@
 //! The configuration file: every mistake has its place and a hint, and every file that is shipped is in order.
 
 mod gluster;
+mod hooks;
+mod ttl;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -612,7 +614,8 @@ const SERVICES: [&str; 6] = [
 
 #[test]
 fn every_service_is_understood_and_says_what_is_missing() {
-    let record = "[[record]]\nname = \"pi1.example.com\"\nprovider = \"home\"\n[provider.home]\n";
+    let record =
+        "[[record]]\nname = \"pi1.example.com\"\nprovider = \"home\"\nttl = \"1h\"\n[provider.home]\n";
     let mut told = 0;
     for table in SERVICES {
         let checked = check(&format!("{NODE}{record}{table}")).unwrap_or_else(|errors| panic!("{errors}"));

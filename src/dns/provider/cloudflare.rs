@@ -14,7 +14,8 @@ use std::time::Duration;
 use reqwest::RequestBuilder;
 use serde::de::DeserializeOwned;
 
-use self::words::{Batch, Envelope, Found, LEAST_TTL, Listed};
+pub(super) use self::words::LEAST_TTL;
+use self::words::{Batch, Envelope, Found, Listed};
 use super::cloud::Place;
 use super::web::{Intent, Web, excerpt, garbled};
 use super::{

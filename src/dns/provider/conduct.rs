@@ -7,6 +7,7 @@ use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
 
 use super::ProviderSettings;
+use crate::dns::Ttl;
 use crate::dns::account::{AccountId, Pace};
 
 /// What a vendor's API is asked for at most. A site's record moves at most six times an hour by its policy and an
@@ -51,6 +52,23 @@ impl ProviderSettings {
             | ProviderSettings::Dyndns2(_)
             | ProviderSettings::DuckDns(_)
             | ProviderSettings::Cloudflare(_) => VENDOR,
+        }
+    }
+
+    /// The smallest TTL that it takes, as far as that can be told without asking it; what is smaller is raised when it is
+    /// written. deSEC may have lowered its own for a domain.
+    #[must_use]
+    pub fn least_ttl(&self) -> Option<Ttl> {
+        match self {
+            ProviderSettings::Cloudflare(_) => Some(super::cloudflare::LEAST_TTL),
+            ProviderSettings::Desec(_) => Some(super::desec::USUAL_FLOOR),
+            ProviderSettings::Rfc2136(_)
+            | ProviderSettings::DnsPod(_)
+            | ProviderSettings::Tencent(_)
+            | ProviderSettings::Alidns(_)
+            | ProviderSettings::Dyndns2(_)
+            | ProviderSettings::DuckDns(_)
+            | ProviderSettings::PowerDns(_) => None,
         }
     }
 

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub(super) use self::words::USUAL_FLOOR;
 use self::words::{Domain, Set};
 use super::authority;
 use super::cloud::{self, Class, Place};

@@ -14,7 +14,7 @@ use crate::dns::{Rdata, RecordType, Ttl};
 
 /// The smallest TTL outside of Enterprise zones
 /// (<https://developers.cloudflare.com/dns/manage-dns-records/reference/ttl/>).
-pub(super) const LEAST_TTL: Ttl = Ttl::from_secs(60);
+pub(in crate::dns::provider) const LEAST_TTL: Ttl = Ttl::from_secs(60);
 
 /// The TTL that means "automatic".
 const AUTOMATIC: u32 = 1;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::dns::Ttl;
 
 /// The floor under the TTLs of most domains; a domain says its own.
-pub(super) const USUAL_FLOOR: Ttl = Ttl::from_secs(3_600);
+pub(in crate::dns::provider) const USUAL_FLOOR: Ttl = Ttl::from_secs(3_600);
 
 /// What is said of a domain.
 #[derive(Debug, Deserialize)]
