@@ -24,6 +24,13 @@ impl Netns {
             println!("left out: this machine makes no network namespaces without root");
             return None;
         }
+        // Entering one mounts /sys anew, which cannot be done where / itself is no mount point: in a plain chroot.
+        let entered = Command::new("ip").args(["netns", "exec", &netns.0, "true"]).output().unwrap();
+        if !entered.status.success() {
+            let said = String::from_utf8_lossy(&entered.stderr).into_owned();
+            println!("left out: a network namespace cannot be entered here: {said}");
+            return None;
+        }
         netns.ip("link set lo up");
         Some(netns)
     }
