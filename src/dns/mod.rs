@@ -13,6 +13,7 @@ pub mod snapshot;
 
 // The world.
 pub mod account_book;
+pub mod attempt;
 pub mod change;
 pub mod lookup;
 pub mod provider;
