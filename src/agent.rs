@@ -59,7 +59,6 @@ use crate::config::{AgentConfig, RecordSettings};
 use crate::dns::Name;
 use crate::dns::account_book::AccountBook;
 use crate::dns::provider::{Provider, ProviderSettings};
-use crate::heartbeat::seal::SigningKey;
 use crate::heartbeat::send::SenderError;
 use crate::heartbeat::{NodeName, WatcherPin};
 use crate::hook;
@@ -181,7 +180,14 @@ impl Agent {
         let (events, reports) = mpsc::channel(BACKLOG);
         let key = Arc::new(config.key);
         let watchers = config.beats.as_ref().map_or(&[][..], |beats| &beats.watchers);
-        let lines = lines(watchers, &key, line, &events)?;
+        let around = beating::Around {
+            boot: beating::fresh_boot(),
+            key: Arc::clone(&key),
+            admit: config.address.admit.clone(),
+            clock: line,
+            events: events.clone(),
+        };
+        let lines = lines(watchers, &around)?;
         let (hooks, attached) = hook::run::hooks(config.hooks);
         let standing = address::standing(&config.address, memory.agreed());
         let board = Board::new(
@@ -403,15 +409,9 @@ fn cause(ended: Result<Ended, JoinError>) -> AgentError {
 }
 
 /// One line to each watcher, all of the same run.
-fn lines(
-    watchers: &[WatcherPin],
-    key: &Arc<SigningKey>,
-    clock: Timeline,
-    events: &mpsc::Sender<Event>,
-) -> Result<Vec<Line>, AgentError> {
-    let boot = beating::fresh_boot();
+fn lines(watchers: &[WatcherPin], around: &beating::Around) -> Result<Vec<Line>, AgentError> {
     let line = |(index, pin): (usize, &WatcherPin)| {
-        Line::new(index, pin.clone(), boot, Arc::clone(key), clock, events.clone()).map_err(AgentError::from)
+        Line::new(index, pin.clone(), around.clone()).map_err(AgentError::from)
     };
     watchers.iter().enumerate().map(line).collect()
 }

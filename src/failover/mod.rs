@@ -6,6 +6,7 @@
 
 pub mod content;
 pub mod engine;
+pub mod errand;
 pub mod event;
 pub mod fallback;
 pub mod isolation;

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use super::actuate::{Actuator, Wish, sets_of};
+use super::errand::{self, Errands};
 use super::journal::{Found, Journal, Step};
 use super::ledger::{Ledger, News};
 use super::listen::Accepted;
@@ -53,6 +54,7 @@ pub(super) struct Driver {
     watches: BTreeMap<Name, Arc<WatchSettings>>,
     peers: BTreeMap<NodeName, PeerSettings>,
     references: Arc<Vec<String>>,
+    errands: Errands,
     providers: BTreeMap<Name, Provider>,
     wishes: BTreeMap<Name, watch::Sender<Option<Wish>>>,
     tasks: JoinSet<()>,
@@ -90,6 +92,7 @@ impl Driver {
             watches: config.watches.iter().map(|w| (w.site.clone(), Arc::new(w.clone()))).collect(),
             peers: config.peers.iter().map(|p| (p.name.clone(), p.clone())).collect(),
             references: Arc::new(config.references.clone()),
+            errands: Errands::of(config),
             providers: BTreeMap::new(),
             wishes: BTreeMap::new(),
             tasks: JoinSet::new(),
@@ -319,10 +322,14 @@ impl Driver {
             skew_ms: beat.wall_ms.cast_signed().saturating_sub(self.line.wall_ms().cast_signed()),
             leaving: beat.leaving.map(|l| l.reason),
         }));
+        let errand = self.errands.of_witness(&self.engine, &node);
+        for event in errand::heard(&node, &errand, beat.testimonies) {
+            self.step(event);
+        }
         let view = self.engine.told(&node, self.line.now());
-        let wall_ms = self.line.wall_ms();
+        let (wall_ms, errand) = (self.line.wall_ms(), errand.fitting());
         // A node that has hung up asks again with its next beat.
-        let _ = reply.send(Ok(Answer { form: FORM, node, boot, sequence, wall_ms, view }));
+        let _ = reply.send(Ok(Answer { form: FORM, node, boot, sequence, wall_ms, view, errand }));
     }
 
     pub(super) fn answer(&mut self, asked: Asked) {

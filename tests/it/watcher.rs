@@ -8,3 +8,4 @@ mod person;
 mod provider;
 mod rig;
 mod switch;
+mod witness;
