@@ -12,6 +12,7 @@ pub mod isolation;
 pub mod lane;
 pub mod site;
 pub mod view;
+pub mod why;
 
 use serde::{Deserialize, Serialize};
 

@@ -10,6 +10,7 @@ mod ledger;
 pub mod listen;
 pub mod page;
 pub mod question;
+pub mod replay;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
