@@ -13,6 +13,7 @@ pub mod isolation;
 pub mod lane;
 pub mod site;
 pub mod view;
+pub mod why;
 pub mod witness;
 
 use serde::{Deserialize, Serialize};
