@@ -38,6 +38,7 @@
 
 // Words and decisions.
 pub mod address;
+pub mod appliance;
 pub mod dns;
 pub mod failover;
 pub mod gluster;

@@ -7,7 +7,7 @@ use super::file::File;
 use super::file::agent::Record;
 use super::file::watcher::Watch;
 use super::reading::Reading;
-use super::{Config, gluster, provider, watcher};
+use super::{Config, gluster, pi, provider, watcher};
 
 /// What a file means as a whole. When a problem was reported, the parts with problems may be missing.
 pub(super) fn understood(reading: &mut Reading<'_>, written: File) -> Config {
@@ -43,7 +43,8 @@ pub(super) fn understood(reading: &mut Reading<'_>, written: File) -> Config {
     let agent = node.and_then(|node| agent::agent(reading, node, tables, &providers));
     let (watch, peer) = (written.watch, written.peer);
     let watcher = written.watcher.and_then(|w| watcher::watcher(reading, w, watch, peer, &providers));
-    Config { agent, watcher, gluster, warnings: Vec::new(), include: None }
+    let pi = written.pi.map(pi::pi).unwrap_or_default();
+    Config { agent, watcher, gluster, pi, warnings: Vec::new(), include: None }
 }
 
 /// A node's name is written by its agent alone and a site's by the watcher alone.
