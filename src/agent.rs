@@ -19,6 +19,9 @@
 //!    changes.
 //! 3. The ports are closed, and answers under way end within the site's time for draining.
 //! 4. The LEDs go dark and the control socket is gone.
+//!
+//! A relief (`systemctl reload`, an upgrade) begins at 3: the next agent is there within a second or two, its visitors wait
+//! at ports that the service manager holds open, and so no watcher is to lead anybody elsewhere.
 
 pub mod address;
 pub mod decision;
@@ -120,7 +123,7 @@ pub struct Doors {
 pub async fn run(config: AgentConfig, doors: Doors, shutdown: &Shutdown) -> Result<(), AgentError> {
     let (memory, line) = Memory::open(&config.state).await;
     let book = AccountBook::open(&config.state, line).await;
-    let agent = Agent::start(config, doors, Remembering { memory, book, line }, shutdown)?;
+    let agent = Agent::start(config, doors, Remembering { memory, book, line })?;
     notify::ready();
     agent.until_stopped(shutdown).await
 }
@@ -145,17 +148,14 @@ struct Agent {
     memory: Memory,
     book: AccountBook,
     line: Timeline,
+    /// The end of what takes leave.
+    leave: Shutdown,
     /// The end of what goes on while visitors are still served.
     close: Shutdown,
 }
 
 impl Agent {
-    fn start(
-        config: AgentConfig,
-        doors: Doors,
-        remembering: Remembering,
-        shutdown: &Shutdown,
-    ) -> Result<Self, AgentError> {
+    fn start(config: AgentConfig, doors: Doors, remembering: Remembering) -> Result<Self, AgentError> {
         let Remembering { memory, book, line } = remembering;
         let (events, reports) = mpsc::channel(BACKLOG);
         let key = Arc::new(config.key);
@@ -174,8 +174,8 @@ impl Agent {
         .with_hooks(hooks);
         let status = watch::Sender::new(board.snapshot(line.now(), line.uptime()));
         let (tasks, keepers, beats) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
-        let close = Shutdown::manual();
-        let mut agent = Self { tasks, keepers, beats, events, memory, book, line, close };
+        let (leave, close) = (Shutdown::manual(), Shutdown::manual());
+        let mut agent = Self { tasks, keepers, beats, events, memory, book, line, leave, close };
 
         let board = board.sleeping(config.leds.night);
         let (report, waits) = (watch::Sender::new(None), watch::Sender::new(false));
@@ -195,11 +195,11 @@ impl Agent {
         }
         let looking =
             address::Looking { settings: config.address, memory: agent.memory.clone(), line, report };
-        let agreed = agent.look(looking, gate, shutdown);
-        agent.keep(&agreed, &heard, config.records, &config.providers, &config.node, shutdown);
+        let agreed = agent.look(looking, gate);
+        agent.keep(&agreed, &heard, config.records, &config.providers, &config.node);
         let every = config.beats.map_or(Duration::MAX, |beats| beats.every);
         for line in lines {
-            agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), shutdown.receiver()));
+            agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), agent.leave.receiver()));
         }
         agent.tasks.spawn(board.run(reports, status, line, agent.close.receiver()).named("loop"));
         Ok(agent)
@@ -250,14 +250,14 @@ impl Agent {
         &mut self,
         looking: address::Looking,
         gate: Option<(watch::Receiver<AgentStatus>, watch::Sender<bool>)>,
-        shutdown: &Shutdown,
     ) -> watch::Receiver<Option<Agreed>> {
         let (agree, agreed) = watch::channel(None);
-        self.tasks.spawn(looking.run(self.events.clone(), agree, shutdown.receiver()).named("address task"));
+        self.tasks
+            .spawn(looking.run(self.events.clone(), agree, self.leave.receiver()).named("address task"));
         let Some((status, waits)) = gate else { return agreed };
         let (publish, published) = watch::channel(None);
         let proof = Proof { standing: self.memory.agreed(), agreed, status, publish, waits, line: self.line };
-        self.tasks.spawn(proof.run(shutdown.receiver()).named("gate of addresses"));
+        self.tasks.spawn(proof.run(self.leave.receiver()).named("gate of addresses"));
         published
     }
 
@@ -269,7 +269,6 @@ impl Agent {
         records: Vec<RecordSettings>,
         providers: &BTreeMap<String, ProviderSettings>,
         node: &NodeName,
-        shutdown: &Shutdown,
     ) {
         for (index, record) in records.into_iter().enumerate() {
             let provider = &providers[&record.provider];
@@ -277,7 +276,7 @@ impl Agent {
             let around =
                 Surroundings { line: self.line, events: self.events.clone(), report: report.clone() };
             let keeper = Keeper::new(index, record, node, provider, Books { memory, entry }, around);
-            self.keepers.spawn(keeper.keep(agreed.clone(), shutdown.receiver()));
+            self.keepers.spawn(keeper.keep(agreed.clone(), self.leave.receiver()));
         }
     }
 
@@ -293,27 +292,28 @@ impl Agent {
             }),
             Some(Err(error)) = self.beats.join_next() => Some(AgentError::Panicked(error.to_string())),
         };
-        // Every task hears of a stop at once, and on another thread one of them may be quicker than this one: that is
-        // no defect.
-        let defect = defect.filter(|_| !*stop.borrow());
         notify::stopping();
         match defect {
+            None if shutdown.is_relief() => self.make_room(CLOSING).await,
             None => self.leave().await,
-            Some(_) => {
-                // Not announced, and no name is left: another agent is about to be started.
-                self.beats.abort_all();
-                self.keepers.abort_all();
-                shutdown.begin();
-                self.close_the_doors(AFTER_DEFECT).await;
-            }
+            Some(_) => self.make_room(AFTER_DEFECT).await,
         }
         defect.map_or(Ok(()), Err)
+    }
+
+    /// The way out when another agent is about to be started: nothing is announced, and no name is left.
+    async fn make_room(&mut self, patience: Duration) {
+        self.beats.abort_all();
+        self.keepers.abort_all();
+        self.leave.begin();
+        self.close_the_doors(patience).await;
     }
 
     /// The way out, in the order that the module says.
     async fn leave(&mut self) {
         // The board may be gone only when the process is on its way out already.
         let _ = self.events.send(Event::Leaving).await;
+        self.leave.begin();
         let heard = self.take_leave().await;
         if self.leave_the_names().await || heard {
             tracing::info!("serving visitors for {LINGER:?} more while records change");

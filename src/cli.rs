@@ -141,6 +141,9 @@ pub struct CheckConfigArgs {
     /// Leaves the secrets unread, for a machine that does not have them
     #[arg(long)]
     pub no_secrets: bool,
+    /// Prints warnings and mistakes only
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// The words of `hearth status`.
