@@ -28,6 +28,7 @@ pub mod memory;
 mod answer;
 mod beating;
 mod board;
+mod failing_back;
 mod faults;
 mod hooks;
 mod journal;
@@ -47,6 +48,7 @@ use tokio::task::{JoinError, JoinSet};
 use self::answer::Around;
 use self::beating::{Farewell, Line};
 use self::board::{Board, Event};
+use self::failing_back::FailBack;
 use self::keeper::{Books, Keeper, Left, Surroundings};
 use self::memory::Memory;
 use self::proof::Proof;
@@ -167,6 +169,7 @@ impl Agent {
             events: events.clone(),
         };
         let lines = lines(watchers, &around)?;
+        let own_key = Arc::clone(&key);
         let (hooks, attached) = hook::run::hooks(config.hooks);
         let board = Board::new(
             config.node.clone(),
@@ -203,6 +206,25 @@ impl Agent {
             address::Looking { settings: config.address, memory: agent.memory.clone(), line, report };
         let agreed = agent.look(looking, gate, shutdown);
         agent.keep(&agreed, &heard, config.records, &config.providers, &config.node, shutdown);
+        for settings in config.fail_backs {
+            let provider = &config.providers[&settings.provider];
+            let around = failing_back::Around {
+                node: config.node.clone(),
+                key: Arc::clone(&own_key),
+                entry: agent.book.entry(provider, &settings.site),
+                line,
+                events: agent.events.clone(),
+                status: status.subscribe(),
+            };
+            match FailBack::new(settings, provider, around) {
+                Ok(right) => agent.tasks.spawn(right.run(agent.close.receiver()).named("fail-back")),
+                // A node that serves is worth more than its right to be sent visitors.
+                Err(error) => {
+                    tracing::warn!("visitors cannot be sent back here when no watcher answers: {error}");
+                    continue;
+                }
+            };
+        }
         let every = config.beats.map_or(Duration::MAX, |beats| beats.every);
         for line in lines {
             agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), shutdown.receiver()));
