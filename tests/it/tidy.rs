@@ -63,6 +63,7 @@ const PURE: &[&str] = &[
     "mount/retry.rs",
     "policy.rs",
     "probe/outcome.rs",
+    "probe/page.rs",
     "secret.rs",
     "site/adopt/claim.rs",
     "site/condition.rs",
