@@ -7,5 +7,6 @@ pub(crate) mod node;
 mod person;
 mod provider;
 mod rig;
+mod storm;
 mod switch;
 mod witness;
