@@ -32,6 +32,7 @@ pub mod upkeep;
 mod answer;
 mod beating;
 mod board;
+mod failing_back;
 mod faults;
 mod hooks;
 mod journal;
@@ -52,6 +53,7 @@ use tokio::task::{JoinError, JoinSet};
 use self::answer::Around;
 use self::beating::{Farewell, Line};
 use self::board::{Board, Event};
+use self::failing_back::FailBack;
 use self::keeper::{Bell, Keeper, Left, Order, Surroundings};
 use self::memory::Memory;
 use self::proof::Proof;
@@ -188,6 +190,7 @@ impl Agent {
             events: events.clone(),
         };
         let lines = lines(watchers, &around)?;
+        let own_key = Arc::clone(&key);
         let (hooks, attached) = hook::run::hooks(config.hooks);
         let standing = address::standing(&config.address, memory.agreed());
         let board = Board::new(
@@ -223,6 +226,25 @@ impl Agent {
         let looking =
             address::Looking { settings: config.address, memory: agent.memory.clone(), line, report };
         let agreed = agent.look(looking, Gate { standing, judges, waits });
+        for settings in config.fail_backs {
+            let provider = &config.providers[&settings.provider];
+            let around = failing_back::Around {
+                node: config.node.clone(),
+                key: Arc::clone(&own_key),
+                entry: agent.book.entry(provider, &settings.site),
+                line,
+                events: agent.events.clone(),
+                status: status.subscribe(),
+            };
+            match FailBack::new(settings, provider, around) {
+                Ok(right) => agent.tasks.spawn(right.run(agent.close.receiver()).named("fail-back")),
+                // A node that serves is worth more than its right to be sent visitors.
+                Err(error) => {
+                    tracing::warn!("visitors cannot be sent back here when no watcher answers: {error}");
+                    continue;
+                }
+            };
+        }
         let names = Names { records: config.records, providers: config.providers, node: config.node };
         let orders = agent.keep(&agreed, &heard, names);
         agent.show(config.leds, doors.control, &status, heard, orders);

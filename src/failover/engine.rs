@@ -107,8 +107,7 @@ impl Engine {
             }
             Event::Read { site, started, result, epoch } => {
                 if let Some(site) = self.sites.get_mut(site) {
-                    site.epoch = site.epoch.max(epoch.unwrap_or(0));
-                    site.record_read(now, *started, result, out);
+                    site.record_read(now, *started, result, *epoch, out);
                 }
             }
             Event::Written { site, epoch, result } => {

@@ -152,6 +152,8 @@ impl Site {
             watched.due = now;
         }
         self.fallback.discard_evidence(now);
+        // Somebody may have written it in the meantime.
+        self.read_due = now;
         self.witnesses.discard_evidence();
     }
 
