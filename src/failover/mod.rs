@@ -10,7 +10,9 @@ pub mod event;
 pub mod fallback;
 pub mod isolation;
 pub mod lane;
+pub mod rounds;
 pub mod site;
+pub mod sites;
 pub mod view;
 pub mod witness;
 
