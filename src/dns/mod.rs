@@ -21,6 +21,8 @@ pub mod snapshot;
 #[cfg(feature = "io")]
 pub mod account_book;
 #[cfg(feature = "io")]
+pub mod attempt;
+#[cfg(feature = "io")]
 pub mod change;
 #[cfg(feature = "io")]
 pub mod lookup;

@@ -6,6 +6,7 @@
 
 pub mod content;
 pub mod engine;
+pub mod errand;
 pub mod event;
 pub mod fallback;
 pub mod isolation;
@@ -14,6 +15,7 @@ pub mod rounds;
 pub mod site;
 pub mod sites;
 pub mod view;
+pub mod why;
 pub mod witness;
 
 use serde::{Deserialize, Serialize};

@@ -42,6 +42,7 @@ const PURE: &[&str] = &[
     "heartbeat/receive.rs",
     "heartbeat/seal.rs",
     "heartbeat/window.rs",
+    "heartbeat/witness.rs",
     "hook/mod.rs",
     "hook/queue.rs",
     "leds/button.rs",
@@ -62,6 +63,7 @@ const PURE: &[&str] = &[
     "mount/retry.rs",
     "policy.rs",
     "probe/outcome.rs",
+    "probe/page.rs",
     "secret.rs",
     "site/adopt/claim.rs",
     "site/condition.rs",
@@ -80,6 +82,7 @@ const PURE: &[&str] = &[
     "site/log/line.rs",
     "site/log/stamp.rs",
     "status.rs",
+    "watcher/errand.rs",
     "watcher/page.rs",
     "watcher/question.rs",
 ];

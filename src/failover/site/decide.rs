@@ -43,7 +43,7 @@ impl Site {
     }
 
     /// The members of each RRset that are up. Nobody asks as long as nothing fails.
-    pub(super) fn siblings(&self) -> Siblings {
+    pub(in crate::failover) fn siblings(&self) -> Siblings {
         let mut up = BTreeSet::new();
         let watched = || self.targets.values().flat_map(BTreeMap::values);
         if watched().any(|w| w.liveness.failures() > 0) {
@@ -72,7 +72,7 @@ impl Site {
         })
     }
 
-    pub(super) fn type_for(&self, family: Family) -> RecordType {
+    pub(in crate::failover) fn type_for(&self, family: Family) -> RecordType {
         type_for(self.setup.shape, family)
     }
 
@@ -238,11 +238,11 @@ impl Site {
 }
 
 /// The members of RRsets that are up.
-pub(super) struct Siblings(BTreeSet<(RecordType, NodeName)>);
+pub(in crate::failover) struct Siblings(BTreeSet<(RecordType, NodeName)>);
 
 impl Siblings {
     /// A target has a sibling when another member of its RRset is up.
-    pub(super) fn stakes(&self, node: &NodeName, record_type: RecordType) -> Stakes {
+    pub(in crate::failover) fn stakes(&self, node: &NodeName, record_type: RecordType) -> Stakes {
         let other = |(t, other): &(RecordType, NodeName)| *t == record_type && other != node;
         if self.0.iter().any(other) { Stakes::HasSibling } else { Stakes::LastOne }
     }
