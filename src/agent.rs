@@ -7,6 +7,7 @@
 //! site, address, keepers, beats -- Event --> Board -- AgentStatus --> beats, LEDs, control socket
 //! Board -- Change --> hooks
 //! address -- Agreed --> gate, where a new address proves itself -- Agreed --> keepers
+//! keeper -- when --> upkeep -- what --> provider
 //! ```
 //!
 //! # How it stops
@@ -25,8 +26,8 @@
 
 pub mod address;
 pub mod decision;
-pub mod keeper;
 pub mod memory;
+pub mod upkeep;
 
 mod answer;
 mod beating;
@@ -34,6 +35,7 @@ mod board;
 mod faults;
 mod hooks;
 mod journal;
+mod keeper;
 mod lamps;
 mod proof;
 mod serving;
@@ -50,22 +52,23 @@ use tokio::task::{JoinError, JoinSet};
 use self::answer::Around;
 use self::beating::{Farewell, Line};
 use self::board::{Board, Event};
-use self::keeper::{Books, Keeper, Left, Surroundings};
+use self::keeper::{Bell, Keeper, Left, Order, Surroundings};
 use self::memory::Memory;
 use self::proof::Proof;
+use self::upkeep::{Books, Upkeep};
 use crate::address::Family;
 use crate::address::report::Report;
 use crate::config::{AgentConfig, RecordSettings};
+use crate::dns::Name;
 use crate::dns::account_book::AccountBook;
-use crate::dns::provider::ProviderSettings;
-use crate::heartbeat::seal::SigningKey;
+use crate::dns::provider::{Provider, ProviderSettings};
 use crate::heartbeat::send::SenderError;
 use crate::heartbeat::{NodeName, WatcherPin};
 use crate::hook;
 use crate::host::control;
 use crate::host::notify;
 use crate::host::shutdown::{Shutdown, stopped};
-use crate::host::time::Timeline;
+use crate::host::time::{Timeline, wall_clock};
 use crate::leds::{self, LampSettings};
 use crate::mount::{self, MountSettings};
 use crate::site::{self, Door, SiteError};
@@ -138,6 +141,23 @@ struct Remembering {
     line: Timeline,
 }
 
+/// What stands before the gate of addresses: whatever was published, and whoever could have a new one prove itself.
+struct Gate {
+    standing: Agreed,
+    judges: Option<watch::Receiver<AgentStatus>>,
+    waits: watch::Sender<bool>,
+}
+
+/// The names that are kept.
+struct Names {
+    records: Vec<RecordSettings>,
+    providers: BTreeMap<String, ProviderSettings>,
+    node: NodeName,
+}
+
+/// Where a person can have each name looked at.
+type Orders = BTreeMap<Name, mpsc::Sender<Order>>;
+
 /// A running agent.
 struct Agent {
     /// Everything but the beats and the keepers.
@@ -160,11 +180,19 @@ impl Agent {
         let (events, reports) = mpsc::channel(BACKLOG);
         let key = Arc::new(config.key);
         let watchers = config.beats.as_ref().map_or(&[][..], |beats| &beats.watchers);
-        let lines = lines(watchers, &key, line, &events)?;
+        let around = beating::Around {
+            boot: beating::fresh_boot(),
+            key: Arc::clone(&key),
+            admit: config.address.admit.clone(),
+            clock: line,
+            events: events.clone(),
+        };
+        let lines = lines(watchers, &around)?;
         let (hooks, attached) = hook::run::hooks(config.hooks);
+        let standing = address::standing(&config.address, memory.agreed());
         let board = Board::new(
             config.node.clone(),
-            address::remembered(&config.address, &memory.agreed()),
+            address::remembered(&config.address, &standing),
             site::before_the_first_look(&config.sites, &doors.site),
             config.mounts.iter().map(mount::watch::not_looked_at).collect(),
             &config.records,
@@ -181,9 +209,8 @@ impl Agent {
         let (report, waits) = (watch::Sender::new(None), watch::Sender::new(false));
         let hurry = waits.subscribe();
         // Only a node that serves can answer a watcher's look.
-        let gate = (!config.sites.is_empty()).then(|| (status.subscribe(), waits));
+        let judges = (!config.sites.is_empty()).then(|| status.subscribe());
         let heard = report.subscribe();
-        agent.show(config.leds, doors.control, &status, heard.clone());
         if !config.sites.is_empty() {
             let node = config.node.clone();
             let parts = serving::Parts { sites: config.sites, doors: doors.site, key, node };
@@ -195,8 +222,10 @@ impl Agent {
         }
         let looking =
             address::Looking { settings: config.address, memory: agent.memory.clone(), line, report };
-        let agreed = agent.look(looking, gate);
-        agent.keep(&agreed, &heard, config.records, &config.providers, &config.node);
+        let agreed = agent.look(looking, Gate { standing, judges, waits });
+        let names = Names { records: config.records, providers: config.providers, node: config.node };
+        let orders = agent.keep(&agreed, &heard, names);
+        agent.show(config.leds, doors.control, &status, heard, orders);
         let every = config.beats.map_or(Duration::MAX, |beats| beats.every);
         for line in lines {
             agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), agent.leave.receiver()));
@@ -212,6 +241,7 @@ impl Agent {
         control: control::Server,
         status: &watch::Sender<AgentStatus>,
         report: watch::Receiver<Option<Report>>,
+        orders: Orders,
     ) {
         let (tell, heard) = mpsc::channel(BACKLOG);
         let obeying = lamps::obey(heard, leds.button.clone(), self.events.clone());
@@ -220,7 +250,7 @@ impl Agent {
         let both = async { futures_util::future::join(driving, obeying).await.0 };
         self.tasks.spawn(both.named("LED task"));
         let (events, memory) = (self.events.clone(), self.memory.clone());
-        let around = Around { status: status.subscribe(), report, events, memory };
+        let around = Around { status: status.subscribe(), report, events, memory, orders };
         let answers = control_task(control, around, self.close.receiver());
         self.tasks.spawn(answers.named("control socket"));
     }
@@ -245,39 +275,43 @@ impl Agent {
         }
     }
 
-    /// Starts to look for the public address. What may be published comes through the gate, if there is one.
+    /// Starts to look for the public address. What may be published comes through the gate.
     fn look(
         &mut self,
         looking: address::Looking,
-        gate: Option<(watch::Receiver<AgentStatus>, watch::Sender<bool>)>,
+        gate: Gate,
     ) -> watch::Receiver<Option<Agreed>> {
-        let (agree, agreed) = watch::channel(None);
-        self.tasks
-            .spawn(looking.run(self.events.clone(), agree, self.leave.receiver()).named("address task"));
-        let Some((status, waits)) = gate else { return agreed };
-        let (publish, published) = watch::channel(None);
-        let proof = Proof { standing: self.memory.agreed(), agreed, status, publish, waits, line: self.line };
+        let ((agree, agreed), (publish, published)) = (watch::channel(None), watch::channel(None));
+        self.tasks.spawn(looking.run(self.events.clone(), agree, self.leave.receiver()).named("address task"));
+        let Gate { standing, judges: status, waits } = gate;
+        let (memory, line) = (self.memory.clone(), self.line);
+        let proof = Proof { standing, memory, agreed, status, publish, waits, line };
         self.tasks.spawn(proof.run(self.leave.receiver()).named("gate of addresses"));
         published
     }
 
-    /// Starts to keep the names pointed at this node.
+    /// Starts to keep the names pointed at this node. Where a person can have each of them looked at.
     fn keep(
         &mut self,
         agreed: &watch::Receiver<Option<Agreed>>,
         report: &watch::Receiver<Option<Report>>,
-        records: Vec<RecordSettings>,
-        providers: &BTreeMap<String, ProviderSettings>,
-        node: &NodeName,
-    ) {
-        for (index, record) in records.into_iter().enumerate() {
-            let provider = &providers[&record.provider];
-            let (memory, entry) = (self.memory.clone(), self.book.entry(provider, &record.name));
+        names: Names,
+    ) -> Orders {
+        let mut orders = Orders::new();
+        for (index, record) in names.records.into_iter().enumerate() {
+            let settings = &names.providers[&record.provider];
+            let (memory, entry) = (self.memory.clone(), self.book.entry(settings, &record.name));
+            let (order, ordered) = mpsc::channel(1);
+            orders.insert(record.name.clone(), order);
             let around =
                 Surroundings { line: self.line, events: self.events.clone(), report: report.clone() };
-            let keeper = Keeper::new(index, record, node, provider, Books { memory, entry }, around);
-            self.keepers.spawn(keeper.keep(agreed.clone(), self.leave.receiver()));
+            let provider = Provider::new(settings, wall_clock);
+            let upkeep =
+                Upkeep::new(record, names.node.clone(), provider, Books { memory, entry }, self.line);
+            let keeper = Keeper::new(index, names.node.clone(), upkeep, around);
+            self.keepers.spawn(keeper.keep(Bell::new(agreed.clone(), self.leave.receiver(), ordered)));
         }
+        orders
     }
 
     async fn until_stopped(mut self, shutdown: &Shutdown) -> Result<(), AgentError> {
@@ -374,15 +408,9 @@ fn cause(ended: Result<Ended, JoinError>) -> AgentError {
 }
 
 /// One line to each watcher, all of the same run.
-fn lines(
-    watchers: &[WatcherPin],
-    key: &Arc<SigningKey>,
-    clock: Timeline,
-    events: &mpsc::Sender<Event>,
-) -> Result<Vec<Line>, AgentError> {
-    let boot = beating::fresh_boot();
+fn lines(watchers: &[WatcherPin], around: &beating::Around) -> Result<Vec<Line>, AgentError> {
     let line = |(index, pin): (usize, &WatcherPin)| {
-        Line::new(index, pin.clone(), boot, Arc::clone(key), clock, events.clone()).map_err(AgentError::from)
+        Line::new(index, pin.clone(), around.clone()).map_err(AgentError::from)
     };
     watchers.iter().enumerate().map(line).collect()
 }

@@ -7,6 +7,8 @@
 mod classify;
 pub mod outcome;
 mod reference;
+pub mod rounds;
+pub mod witness;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -35,7 +37,7 @@ pub const MAX_PAGE: usize = 256 * 1024;
 pub const FALLBACK_CERTIFICATE_SPARE: Duration = Duration::from_secs(48 * 60 * 60);
 
 /// What a visitor would ask for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageCheck {
     /// How.
     pub scheme: Scheme,

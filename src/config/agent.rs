@@ -24,6 +24,9 @@ use crate::address::{AddressSettings, Family};
 use crate::dns::Ttl;
 use crate::heartbeat::{BeatSettings, WatcherPin};
 
+/// Between two beats, when nothing is written.
+pub(super) const BEAT: Duration = Duration::from_secs(10);
+
 /// The tables of an agent but `[node]`, as they are written.
 pub(super) struct AgentTables {
     pub(super) site: Sites,
@@ -150,12 +153,13 @@ fn record(
 fn beats(reading: &mut Reading<'_>, written: Heartbeat) -> BeatSettings {
     let example = "[{ url = \"https://watch.example.net\", public-key = \"ed25519:…\" }]";
     reading.not_empty(&written.watchers, "`watchers`", example);
-    let pin = |pin: written::WatcherPin| WatcherPin {
-        url: pin.url.value.0.as_str().trim_end_matches('/').to_owned(),
-        key: pin.public_key.value,
-    };
     BeatSettings {
         watchers: written.watchers.into_inner().into_iter().map(pin).collect(),
-        every: written.every.map_or(Duration::from_secs(10), |at| at.value),
+        every: written.every.map_or(BEAT, |at| at.value),
     }
+}
+
+/// A watcher that is beaten to.
+pub(super) fn pin(pin: written::WatcherPin) -> WatcherPin {
+    WatcherPin { url: pin.url.value.0.as_str().trim_end_matches('/').to_owned(), key: pin.public_key.value }
 }

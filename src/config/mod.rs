@@ -27,6 +27,7 @@ mod stars;
 mod value;
 mod watcher;
 mod whole;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -51,7 +52,7 @@ use crate::dns::{Name, Owner, Ttl};
 use crate::failover::Shape;
 use crate::gluster::GlusterSettings;
 use crate::heartbeat::seal::{SigningKey, VerifyingKey};
-use crate::heartbeat::{BeatSettings, NodeName};
+use crate::heartbeat::{BeatSettings, NodeName, WatcherPin};
 use crate::hook::HookSettings;
 use crate::leds::LampSettings;
 use crate::mount::MountSettings;
@@ -67,6 +68,8 @@ pub struct Config {
     pub agent: Option<AgentConfig>,
     /// What a watcher needs; None: this file runs no watcher.
     pub watcher: Option<WatcherConfig>,
+    /// What a watcher needs that only bears witness; None: this file runs none. Never there together with `watcher`.
+    pub witness: Option<WitnessConfig>,
     /// The volume that two nodes share; None: there is none, or nothing is said of it.
     pub gluster: Option<GlusterSettings>,
     /// What the Pi itself is told to be.
@@ -146,6 +149,19 @@ pub struct WatcherConfig {
     pub providers: BTreeMap<String, ProviderSettings>,
 }
 
+/// What a watcher needs that only bears witness for another one.
+#[derive(Debug)]
+pub struct WitnessConfig {
+    /// What the decider calls it: a `[[peer]]` there, in the role of a witness.
+    pub name: NodeName,
+    /// What it seals its beats with.
+    pub key: SigningKey,
+    /// The watcher that decides.
+    pub decider: WatcherPin,
+    /// Between two beats.
+    pub every: Duration,
+}
+
 /// A site that a watcher writes the record of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchSettings {
@@ -178,15 +194,28 @@ pub struct FallbackSettings {
     pub check: PageCheck,
 }
 
-/// A node that may beat to a watcher.
+/// Who may beat to a watcher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerSettings {
     /// Who it is.
     pub name: NodeName,
+    /// What it is.
+    pub role: PeerRole,
     /// What its beats and proofs must be sealed with.
     pub key: VerifyingKey,
     /// The DNS name that it keeps; always there when a watch of the shape [`Shape::Cname`] lists it.
     pub host: Option<Name>,
+}
+
+/// What a peer of a watcher is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PeerRole {
+    /// A machine that serves sites, and bears witness of the others that serve the same.
+    #[default]
+    Node,
+    /// A second watcher, which bears witness of all sites and serves none.
+    Witness,
 }
 
 /// Whether the secrets that a file points to are read.

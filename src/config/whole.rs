@@ -7,7 +7,7 @@ use super::file::File;
 use super::file::agent::Record;
 use super::file::watcher::Watch;
 use super::reading::Reading;
-use super::{Config, gluster, pi, provider, watcher};
+use super::{Config, gluster, pi, provider, watcher, witness};
 
 /// What a file means as a whole. When a problem was reported, the parts with problems may be missing.
 pub(super) fn understood(reading: &mut Reading<'_>, written: File) -> Config {
@@ -42,9 +42,14 @@ pub(super) fn understood(reading: &mut Reading<'_>, written: File) -> Config {
     let node = written.node.map(Spanned::into_inner);
     let agent = node.and_then(|node| agent::agent(reading, node, tables, &providers));
     let (watch, peer) = (written.watch, written.peer);
-    let watcher = written.watcher.and_then(|w| watcher::watcher(reading, w, watch, peer, &providers));
+    let is_witness = written.watcher.as_ref().is_some_and(|watcher| witness::is_meant(watcher.get_ref()));
+    let (watcher, witness) = match written.watcher {
+        Some(written) if is_witness => (None, witness::witness(reading, written, &watch, &peer)),
+        Some(written) => (watcher::watcher(reading, written, watch, peer, &providers), None),
+        None => (None, None),
+    };
     let pi = written.pi.map(pi::pi).unwrap_or_default();
-    Config { agent, watcher, gluster, pi, warnings: Vec::new(), include: None }
+    Config { agent, watcher, witness, gluster, pi, warnings: Vec::new(), include: None }
 }
 
 /// A node's name is written by its agent alone and a site's by the watcher alone.

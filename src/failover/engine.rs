@@ -81,6 +81,11 @@ impl Engine {
             Event::Started { setup, seed } => self.start(now, setup, *seed),
             Event::Tick => {}
             Event::Beat(beat) => self.beat(now, beat, out),
+            Event::Witnessed(testimony) => {
+                if let Some(site) = self.sites.get_mut(&testimony.site) {
+                    site.record_testimony(now, testimony);
+                }
+            }
             Event::Probed { target, address, started, outcome } => {
                 if let Some(site) = self.sites.get_mut(&target.site) {
                     site.record_probe(now, target, *address, *started, outcome);

@@ -266,7 +266,7 @@ fn the_imagers_file_fills_what_the_configuration_leaves_open() {
     let imported = pi.start();
     assert_eq!(imported.kept.hostname(), "shed");
     let profile = ("home.psk".to_owned(), "[Security]\nPassphrase=hunter22\n".to_owned());
-    assert_eq!(files(&pi.places.keep.join("iwd")), [profile.clone()]);
+    assert_eq!(files(&pi.places.keep.join("iwd")), std::slice::from_ref(&profile));
     assert_eq!(pi.card("rpi-preseed.toml"), preseed.replace("hunter22", "********"));
     pi.write("hearth.toml", pi.card("hearth.toml").replace("64MiB", "32MiB"));
     assert_eq!(pi.start().outcome, imported.outcome, "the network that was starred out is still known");

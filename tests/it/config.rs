@@ -3,6 +3,7 @@
 mod gluster;
 mod hooks;
 mod ttl;
+mod witness;
 
 use std::fs;
 use std::net::SocketAddr;

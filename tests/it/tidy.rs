@@ -49,6 +49,7 @@ const PURE: &[&str] = &[
     "heartbeat/receive.rs",
     "heartbeat/seal.rs",
     "heartbeat/window.rs",
+    "heartbeat/witness.rs",
     "hook/mod.rs",
     "hook/queue.rs",
     "leds/button.rs",
@@ -87,6 +88,7 @@ const PURE: &[&str] = &[
     "site/log/line.rs",
     "site/log/stamp.rs",
     "status.rs",
+    "watcher/errand.rs",
     "watcher/page.rs",
     "watcher/question.rs",
 ];

@@ -6,5 +6,7 @@ mod door;
 pub(crate) mod node;
 mod person;
 mod provider;
+mod replay;
 mod rig;
 mod switch;
+mod witness;

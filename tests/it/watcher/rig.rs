@@ -45,6 +45,8 @@ pub(super) struct Rig {
     pub(super) provider: SocketAddr,
     pub(super) key: TsigKey,
     pub(super) state: PathBuf,
+    /// What stands in the configuration beside all this.
+    pub(super) more: String,
     shape: Shape,
     network: Network,
     directory: tempfile::TempDir,
@@ -69,6 +71,7 @@ impl Rig {
             provider: server.address(),
             key: server.key("watcher"),
             state: directory.path().join("state"),
+            more: String::new(),
             shape,
             network,
             directory,
@@ -166,8 +169,9 @@ impl Rig {
              port = {port}\ncontains = \"{MARKER}\"\npolicy = {POLICY}\n\
              fallback = {{ addresses = [\"{pages}\"], name = \"user.pages.test\", port = {port} }}\n\
              {peers}[provider.home]\nkind = \"rfc2136\"\nserver = \"{server}\"\nzone = \"{ZONE}\"\n\
-             key = {{ name = \"{key}\", secret = {{ file = \"tsig.key\" }} }}\nname-servers = [\"{server}\"]\n",
+             key = {{ name = \"{key}\", secret = {{ file = \"tsig.key\" }} }}\nname-servers = [\"{server}\"]\n{}",
             references.join(", "),
+            self.more,
         )
     }
 
@@ -230,6 +234,14 @@ impl Rig {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).ok()?;
         serde_json::from_slice(&http::parse(&answer).body).ok()
+    }
+
+    /// The lines of the newest segment of the journal.
+    pub(super) fn journal(&self) -> Vec<String> {
+        let segments = std::fs::read_dir(self.state.join("journal")).into_iter().flatten().flatten();
+        let newest = segments.map(|entry| entry.path()).max();
+        let text = newest.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+        String::from_utf8_lossy(&text).lines().map(str::to_owned).collect()
     }
 
     /// The site as it stands.
