@@ -11,7 +11,7 @@ use super::error::did_you_mean;
 use super::fallback::fallback;
 use super::file::watcher::{Peer, STATE, Watch, Watcher};
 use super::policy::policy;
-use super::provider::{Providers, aliases, check_reference, warn_low_ttl, zone};
+use super::provider::{Providers, aliases, check_reference, warn_low_ttl};
 use super::reading::Reading;
 use super::value::At;
 use super::{PeerSettings, WatchSettings, WatcherConfig};
@@ -225,7 +225,7 @@ fn check_cname(
 ) {
     let site = &written.site;
     let at_apex =
-        providers.get(&written.provider.value).is_some_and(|provider| *zone(provider) == site.value);
+        providers.get(&written.provider.value).is_some_and(|provider| *provider.zone() == site.value);
     if at_apex {
         let message = format!("`{}` is the apex of its zone, where a CNAME is not possible", site.value);
         let span = written.record.as_ref().map_or(site.span.clone(), Spanned::span);
