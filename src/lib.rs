@@ -37,6 +37,7 @@
 //! [`host`]; [`config`] depends on the policy types that rooms define, never the other way.
 
 // Words and decisions.
+pub mod acme;
 pub mod address;
 pub mod dns;
 pub mod failover;
@@ -51,6 +52,7 @@ pub mod policy;
 pub mod secret;
 pub mod site;
 pub mod status;
+pub mod tls;
 
 // The world.
 pub mod host;

@@ -11,7 +11,7 @@ use crate::config::{self, AgentConfig};
 use crate::host::listen::{self, ListenError};
 use crate::host::shutdown::Shutdown;
 use crate::host::{control, log};
-use crate::site::{self, Door};
+use crate::site::{self, Door, Entrance};
 
 /// Threads of the event loop. The site is served from memory, so one would do; the second keeps beats, probes and the
 /// watchdog on time while the first is busy with a burst of requests. A Pi's other cores are left to the mount.
@@ -50,8 +50,9 @@ pub fn run(path: &Path) -> anyhow::Result<()> {
 
 async fn serve(config: AgentConfig) -> anyhow::Result<()> {
     let shutdown = Shutdown::install().context("the signals cannot be taken over")?;
-    let open = |(address, sites)| Ok(Door { listener: listen::tcp(address)?, sites });
-    let site = site::addresses(&config.sites).into_iter().map(open).collect::<Result<_, ListenError>>()?;
+    let open =
+        |Entrance { address, scheme, sites }| Ok(Door { listener: listen::tcp(address)?, sites, scheme });
+    let site = site::entrances(&config.sites).into_iter().map(open).collect::<Result<_, ListenError>>()?;
     let control = control::Server::bind(&config.control)?;
     Ok(agent::run(config, Doors { site, control }, &shutdown).await?)
 }

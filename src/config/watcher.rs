@@ -13,6 +13,7 @@ use super::file::watcher::{Peer, STATE, Watch, Watcher};
 use super::policy::policy;
 use super::provider::{Providers, aliases, check_reference, warn_low_ttl};
 use super::reading::Reading;
+use super::tls::watcher_tls;
 use super::value::At;
 use super::{PeerSettings, WatchSettings, WatcherConfig};
 use crate::dns::provider::Aliases;
@@ -34,10 +35,12 @@ pub(super) fn watcher(
     let key = reading.signing_key("watcher.key", written.key);
     let peers = peers(reading, peer, written.name.as_ref());
     let watches = watches(reading, watch, &peers, providers);
+    let tls = written.tls.and_then(|tls| watcher_tls(reading, tls, providers));
     let references = written.references.into_iter().map(|at| at.value.0).collect();
     Some(WatcherConfig {
         name: Owner::new(written.name.as_ref().map_or("watcher", |at| at.value.as_str())),
         listen: listen(reading, written.listen, 8443),
+        tls,
         state: reading.path(written.state.as_deref().unwrap_or(Path::new(STATE))),
         control: reading.path(written.control.as_deref().unwrap_or(Path::new("/run/hearth/watcher.sock"))),
         key: key?,
