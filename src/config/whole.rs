@@ -7,7 +7,7 @@ use super::file::File;
 use super::file::agent::Record;
 use super::file::watcher::Watch;
 use super::reading::Reading;
-use super::{Config, gluster, provider, watcher, witness};
+use super::{Config, gluster, pi, provider, watcher, witness};
 
 /// What a file means as a whole. When a problem was reported, the parts with problems may be missing.
 pub(super) fn understood(reading: &mut Reading<'_>, written: File) -> Config {
@@ -48,7 +48,8 @@ pub(super) fn understood(reading: &mut Reading<'_>, written: File) -> Config {
         Some(written) => (watcher::watcher(reading, written, watch, peer, &providers), None),
         None => (None, None),
     };
-    Config { agent, watcher, witness, gluster, warnings: Vec::new(), include: None }
+    let pi = written.pi.map(pi::pi).unwrap_or_default();
+    Config { agent, watcher, witness, gluster, pi, warnings: Vec::new(), include: None }
 }
 
 /// A node's name is written by its agent alone and a site's by the watcher alone.
@@ -81,7 +82,9 @@ fn check_owners(reading: &mut Reading<'_>, written: &File) {
 fn warn_unused_providers(reading: &mut Reading<'_>, written: &File) {
     let of_records = written.record.iter().map(|record| &record.get_ref().provider.value);
     let of_watches = written.watch.iter().map(|watch| &watch.get_ref().provider.value);
-    let used: Vec<&String> = of_records.chain(of_watches).collect();
+    let fail_backs = written.heartbeat.iter().flat_map(|heartbeat| &heartbeat.get_ref().fail_back);
+    let of_fail_backs = fail_backs.map(|fail_back| &fail_back.get_ref().provider.value);
+    let used: Vec<&String> = of_records.chain(of_watches).chain(of_fail_backs).collect();
     for name in written.provider.keys().filter(|name| !used.contains(&name.get_ref())) {
         let message = format!("nothing uses the provider `{}`", name.get_ref());
         reading.warn(&name.span(), message, "name it in a [[record]] or a [[watch]], or remove it");

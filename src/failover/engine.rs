@@ -155,8 +155,7 @@ impl Engine {
             }
             Event::Read { site, started, result, epoch } => {
                 if let Some(site) = self.sites.touch(site) {
-                    site.epoch = site.epoch.max(epoch.unwrap_or(0));
-                    site.record_read(now, *started, result, out);
+                    site.record_read(now, *started, result, *epoch, out);
                 }
             }
             Event::Written { site, epoch, result } => {
@@ -255,6 +254,7 @@ impl Engine {
             Command::Drain { node, span } => {
                 let why = format!("{owner} keeps visitors away from {node} for {}: {reason}", words(*span));
                 site.note(out, Weight::Warning, why);
+                site.fallback.alert(now, site.setup.policy.fallback_suspect_every);
                 site.drains.insert(node.clone(), word(now + *span, owner, reason));
             }
             Command::Auto => {

@@ -11,6 +11,7 @@ pub mod event;
 pub mod fallback;
 pub mod isolation;
 pub mod lane;
+pub mod orphan;
 pub mod rounds;
 pub mod site;
 pub mod sites;

@@ -241,6 +241,8 @@ impl Site {
             watched.due = now;
         }
         self.fallback.discard_evidence(now);
+        // Somebody may have written it in the meantime.
+        self.read_due = now;
         self.witnesses.discard_evidence();
     }
 
@@ -270,6 +272,7 @@ impl Site {
         beats.record(now, beat.boot, &self.setup.policy);
         if beat.leaving.is_some() {
             beats.record_leaving(now, &self.setup.policy);
+            self.fallback.alert(now, self.setup.policy.fallback_suspect_every);
         }
         for address in &beat.addresses {
             self.claim(now, &beat.node, *address);

@@ -138,7 +138,8 @@ impl Site {
         let mut lanes = std::mem::take(&mut self.lanes);
         for lane in lanes.values_mut() {
             let candidates = self.candidates(lane, now);
-            if candidates.is_empty() && lane.side() == Side::Undecided {
+            if (candidates.is_empty() && lane.side() == Side::Undecided) || self.waits(lane, &candidates, now)
+            {
                 continue;
             }
             let fallback = self.fallback.readiness(lane.record_type(), setup, now);
@@ -156,6 +157,14 @@ impl Site {
             lane.want(&situation, &fallback::possible(lane.record_type(), setup));
         }
         self.lanes = lanes;
+    }
+
+    /// The last node leaves by its own word, which comes without warning: the fallback must be seen as it is now.
+    fn waits(&self, lane: &Lane, candidates: &BTreeMap<NodeName, Candidate>, now: Moment) -> bool {
+        let mut members = candidates.iter().filter(|(node, _)| lane.has(node)).map(|(_, c)| c.health);
+        members.clone().any(|health| health == Health::Draining)
+            && members.all(Health::is_down)
+            && self.fallback.is_awaited(&self.setup, now)
     }
 
     pub(super) fn situation<'a>(

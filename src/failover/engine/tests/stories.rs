@@ -310,6 +310,16 @@ fn a_foreign_change_freezes_the_record_for_an_hour() {
 }
 
 #[test]
+fn the_last_node_that_says_it_leaves_waits_for_a_look_at_a_fallback_that_has_just_died() {
+    let mut world = World::with_nodes(Shape::Address, Profile::Steady, &["pi1"]);
+    world.run(seconds(700));
+    world.fallback_good = false;
+    world.leave("pi1");
+    world.run(seconds(60));
+    assert_eq!(world.record(), "203.0.113.1", "{}", world.story());
+}
+
+#[test]
 fn one_stale_reading_is_no_foreign_change() {
     let mut world = home();
     let before = "198.51.100.1".parse().unwrap();
