@@ -370,7 +370,8 @@ fn the_images_own_configuration_is_in_order_with_everything_that_is_commented_ou
 #[test]
 fn every_script_of_the_image_can_be_read_by_its_shell() {
     let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("pi-image");
-    let scripts = ["build", "initramfs/init", "root/usr/lib/hearth/persist", "root/usr/lib/hearth/last-words"];
+    let scripts =
+        ["build", "initramfs/init", "root/usr/lib/hearth/persist", "root/usr/lib/hearth/last-words"];
     for script in scripts {
         let path = image.join(script);
         let bash = fs::read_to_string(&path).unwrap().starts_with("#!/usr/bin/env bash");
