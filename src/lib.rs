@@ -47,6 +47,7 @@ pub mod leds;
 pub mod liveness;
 pub mod moment;
 pub mod mount;
+pub mod notify;
 pub mod policy;
 pub mod secret;
 pub mod site;

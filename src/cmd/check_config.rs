@@ -3,6 +3,7 @@
 //! Never prints a secret: it says where each is kept.
 
 mod hook;
+mod notify;
 mod provider;
 
 use std::fmt::{Display, Write};
@@ -319,6 +320,16 @@ impl Page<'_> {
         self.text("control", watcher.control.display());
         self.signing_key("watcher.key", &watcher.key);
         self.list("references", &watcher.references);
+        self.bare("page", word(&watcher.page));
+        if self.checked.secret_uses().iter().any(|secret| secret.of == "watcher.token") {
+            self.secret("token", "watcher.token", "");
+        }
+        if let Some(ping) = &watcher.ping {
+            self.ping(ping);
+        }
+        for (index, notify) in watcher.notify.iter().enumerate() {
+            self.notify(index + 1, notify);
+        }
         for (number, watch) in watcher.watches.iter().enumerate() {
             self.watch(&self.origin(number, |local| local.watches), watch);
         }

@@ -10,6 +10,7 @@ pub(super) mod gluster;
 pub(super) mod hook;
 pub(super) mod leds;
 pub(super) mod mount;
+pub(super) mod notify;
 pub(super) mod policy;
 pub(super) mod provider;
 pub(super) mod site;

@@ -60,6 +60,10 @@ const PURE: &[&str] = &[
     "mount/judge.rs",
     "mount/mod.rs",
     "mount/retry.rs",
+    "notify/digest.rs",
+    "notify/preset.rs",
+    "notify/retry.rs",
+    "notify/settings.rs",
     "policy.rs",
     "probe/outcome.rs",
     "secret.rs",
@@ -80,8 +84,12 @@ const PURE: &[&str] = &[
     "site/log/line.rs",
     "site/log/stamp.rs",
     "status.rs",
+    "watcher/history.rs",
+    "watcher/metrics.rs",
     "watcher/page.rs",
+    "watcher/page/",
     "watcher/question.rs",
+    "watcher/tell.rs",
 ];
 
 /// What a PURE file must not name, and why.
@@ -121,6 +129,7 @@ const FLOORS: &[&[&str]] = &[
         "dns",
         "heartbeat",
         "hook",
+        "notify",
         "failover",
         "liveness",
         "status",

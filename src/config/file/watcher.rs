@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::notify::{Notify, Ping};
 use super::policy::PolicyChoice;
+use crate::config::PageAccess;
 use crate::config::endpoint::Reference;
 use crate::config::secret::SecretSource;
 use crate::config::value::{At, PagePath};
@@ -36,6 +38,15 @@ pub(crate) struct Watcher {
     /// What is up whenever the Internet is: URLs or host:port. Default: none, and a warning.
     #[serde(default)]
     pub(crate) references: Vec<At<Reference>>,
+    /// Who may see the status page: `public` (default), `token` or `off`.
+    pub(crate) page: Option<Spanned<PageAccess>>,
+    /// The source of the token that opens the page, and overrides over HTTP. Default: none, and no overrides there.
+    pub(crate) token: Option<Spanned<SecretSource>>,
+    /// Whom it tells what happened, and how. Default: nobody.
+    #[serde(default)]
+    pub(crate) notify: Vec<Spanned<Notify>>,
+    /// The ping by which somebody else notices that this watcher is gone. Default: none.
+    pub(crate) ping: Option<Ping>,
 }
 
 /// `[[watch]]`
