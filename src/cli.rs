@@ -64,6 +64,40 @@ pub enum Command {
     /// Makes and shows keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// What the flashable image does with its card; its units call this
+    #[command(subcommand)]
+    Appliance(ApplianceCommand),
+}
+
+/// `hearth appliance …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum ApplianceCommand {
+    /// Takes the configuration from the card, its secrets too, and puts it where the system looks for it
+    #[command(after_help = "\
+Exit code 0: something is in force, and the card's status file says what. 1: nothing is.")]
+    Import(CardArgs),
+    /// Writes addresses, the agent's state and what to do into the card's status file, when something of it changed
+    Report(CardArgs),
+}
+
+/// Where the card and what is kept of it are.
+#[derive(Args, Clone, Debug)]
+pub struct CardArgs {
+    /// Where the card's FAT partition is mounted
+    #[arg(long, value_name = "DIR", default_value = "/boot/firmware")]
+    pub card: PathBuf,
+    /// A directory on the persistent partition
+    #[arg(long, value_name = "DIR", default_value = "/persist/hearth")]
+    pub keep: PathBuf,
+    /// The root of the system that is set up
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+    /// The configuration that the image was made with
+    #[arg(long, value_name = "FILE", default_value = "/usr/share/hearth/appliance/hearth.toml")]
+    pub example: PathBuf,
+    /// The program that encrypts credentials
+    #[arg(long, value_name = "FILE", default_value = "systemd-creds")]
+    pub creds: PathBuf,
 }
 
 /// The words of `hearth demo`.
@@ -107,6 +141,9 @@ pub struct CheckConfigArgs {
     /// Leaves the secrets unread, for a machine that does not have them
     #[arg(long)]
     pub no_secrets: bool,
+    /// Prints warnings and mistakes only
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// The words of `hearth status`.

@@ -23,6 +23,12 @@ use crate::watcher::question::Question;
 /// When there is no watcher here, it does not answer, or it refuses.
 pub async fn run(path: &Path, command: &FailoverCommand) -> anyhow::Result<ExitCode> {
     let checked = config::check(path, Secrets::Skip)?;
+    if let Some(witness) = &checked.config().witness {
+        bail!(
+            "the watcher here only bears witness; ask on the machine of {}, which decides",
+            witness.decider.url
+        );
+    }
     let watcher = checked.config().watcher.as_ref();
     let watcher = watcher.with_context(|| format!("{} has no [watcher]", path.display()))?;
     let socket = &watcher.control;

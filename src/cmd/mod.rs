@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod agent;
+pub mod appliance;
 pub mod check_config;
 pub mod demo;
 pub mod dns;
@@ -41,6 +42,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Gluster(command) => return on_one_thread(gluster::run(config, command)),
         Command::Led(command) => on_one_thread(led::run(config, command))?,
         Command::Key(command) => key::run(command)?,
+        Command::Appliance(command) => on_one_thread(appliance::run(command))?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,13 +6,13 @@ mod replay;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::cli::{WatcherArgs, WatcherCommand};
-use crate::config::{self, WatcherConfig};
+use crate::config::{self, WatcherConfig, WitnessConfig};
 use crate::host::shutdown::Shutdown;
 use crate::host::{control, listen, log};
-use crate::watcher::{Surroundings, run as watch};
+use crate::watcher::{Surroundings, run as watch, witness};
 
 /// Threads beside the deciding loop, which has its own and waits for the disk on it: probes, beats and the page.
 const WORKERS: usize = 2;
@@ -31,16 +31,25 @@ pub fn run(path: &Path, args: &WatcherArgs) -> anyhow::Result<ExitCode> {
 
 fn role(path: &Path) -> anyhow::Result<()> {
     let config = config::load(path)?;
-    let settings = config.watcher.with_context(|| {
-        format!("{} has no [watcher]: this machine is not set up to be one", path.display())
-    })?;
     log::start(tracing::level_filters::LevelFilter::INFO)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
     super::see_to_include(config.include.as_ref());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
-    runtime.context("no event loop could be started")?.block_on(serve(settings))
+    let runtime = runtime.context("no event loop could be started")?;
+    match (config.watcher, config.witness) {
+        (Some(settings), _) => runtime.block_on(serve(settings)),
+        (None, Some(settings)) => runtime.block_on(bear_witness(settings)),
+        (None, None) => {
+            bail!("{} has no [watcher]: this machine is not set up to be one", path.display())
+        }
+    }
+}
+
+async fn bear_witness(settings: WitnessConfig) -> anyhow::Result<()> {
+    let shutdown = Shutdown::install().context("signals cannot be handled")?;
+    Ok(witness::run(settings, shutdown.receiver()).await?)
 }
 
 async fn serve(settings: WatcherConfig) -> anyhow::Result<()> {

@@ -6,13 +6,18 @@
 
 pub mod content;
 pub mod engine;
+pub mod errand;
 pub mod event;
 pub mod fallback;
 pub mod isolation;
 pub mod lane;
+pub mod orphan;
+pub mod rounds;
 pub mod site;
+pub mod sites;
 pub mod view;
 pub mod why;
+pub mod witness;
 
 use serde::{Deserialize, Serialize};
 

@@ -4,15 +4,20 @@
 //! watcher's. A beat is a claim: an address in it is published only after a probe has proved that the node answers
 //! there. Never opens a socket ([`send`] and [`receive`] do) and never reads a clock.
 
+#[cfg(feature = "io")]
 pub mod proof;
+#[cfg(feature = "io")]
 pub mod receive;
 pub mod seal;
+#[cfg(feature = "io")]
 pub mod send;
 pub mod window;
+pub mod witness;
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
@@ -49,10 +54,10 @@ pub struct WatcherPin {
     pub key: seal::VerifyingKey,
 }
 
-/// What a node is called: one DNS label, lower case.
+/// What a node is called: one DNS label, lower case. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct NodeName(String);
+pub struct NodeName(Arc<str>);
 
 /// Why a text is not the name of a node.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,7 +80,7 @@ impl FromStr for NodeName {
         if text.is_empty() || text.len() > 63 || edges || !text.chars().all(allowed) {
             return Err(NodeNameError(text.to_owned()));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 
@@ -88,7 +93,7 @@ impl TryFrom<String> for NodeName {
 
 impl From<NodeName> for String {
     fn from(name: NodeName) -> String {
-        name.0
+        name.0.as_ref().to_owned()
     }
 }
 
@@ -181,6 +186,9 @@ pub struct Beat {
     /// Said once, when the agent stops on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving: Option<Leaving>,
+    /// What it saw of others, where the watcher asked for it. Nodes before this field leave it out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub testimonies: Vec<witness::Testimony>,
 }
 
 /// One address that a node holds for its own.
@@ -344,6 +352,9 @@ pub struct Answer {
     pub wall_ms: u64,
     /// What the watcher sees.
     pub view: Vec<SiteView>,
+    /// What the watcher wants the node to look at from where it is. Watchers before this field leave it out.
+    #[serde(default, skip_serializing_if = "witness::Errand::is_empty")]
+    pub errand: witness::Errand,
 }
 
 /// One site as the watcher sees it, told to a node. A newer one may say more than is known here.

@@ -11,6 +11,7 @@ use tokio::task::{JoinSet, block_in_place};
 use tracing::{error, info, warn};
 
 use super::actuate::{Actuator, Wish, sets_of};
+use super::errand::{self, Errands};
 use super::history::History;
 use super::history::keep::Chronicle;
 use super::journal::{Found, Journal, Step};
@@ -42,6 +43,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// The shortest: a deadline that is overdue does not make the loop spin.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(20);
 
+/// The page and its JSON are made anew at most this often: a snapshot of a thousand sites costs more than a step.
+const PUBLISH_EVERY: Duration = Duration::from_millis(250);
+
 /// How long a step may wait for the disk to confirm it, when nothing depends on it.
 const SYNC_EVERY: Duration = Duration::from_secs(5);
 
@@ -68,6 +72,7 @@ pub(super) struct Driver {
     watches: BTreeMap<Name, Arc<WatchSettings>>,
     peers: BTreeMap<NodeName, PeerSettings>,
     references: Arc<Vec<String>>,
+    errands: Errands,
     providers: BTreeMap<Name, Provider>,
     wishes: BTreeMap<Name, watch::Sender<Option<Wish>>>,
     tasks: JoinSet<()>,
@@ -80,6 +85,7 @@ pub(super) struct Driver {
     /// What it is called in messages.
     name: String,
     synced: Moment,
+    published: Option<Moment>,
 }
 
 impl Driver {
@@ -114,6 +120,7 @@ impl Driver {
             watches: config.watches.iter().map(|w| (w.site.clone(), Arc::new(w.clone()))).collect(),
             peers: config.peers.iter().map(|p| (p.name.clone(), p.clone())).collect(),
             references: Arc::new(config.references.clone()),
+            errands: Errands::of(config),
             providers: BTreeMap::new(),
             wishes: BTreeMap::new(),
             tasks: JoinSet::new(),
@@ -121,6 +128,7 @@ impl Driver {
             events,
             timeline: VecDeque::new(),
             synced: now,
+            published: None,
         };
         for (wall_ms, note) in notes {
             driver.remember(wall_ms, note);
@@ -167,7 +175,7 @@ impl Driver {
     /// When the loop has to wake at the latest.
     pub(super) fn due(&self) -> Moment {
         let now = self.line.now();
-        let wake = self.engine.next_wake(now).unwrap_or(now + LONGEST_SLEEP);
+        let wake = self.engine.next_wake().unwrap_or(now + LONGEST_SLEEP);
         wake.clamp(now + SHORTEST_SLEEP, now + LONGEST_SLEEP)
     }
 
@@ -343,10 +351,14 @@ impl Driver {
             skew_ms: beat.wall_ms.cast_signed().saturating_sub(self.line.wall_ms().cast_signed()),
             leaving: beat.leaving.map(|l| l.reason),
         }));
+        let errand = self.errands.of_witness(&self.engine, &node);
+        for event in errand::heard(&node, &errand, beat.testimonies) {
+            self.step(event);
+        }
         let view = self.engine.told(&node, self.line.now());
-        let wall_ms = self.line.wall_ms();
+        let (wall_ms, errand) = (self.line.wall_ms(), errand.fitting());
         // A node that has hung up asks again with its next beat.
-        let _ = reply.send(Ok(Answer { form: FORM, node, boot, sequence, wall_ms, view }));
+        let _ = reply.send(Ok(Answer { form: FORM, node, boot, sequence, wall_ms, view, errand }));
     }
 
     pub(super) fn answer(&mut self, asked: Asked) {
@@ -395,8 +407,14 @@ impl Driver {
         WatcherStatus { journal_trouble, ..self.engine.status(self.line.now(), self.started, timeline) }
     }
 
+    /// Shows people how things stand, unless that was done a moment ago: the loop comes back within a second.
     pub(super) fn publish(&mut self) {
-        let (status, at, wall_ms) = (self.snapshot(), self.line.now(), self.line.wall_ms());
+        let (at, wall_ms) = (self.line.now(), self.line.wall_ms());
+        if self.published.is_some_and(|last| at - last < PUBLISH_EVERY) {
+            return;
+        }
+        self.published = Some(at);
+        let status = self.snapshot();
         let turns = self.chronicle.see(at, wall_ms, &status);
         let told = turns.iter().filter_map(|turn| tell::of_turn(&self.name, wall_ms, turn));
         told.for_each(|message| self.notices.tell(&message));

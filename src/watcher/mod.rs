@@ -5,6 +5,7 @@
 
 pub mod actuate;
 mod driver;
+mod errand;
 pub mod history;
 pub mod journal;
 mod ledger;
@@ -14,6 +15,7 @@ pub mod page;
 pub mod question;
 pub mod replay;
 mod tell;
+pub mod witness;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

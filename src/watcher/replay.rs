@@ -141,6 +141,7 @@ pub fn story(step: &Step) -> Vec<(Option<&Name>, Weight, String)> {
         }
         Event::Tick
         | Event::Beat(_)
+        | Event::Witnessed(_)
         | Event::Probed { .. }
         | Event::FallbackSeen { .. }
         | Event::References { .. }

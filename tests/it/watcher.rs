@@ -11,4 +11,6 @@ mod provider;
 mod replay;
 mod rig;
 mod sink;
+mod storm;
 mod switch;
+mod witness;

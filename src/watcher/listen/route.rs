@@ -20,6 +20,7 @@ use super::door::Closed;
 use super::{Accepted, Handler, Limits};
 use crate::heartbeat::receive::{Refusal, examine};
 use crate::heartbeat::seal::Purpose;
+use crate::heartbeat::witness::Errand;
 use crate::heartbeat::{Answer, BEAT_PATH, Beat, MAX_BODY, SEAL_HEADER};
 use crate::watcher::question::Question;
 use crate::watcher::{Asked, metrics, page};
@@ -237,9 +238,14 @@ async fn ask(handler: &Handler, limits: &Limits, beat: Beat) -> Result<Answer, T
     answer.map_err(|why| Turned::Refused(why.into()))
 }
 
-/// The answer under the watcher's seal. One that is too long for a node to read goes without its view.
+/// The answer under the watcher's seal. One that is too long for a node to read goes without its errand, or without its
+/// view.
 fn sealed(handler: &Handler, mut answer: Answer) -> Reply {
     let mut body = json(&answer);
+    if body.len() > MAX_BODY {
+        answer.errand = Errand::default();
+        body = json(&answer);
+    }
     if body.len() > MAX_BODY {
         warn!(node = %answer.node, "the view of {} sites is too long for an answer; it is left out", answer.view.len());
         answer.view.clear();

@@ -13,7 +13,7 @@ use crate::support::wait_until;
 /// A rig with these lines, and a secret URL in its place.
 fn rig(server: &Knot, more: &str, secret: &str) -> Rig {
     let mut rig = Rig::new(Shape::Address, server);
-    rig.more = more.to_owned();
+    rig.settings = more.to_owned();
     std::fs::write(rig.path("hook.url"), secret).unwrap();
     rig
 }

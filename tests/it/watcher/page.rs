@@ -195,7 +195,7 @@ fn the_page_is_for_whom_it_was_meant_and_a_word_needs_the_token() {
     }
     let server = Knot::start();
     let mut rig = Rig::new(Shape::Address, &server);
-    rig.more = "page = \"token\"\ntoken = { file = \"token\" }".to_owned();
+    rig.settings = "page = \"token\"\ntoken = { file = \"token\" }".to_owned();
     let token = "a-long-word-that-nobody-guesses";
     std::fs::write(rig.path("token"), token).unwrap();
     rig.launch();

@@ -46,7 +46,11 @@ pub(super) struct Rig {
     pub(super) key: TsigKey,
     pub(super) state: PathBuf,
     /// Further lines of its `[watcher]`.
+    pub(super) settings: String,
+    /// What stands in the configuration beside all this.
     pub(super) more: String,
+    /// What the watcher finds in its environment.
+    pub(super) environment: Vec<(String, String)>,
     shape: Shape,
     network: Network,
     directory: tempfile::TempDir,
@@ -71,7 +75,9 @@ impl Rig {
             provider: server.address(),
             key: server.key("watcher"),
             state: directory.path().join("state"),
+            settings: String::new(),
             more: String::new(),
+            environment: Vec::new(),
             shape,
             network,
             directory,
@@ -169,8 +175,9 @@ impl Rig {
              port = {port}\ncontains = \"{MARKER}\"\npolicy = {POLICY}\n\
              fallback = {{ addresses = [\"{pages}\"], name = \"user.pages.test\", port = {port} }}\n\
              {peers}[provider.home]\nkind = \"rfc2136\"\nserver = \"{server}\"\nzone = \"{ZONE}\"\n\
-             key = {{ name = \"{key}\", secret = {{ file = \"tsig.key\" }} }}\nname-servers = [\"{server}\"]\n",
+             key = {{ name = \"{key}\", secret = {{ file = \"tsig.key\" }} }}\nname-servers = [\"{server}\"]\n{}",
             references.join(", "),
+            self.settings,
             self.more,
         )
     }
@@ -206,7 +213,9 @@ impl Rig {
     pub(super) fn launch(&mut self) {
         assert!(self.child.is_none(), "the watcher runs");
         let log = std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
-        let child = self.command(&["watcher"]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let mut command = self.command(&["watcher"]);
+        command.envs(self.environment.iter().cloned());
+        let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         self.child = Some(child);
     }
 
@@ -222,6 +231,18 @@ impl Rig {
         let mut child = self.child.take().expect("the watcher runs");
         kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
         wait_until("the watcher ends", PATIENCE, || child.try_wait().unwrap())
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(self.child.as_ref().expect("the watcher runs")), signal).unwrap();
+    }
+
+    /// The memory that the watcher has resident, in KiB (proc_pid_status(5)).
+    pub(super) fn memory_kib(&self) -> u64 {
+        let id = self.child.as_ref().expect("the watcher runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     pub(super) fn log(&self) -> String {
@@ -240,6 +261,14 @@ impl Rig {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).ok()?;
         serde_json::from_slice(&http::parse(&answer).body).ok()
+    }
+
+    /// The lines of the newest segment of the journal.
+    pub(super) fn journal(&self) -> Vec<String> {
+        let segments = std::fs::read_dir(self.state.join("journal")).into_iter().flatten().flatten();
+        let newest = segments.map(|entry| entry.path()).max();
+        let text = newest.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+        String::from_utf8_lossy(&text).lines().map(str::to_owned).collect()
     }
 
     /// The site as it stands.
