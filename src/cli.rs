@@ -344,6 +344,10 @@ pub struct WatcherArgs {
 pub enum WatcherCommand {
     /// Replays the journal: does the engine decide the same today, byte for byte?
     Replay(ReplayArgs),
+    /// Sends one test message on every way of `notify`, and says what came back
+    #[command(after_help = "\
+The running watcher is not asked. Exit code 0: every way took it. 1: one did not.")]
+    NotifyTest,
 }
 
 /// The words of `hearth watcher replay`.

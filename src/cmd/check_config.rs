@@ -4,6 +4,7 @@
 
 mod fail_back;
 mod hook;
+mod notify;
 mod provider;
 
 use std::fmt::{Display, Write};
@@ -334,6 +335,16 @@ impl Page<'_> {
         self.text("control", watcher.control.display());
         self.signing_key("watcher.key", &watcher.key);
         self.list("references", &watcher.references);
+        self.bare("page", word(&watcher.page));
+        if self.checked.secret_uses().iter().any(|secret| secret.of == "watcher.token") {
+            self.secret("token", "watcher.token", "");
+        }
+        if let Some(ping) = &watcher.ping {
+            self.ping(ping);
+        }
+        for (index, notify) in watcher.notify.iter().enumerate() {
+            self.notify(index + 1, notify);
+        }
         for (number, watch) in watcher.watches.iter().enumerate() {
             self.watch(&self.origin(number, |local| local.watches), watch);
         }

@@ -18,6 +18,7 @@ mod hook;
 pub mod include;
 mod leds;
 mod mount;
+mod notify;
 mod pi;
 mod policy;
 mod provider;
@@ -36,12 +37,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
 pub use self::error::{ConfigErrors, Problem, Warning};
 pub use self::hook::secret_key as hook_url_key;
 pub use self::include::Included;
+pub use self::notify::secret_key as notify_key;
 pub use self::secret::SecretSource;
 
 use self::error::{Source, of_parser};
@@ -58,8 +60,10 @@ use crate::heartbeat::{BeatSettings, NodeName, WatcherPin};
 use crate::hook::HookSettings;
 use crate::leds::LampSettings;
 use crate::mount::MountSettings;
+use crate::notify::settings::{NotifySettings, PingSettings};
 use crate::policy::Policy;
 use crate::probe::PageCheck;
+use crate::secret::Secret;
 use crate::site::SiteSettings;
 use crate::status::IncludeStatus;
 use crate::tls::CertificateSource;
@@ -186,6 +190,27 @@ pub struct WatcherConfig {
     pub peers: Vec<PeerSettings>,
     /// The providers, by the names that watches use.
     pub providers: BTreeMap<String, ProviderSettings>,
+    /// Who may see its status.
+    pub page: PageAccess,
+    /// What opens the page when it is not public, and what whoever tells it something over HTTP must know.
+    pub token: Option<Secret<String>>,
+    /// Whom it tells what happened.
+    pub notify: Vec<NotifySettings>,
+    /// The ping by which somebody notices that it is gone, if any.
+    pub ping: Option<PingSettings>,
+}
+
+/// Who may see a watcher's status page, and the same for programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PageAccess {
+    /// Whoever reaches the port. It can be read only.
+    #[default]
+    Public,
+    /// Whoever has the token.
+    Token,
+    /// Nobody.
+    Off,
 }
 
 /// What a watcher needs that only bears witness for another one.
