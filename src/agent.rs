@@ -21,8 +21,9 @@
 //! 3. The ports are closed, and answers under way end within the site's time for draining.
 //! 4. The LEDs go dark and the control socket is gone.
 //!
-//! A relief (`systemctl reload`, an upgrade) begins at 3: the next agent is there within a second or two, its visitors wait
-//! at ports that the service manager holds open, and so no watcher is to lead anybody elsewhere.
+//! A relief (`systemctl reload`, an upgrade) is short: a last beat says that an update is under way, then comes 3. The next
+//! agent is there within a second or two, visitors wait at ports that the service manager holds open, and no watcher is
+//! to lead anybody elsewhere.
 
 pub mod address;
 pub mod decision;
@@ -32,6 +33,7 @@ pub mod upkeep;
 mod answer;
 mod beating;
 mod board;
+mod failing_back;
 mod faults;
 mod hooks;
 mod journal;
@@ -52,6 +54,7 @@ use tokio::task::{JoinError, JoinSet};
 use self::answer::Around;
 use self::beating::{Farewell, Line};
 use self::board::{Board, Event};
+use self::failing_back::FailBack;
 use self::keeper::{Bell, Keeper, Left, Order, Surroundings};
 use self::memory::Memory;
 use self::proof::Proof;
@@ -188,6 +191,7 @@ impl Agent {
             events: events.clone(),
         };
         let lines = lines(watchers, &around)?;
+        let own_key = Arc::clone(&key);
         let (hooks, attached) = hook::run::hooks(config.hooks);
         let standing = address::standing(&config.address, memory.agreed());
         let board = Board::new(
@@ -223,12 +227,31 @@ impl Agent {
         let looking =
             address::Looking { settings: config.address, memory: agent.memory.clone(), line, report };
         let agreed = agent.look(looking, Gate { standing, judges, waits });
+        for settings in config.fail_backs {
+            let provider = &config.providers[&settings.provider];
+            let around = failing_back::Around {
+                node: config.node.clone(),
+                key: Arc::clone(&own_key),
+                entry: agent.book.entry(provider, &settings.site),
+                line,
+                events: agent.events.clone(),
+                status: status.subscribe(),
+            };
+            match FailBack::new(settings, provider, around) {
+                Ok(right) => agent.tasks.spawn(right.run(agent.close.receiver()).named("fail-back")),
+                // A node that serves is worth more than its right to be sent visitors.
+                Err(error) => {
+                    tracing::warn!("visitors cannot be sent back here when no watcher answers: {error}");
+                    continue;
+                }
+            };
+        }
         let names = Names { records: config.records, providers: config.providers, node: config.node };
         let orders = agent.keep(&agreed, &heard, names);
         agent.show(config.leds, doors.control, &status, heard, orders);
         let every = config.beats.map_or(Duration::MAX, |beats| beats.every);
         for line in lines {
-            agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), agent.leave.receiver()));
+            agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), agent.leave.clone()));
         }
         agent.tasks.spawn(board.run(reports, status, line, agent.close.receiver()).named("loop"));
         Ok(agent)
@@ -276,13 +299,10 @@ impl Agent {
     }
 
     /// Starts to look for the public address. What may be published comes through the gate.
-    fn look(
-        &mut self,
-        looking: address::Looking,
-        gate: Gate,
-    ) -> watch::Receiver<Option<Agreed>> {
+    fn look(&mut self, looking: address::Looking, gate: Gate) -> watch::Receiver<Option<Agreed>> {
         let ((agree, agreed), (publish, published)) = (watch::channel(None), watch::channel(None));
-        self.tasks.spawn(looking.run(self.events.clone(), agree, self.leave.receiver()).named("address task"));
+        self.tasks
+            .spawn(looking.run(self.events.clone(), agree, self.leave.receiver()).named("address task"));
         let Gate { standing, judges: status, waits } = gate;
         let (memory, line) = (self.memory.clone(), self.line);
         let proof = Proof { standing, memory, agreed, status, publish, waits, line };
@@ -328,19 +348,25 @@ impl Agent {
         };
         notify::stopping();
         match defect {
-            None if shutdown.is_relief() => self.make_room(CLOSING).await,
+            None if shutdown.is_relief() => self.make_room().await,
             None => self.leave().await,
-            Some(_) => self.make_room(AFTER_DEFECT).await,
+            Some(_) => {
+                // Not announced, and no name is left: another agent is about to be started.
+                self.beats.abort_all();
+                self.keepers.abort_all();
+                self.leave.begin();
+                self.close_the_doors(AFTER_DEFECT).await;
+            }
         }
         defect.map_or(Ok(()), Err)
     }
 
-    /// The way out when another agent is about to be started: nothing is announced, and no name is left.
-    async fn make_room(&mut self, patience: Duration) {
-        self.beats.abort_all();
+    /// The way out when another agent is about to be started on purpose: no name is left, and watchers hear of an update.
+    async fn make_room(&mut self) {
         self.keepers.abort_all();
-        self.leave.begin();
-        self.close_the_doors(patience).await;
+        self.leave.begin_relief();
+        self.take_leave().await;
+        self.close_the_doors(CLOSING).await;
     }
 
     /// The way out, in the order that the module says.
@@ -382,7 +408,7 @@ impl Agent {
         }
     }
 
-    /// Whether a watcher has heard that we leave.
+    /// Lets the beats end; whether a watcher has heard of it.
     async fn take_leave(&mut self) -> bool {
         let mut heard = false;
         let telling = async {

@@ -72,6 +72,10 @@ pub mod probe;
 #[cfg(not(feature = "io"))]
 pub mod probe {
     pub mod outcome;
+    pub mod page;
+
+    pub use outcome::{Failure, Outcome};
+    pub use page::{PageCheck, Scheme};
 }
 
 // What is written in the file, and what it means.

@@ -19,7 +19,7 @@ use super::mount::mounts;
 use super::provider::{Providers, check_reference, warn_low_ttl};
 use super::reading::Reading;
 use super::value::At;
-use super::{AgentConfig, RecordSettings, site};
+use super::{AgentConfig, RecordSettings, fail_back, site};
 use crate::address::{AddressSettings, Family};
 use crate::dns::Ttl;
 use crate::heartbeat::{BeatSettings, WatcherPin};
@@ -71,7 +71,10 @@ pub(super) fn agent(
     let sites = site::sites(reading, tables.site, &mounts);
     let address = address(reading, tables.address.map(Spanned::into_inner).unwrap_or_default());
     let records = records(reading, tables.record, &address, providers);
-    let beats = tables.heartbeat.map(|written| beats(reading, written.into_inner()));
+    let mut heartbeat = tables.heartbeat.map(Spanned::into_inner);
+    let fail_backs = heartbeat.as_mut().map(|written| std::mem::take(&mut written.fail_back));
+    let fail_backs = fail_backs.map(|written| fail_back::fail_backs(reading, written, &sites, providers));
+    let beats = heartbeat.map(|written| beats(reading, written));
     let hooks = hooks(reading, tables.hook);
     let leds = tables.leds.map(|written| lamps(reading, written)).unwrap_or_default();
     Some(AgentConfig {
@@ -86,6 +89,7 @@ pub(super) fn agent(
         records,
         providers: providers.clone(),
         beats,
+        fail_backs: fail_backs.unwrap_or_default(),
         hooks,
         leds,
     })

@@ -10,6 +10,7 @@ mod agent;
 mod echoes;
 mod endpoint;
 pub mod error;
+mod fail_back;
 mod fallback;
 mod file;
 pub mod gluster;
@@ -105,6 +106,8 @@ pub struct AgentConfig {
     pub providers: BTreeMap<String, ProviderSettings>,
     /// Whom it beats to, if anybody.
     pub beats: Option<BeatSettings>,
+    /// The sites whose visitors it may send back to itself when no watcher answers any more.
+    pub fail_backs: Vec<FailBackSettings>,
     /// What it does after a change.
     pub hooks: Vec<HookSettings>,
     /// Where its LEDs and its button are.
@@ -124,6 +127,38 @@ pub struct RecordSettings {
     pub families: Vec<Family>,
     /// The end of the IPv6 address, for a name of another machine on the LAN.
     pub suffix: Option<Suffix>,
+}
+
+/// A site whose visitors a node may send back to itself when no watcher answers any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailBackSettings {
+    /// The name that visitors use; one of the node's sites has it among its hosts.
+    pub site: Name,
+    /// The key of its provider in [`AgentConfig::providers`].
+    pub provider: String,
+    /// In whose name it writes: the watcher's.
+    pub owner: Owner,
+    /// The addresses of the fallback: at least one.
+    pub fallback: Vec<IpAddr>,
+    /// How long resolvers may keep what it writes.
+    pub ttl: Ttl,
+    /// No watcher has answered for this long.
+    pub after: Duration,
+    /// Whether it has to reach itself at its public address first.
+    pub hairpin: Hairpin,
+    /// What it asks itself for there.
+    pub check: PageCheck,
+}
+
+/// Whether a node can be asked to reach itself at its public address: not every router leads a packet out and in again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hairpin {
+    /// It has to, or it sends nobody back.
+    #[default]
+    Required,
+    /// The router does not do it: a public address and a site that is served have to be enough.
+    Unavailable,
 }
 
 /// What a watcher needs.

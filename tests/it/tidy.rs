@@ -70,6 +70,7 @@ const PURE: &[&str] = &[
     "mount/retry.rs",
     "policy.rs",
     "probe/outcome.rs",
+    "probe/page.rs",
     "secret.rs",
     "site/adopt/claim.rs",
     "site/condition.rs",
