@@ -8,6 +8,6 @@ mod person;
 mod provider;
 mod replay;
 mod rig;
-mod storm;
+pub(crate) mod storm;
 mod switch;
 mod witness;

@@ -1,6 +1,7 @@
 //! Texts at a name, at every service that holds them.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use hearth::dns::provider::TextChange::{self, Put, Take};
 
@@ -24,7 +25,11 @@ fn one_comes_and_goes_alone<S: Stand>() {
     }
     let rig = Rig::<S>::new();
     rig.put([row::<S>("A", "192.0.2.1")]);
-    let change = |change: TextChange, text: &str| rig.change_text(change, text).unwrap();
+    let change = |change: TextChange, text: &str| {
+        rig.change_text(change, text).unwrap();
+        // Some services take few calls at once.
+        rig.pass(Duration::from_secs(60));
+    };
     change(Put, "theirs");
     change(Put, "ours");
     change(Put, "ours");
