@@ -21,8 +21,9 @@
 //! 3. The ports are closed, and answers under way end within the site's time for draining.
 //! 4. The LEDs go dark and the control socket is gone.
 //!
-//! A relief (`systemctl reload`, an upgrade) begins at 3: the next agent is there within a second or two, its visitors wait
-//! at ports that the service manager holds open, and so no watcher is to lead anybody elsewhere.
+//! A relief (`systemctl reload`, an upgrade) is short: a last beat says that an update is under way, then comes 3. The next
+//! agent is there within a second or two, visitors wait at ports that the service manager holds open, and no watcher is
+//! to lead anybody elsewhere.
 
 pub mod address;
 pub mod decision;
@@ -258,7 +259,7 @@ impl Agent {
         agent.show(config.leds, doors.control, &status, heard, orders);
         let every = config.beats.map_or(Duration::MAX, |beats| beats.every);
         for line in lines {
-            agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), agent.leave.receiver()));
+            agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), agent.leave.clone()));
         }
         agent.tasks.spawn(board.run(reports, status, line, agent.close.receiver()).named("loop"));
         Ok(agent)
@@ -363,19 +364,25 @@ impl Agent {
         };
         notify::stopping();
         match defect {
-            None if shutdown.is_relief() => self.make_room(CLOSING).await,
+            None if shutdown.is_relief() => self.make_room().await,
             None => self.leave().await,
-            Some(_) => self.make_room(AFTER_DEFECT).await,
+            Some(_) => {
+                // Not announced, and no name is left: another agent is about to be started.
+                self.beats.abort_all();
+                self.keepers.abort_all();
+                self.leave.begin();
+                self.close_the_doors(AFTER_DEFECT).await;
+            }
         }
         defect.map_or(Ok(()), Err)
     }
 
-    /// The way out when another agent is about to be started: nothing is announced, and no name is left.
-    async fn make_room(&mut self, patience: Duration) {
-        self.beats.abort_all();
+    /// The way out when another agent is about to be started on purpose: no name is left, and watchers hear of an update.
+    async fn make_room(&mut self) {
         self.keepers.abort_all();
-        self.leave.begin();
-        self.close_the_doors(patience).await;
+        self.leave.begin_relief();
+        self.take_leave().await;
+        self.close_the_doors(CLOSING).await;
     }
 
     /// The way out, in the order that the module says.
@@ -417,7 +424,7 @@ impl Agent {
         }
     }
 
-    /// Whether a watcher has heard that we leave.
+    /// Lets the beats end; whether a watcher has heard of it.
     async fn take_leave(&mut self) -> bool {
         let mut heard = false;
         let telling = async {

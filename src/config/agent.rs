@@ -158,8 +158,10 @@ fn record(
 fn beats(reading: &mut Reading<'_>, written: Heartbeat) -> BeatSettings {
     let example = "[{ url = \"https://watch.example.net\", public-key = \"ed25519:…\" }]";
     reading.not_empty(&written.watchers, "`watchers`", example);
-    let pins = written.watchers.into_inner().into_iter().map(|written| pin(reading, written)).collect();
-    BeatSettings { watchers: pins, every: written.every.map_or(BEAT, |at| at.value) }
+    BeatSettings {
+        watchers: written.watchers.into_inner().into_iter().map(|watcher| pin(reading, watcher)).collect(),
+        every: written.every.map_or(BEAT, |at| at.value),
+    }
 }
 
 /// A watcher that is beaten to.

@@ -188,15 +188,6 @@ pub struct WatcherConfig {
     pub providers: BTreeMap<String, ProviderSettings>,
 }
 
-/// What a watcher answers by HTTPS with.
-#[derive(Debug)]
-pub struct WatcherTls {
-    /// What it is called by those who ask it.
-    pub hosts: Vec<String>,
-    /// Where its certificate is from.
-    pub certificate: CertificateSource,
-}
-
 /// What a watcher needs that only bears witness for another one.
 #[derive(Debug)]
 pub struct WitnessConfig {
@@ -208,6 +199,15 @@ pub struct WitnessConfig {
     pub decider: WatcherPin,
     /// Between two beats.
     pub every: Duration,
+}
+
+/// What a watcher answers by HTTPS with.
+#[derive(Debug)]
+pub struct WatcherTls {
+    /// What it is called by those who ask it.
+    pub hosts: Vec<String>,
+    /// Where its certificate is from.
+    pub certificate: CertificateSource,
 }
 
 /// A site that a watcher writes the record of.

@@ -16,6 +16,7 @@ mod config;
 mod demo;
 mod dns;
 mod leds;
+mod packages;
 mod roles;
 mod simulator;
 mod site;
