@@ -11,6 +11,7 @@ mod stands;
 mod stands_of_addresses;
 mod stands_of_zones;
 mod stands_without_lines;
+mod texts;
 mod year;
 
 use stands::{DnsPodStand, TencentStand};

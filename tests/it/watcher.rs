@@ -11,6 +11,6 @@ mod provider;
 mod replay;
 mod rig;
 mod sink;
-mod storm;
+pub(crate) mod storm;
 mod switch;
 mod witness;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use hearth::dns::change::{self, ChangeError, Outcome};
 use hearth::dns::plan::{Desired, Scope};
-use hearth::dns::provider::{Provider, ProviderError, ProviderSettings};
+use hearth::dns::provider::{Provider, ProviderError, ProviderSettings, TextChange};
 use hearth::dns::snapshot::Snapshot;
 use hearth::dns::{Name, Owner, Rdata, RdataSet, Ttl};
 
@@ -128,6 +128,11 @@ impl<S: Stand> Rig<S> {
 
     pub(crate) fn apply(&self, plan: &hearth::dns::plan::Plan) -> Result<(), ProviderError> {
         self.runtime.block_on(self.provider.apply(plan))
+    }
+
+    /// Puts a text at the name, or takes it away.
+    pub(crate) fn change_text(&self, change: TextChange, text: &str) -> Result<(), ProviderError> {
+        self.runtime.block_on(self.provider.change_text(change, &name::<S>(), text))
     }
 
     /// The records at the name, without what a service says of when they were made.

@@ -204,7 +204,7 @@ fn a_clock_that_jumps_an_hour_either_way_moves_nothing_and_loses_nothing() {
     rig.wait_for_record(&server, &rig.first());
 }
 
-fn libfaketime() -> Option<String> {
+pub(crate) fn libfaketime() -> Option<String> {
     let places = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib/arm-linux-gnueabihf"];
     let path = |place: &str| format!("{place}/faketime/libfaketime.so.1");
     places.iter().map(|place| path(place)).find(|path| std::path::Path::new(path).exists())
