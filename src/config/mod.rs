@@ -16,6 +16,7 @@ pub mod gluster;
 mod hook;
 pub mod include;
 mod leds;
+mod lines;
 mod mount;
 mod policy;
 mod provider;
@@ -27,7 +28,7 @@ mod value;
 mod watcher;
 mod whole;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -45,6 +46,7 @@ use self::file::File;
 use self::reading::Reading;
 use crate::address::{AddressSettings, Family, Suffix};
 use crate::dns::provider::ProviderSettings;
+use crate::dns::snapshot::Line;
 use crate::dns::{Name, Owner, Ttl};
 use crate::failover::Shape;
 use crate::gluster::GlusterSettings;
@@ -117,6 +119,8 @@ pub struct RecordSettings {
     pub families: Vec<Family>,
     /// The end of the IPv6 address, for a name of another machine on the LAN.
     pub suffix: Option<Suffix>,
+    /// The GeoDNS lines that are written. None: the line for everybody.
+    pub lines: BTreeSet<Line>,
 }
 
 /// What a watcher needs.
@@ -161,6 +165,8 @@ pub struct WatchSettings {
     pub ttl: Ttl,
     /// What a visitor would ask a node for.
     pub check: PageCheck,
+    /// The GeoDNS lines that are written. None: the line for everybody.
+    pub lines: BTreeSet<Line>,
 }
 
 /// Where visitors go when no node is up.

@@ -181,6 +181,15 @@ impl Snapshot {
         }
     }
 
+    /// The records on these lines; of none, those on the line for everybody. A provider without lines has one line.
+    pub fn on_lines<'a>(&'a self, lines: &'a BTreeSet<Line>) -> impl Iterator<Item = &'a Record> {
+        self.records.iter().filter(move |record| match &record.line {
+            Some(line) if lines.is_empty() => Some(line) == self.default_line.as_ref(),
+            Some(line) => lines.contains(line),
+            None => true,
+        })
+    }
+
     /// The records of one type.
     pub fn rrset(&self, kind: RecordType) -> impl Iterator<Item = &Record> {
         self.records.iter().filter(move |r| r.rdata.record_type() == kind)

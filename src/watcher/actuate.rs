@@ -4,6 +4,7 @@
 //! writes with what was read as a precondition, so a wish that was overtaken cannot land late. Never decides what the
 //! record should hold.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -16,8 +17,8 @@ use crate::dns::guard::Permission;
 use crate::dns::lookup::{Expected, View, agreement};
 use crate::dns::plan::{Desired, Scope};
 use crate::dns::provider::Provider;
-use crate::dns::snapshot::Snapshot;
-use crate::dns::{Name, Owner, RdataSet, RecordType, Ttl};
+use crate::dns::snapshot::{Line, Snapshot};
+use crate::dns::{Name, Owner, Rdata, RdataSet, RecordType, Ttl};
 use crate::failover::event::Event;
 use crate::host::time::Timeline;
 
@@ -37,6 +38,8 @@ pub struct Actuator {
     pub site: Name,
     /// Who writes.
     pub owner: Owner,
+    /// The GeoDNS lines that are the watcher's. None: the line for everybody.
+    pub lines: BTreeSet<Line>,
     /// The TTL of the record.
     pub ttl: Ttl,
     /// Where it is held.
@@ -89,7 +92,7 @@ impl Actuator {
             ttl: self.ttl,
             epoch: Some(wish.epoch),
             scope: Scope::Whole,
-            line: None,
+            lines: self.lines.clone(),
             sets: wish.sets.clone(),
             retire: Default::default(),
             mine: Default::default(),
@@ -99,7 +102,7 @@ impl Actuator {
         let outcome = attempt(&self.entry, &self.provider, &desired, Duration::ZERO, noted).await;
         let (result, seen) = match outcome {
             Ok(Outcome::Unchanged { seen } | Outcome::Landed { seen, .. }) => {
-                let sets = sets_of(&seen);
+                let sets = sets_of(&seen, &self.lines);
                 (Ok(sets.clone()), Some(sets))
             }
             Err(error) => (Err(error.to_string()), None),
@@ -170,11 +173,46 @@ fn stopped(site: &Name, epoch: u64) -> Event {
     Event::Written { site: site.clone(), epoch, result: Err(why.to_owned()) }
 }
 
-/// What a snapshot says is in force, one set for each type.
+/// What a snapshot says is in force on these lines, one set for each type: what stands on every one of them.
 #[must_use]
-pub fn sets_of(seen: &Snapshot) -> Vec<RdataSet> {
+pub fn sets_of(seen: &Snapshot, lines: &BTreeSet<Line>) -> Vec<RdataSet> {
+    let stands = |rdata: &Rdata| {
+        let here = seen.on_lines(lines).filter(|record| record.rdata == *rdata);
+        here.count() >= lines.len().max(1)
+    };
+    let all = |kind| seen.on_lines(lines).map(|r| &r.rdata).filter(move |r| r.record_type() == kind);
     [RecordType::A, RecordType::Aaaa, RecordType::Cname]
         .into_iter()
-        .filter_map(|kind| RdataSet::new(seen.rrset(kind).map(|r| r.rdata.clone())).ok())
+        .filter_map(|kind| RdataSet::new(all(kind).filter(|rdata| stands(rdata)).cloned()).ok())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::snapshot::Record;
+
+    #[test]
+    fn what_is_in_force_stands_on_every_line_that_is_ours_and_on_no_other() {
+        let record = |text: &str, line: &str| Record {
+            line: Some(Line(line.to_owned())),
+            ..Record::new(text.parse().unwrap(), Ttl::from_secs(60))
+        };
+        let records = vec![
+            record("A 192.0.2.1", "0"),
+            record("A 192.0.2.1", "3=0"),
+            record("A 192.0.2.2", "0"),
+            record("A 192.0.2.9", "10=1"),
+        ];
+        let mut seen = Snapshot::with_remarks("www.example.com".parse().unwrap(), records);
+        seen.default_line = Some(Line("0".to_owned()));
+        let sets = |lines: &[&str]| {
+            let lines = lines.iter().map(|line| Line((*line).to_owned())).collect();
+            sets_of(&seen, &lines).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(sets(&[]), ["A 192.0.2.1 192.0.2.2"]);
+        assert_eq!(sets(&["3=0"]), ["A 192.0.2.1"]);
+        assert_eq!(sets(&["0", "3=0"]), ["A 192.0.2.1"]);
+        assert_eq!(sets(&["0", "10=1"]), [""; 0]);
+    }
 }

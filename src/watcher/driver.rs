@@ -123,6 +123,7 @@ impl Driver {
         let actuator = Actuator {
             site: watch.site.clone(),
             owner: config.name.clone(),
+            lines: watch.lines.clone(),
             ttl: watch.ttl,
             provider,
             entry: book.entry(settings, &watch.site),
@@ -287,11 +288,12 @@ impl Driver {
 
     fn read(&mut self, site: Name) {
         let Some(provider) = self.providers.get(&site).cloned() else { return };
+        let lines = self.watches.get(&site).map(|watch| watch.lines.clone()).unwrap_or_default();
         let (tell, started) = (self.tell.clone(), self.line.now());
         self.tasks.spawn(async move {
             let read = provider.observe(&site).await;
             let epoch = read.as_ref().ok().and_then(|seen| seen.epoch);
-            let result = read.map(|seen| sets_of(&seen)).map_err(|error| error.to_string());
+            let result = read.map(|seen| sets_of(&seen, &lines)).map_err(|error| error.to_string());
             let _ = tell.send(Event::Read { site, started, result, epoch }).await;
         });
     }

@@ -2,6 +2,7 @@
 
 mod gluster;
 mod hooks;
+mod lines;
 mod ttl;
 
 use std::fs;
@@ -50,6 +51,14 @@ fn refused_in_agent(text: &str, rendered: &str) {
 
 fn warnings(text: &str) -> Vec<String> {
     check(text).unwrap().config().warnings.iter().map(ToString::to_string).collect()
+}
+
+/// Every mistake by itself.
+fn errors(text: &str) -> Vec<String> {
+    match check(text) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.problems().iter().map(ToString::to_string).collect(),
+    }
 }
 
 #[test]
@@ -356,15 +365,14 @@ hearth.toml:7:10: `www.example.com` would have two writers: it is the `host` of 
 }
 
 #[test]
-fn lines_other_than_the_default_are_refused() {
-    assert!(check(&watch("nodes = [\"pi1\"]\nlines = [\"0\"]")).is_ok());
+fn lines_at_a_provider_that_has_none_are_refused_with_their_place() {
     refused(
         &watch("nodes = [\"pi1\"]\nlines = [\"0\", \"10=1\"]"),
         r#"
-hearth.toml:8:15: this version writes the line for everybody only
+hearth.toml:8:9: the provider `home` has no GeoDNS lines
  8 | lines = ["0", "10=1"]
-   |               ^^^^^^
-   = remove `lines`, or write lines = ["0"]"#,
+   |         ^^^^^^^^^^^^^
+   = remove `lines`; the kinds `dnspod`, `tencent` and `alidns` have them"#,
     );
 }
 

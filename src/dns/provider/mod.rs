@@ -28,6 +28,7 @@ pub(crate) mod wire;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
+pub use conduct::LineIds;
 pub use error::ProviderError;
 pub use settings::{
     AlidnsSettings, CloudflareSettings, DesecSettings, DnsPodSettings, DuckDnsSettings, Dyndns2Settings,
