@@ -20,6 +20,9 @@
 //!    changes.
 //! 3. The ports are closed, and answers under way end within the site's time for draining.
 //! 4. The LEDs go dark and the control socket is gone.
+//!
+//! A relief (`systemctl reload`, an upgrade) begins at 3: the next agent is there within a second or two, its visitors wait
+//! at ports that the service manager holds open, and so no watcher is to lead anybody elsewhere.
 
 pub mod address;
 pub mod decision;
@@ -29,6 +32,7 @@ pub mod upkeep;
 mod answer;
 mod beating;
 mod board;
+mod failing_back;
 mod faults;
 mod hooks;
 mod journal;
@@ -49,6 +53,7 @@ use tokio::task::{JoinError, JoinSet};
 use self::answer::Around;
 use self::beating::{Farewell, Line};
 use self::board::{Board, Event};
+use self::failing_back::FailBack;
 use self::keeper::{Bell, Keeper, Left, Order, Surroundings};
 use self::memory::Memory;
 use self::proof::Proof;
@@ -59,7 +64,6 @@ use crate::config::{AgentConfig, RecordSettings};
 use crate::dns::Name;
 use crate::dns::account_book::AccountBook;
 use crate::dns::provider::{Provider, ProviderSettings};
-use crate::heartbeat::seal::SigningKey;
 use crate::heartbeat::send::SenderError;
 use crate::heartbeat::{NodeName, WatcherPin};
 use crate::hook;
@@ -124,7 +128,7 @@ pub struct Doors {
 pub async fn run(config: AgentConfig, doors: Doors, shutdown: &Shutdown) -> Result<(), AgentError> {
     let (memory, line) = Memory::open(&config.state).await;
     let book = AccountBook::open(&config.state, line).await;
-    let agent = Agent::start(config, doors, Remembering { memory, book, line }, shutdown)?;
+    let agent = Agent::start(config, doors, Remembering { memory, book, line })?;
     notify::ready();
     agent.until_stopped(shutdown).await
 }
@@ -166,22 +170,27 @@ struct Agent {
     memory: Memory,
     book: AccountBook,
     line: Timeline,
+    /// The end of what takes leave.
+    leave: Shutdown,
     /// The end of what goes on while visitors are still served.
     close: Shutdown,
 }
 
 impl Agent {
-    fn start(
-        config: AgentConfig,
-        doors: Doors,
-        remembering: Remembering,
-        shutdown: &Shutdown,
-    ) -> Result<Self, AgentError> {
+    fn start(config: AgentConfig, doors: Doors, remembering: Remembering) -> Result<Self, AgentError> {
         let Remembering { memory, book, line } = remembering;
         let (events, reports) = mpsc::channel(BACKLOG);
         let key = Arc::new(config.key);
         let watchers = config.beats.as_ref().map_or(&[][..], |beats| &beats.watchers);
-        let lines = lines(watchers, &key, line, &events)?;
+        let around = beating::Around {
+            boot: beating::fresh_boot(),
+            key: Arc::clone(&key),
+            admit: config.address.admit.clone(),
+            clock: line,
+            events: events.clone(),
+        };
+        let lines = lines(watchers, &around)?;
+        let own_key = Arc::clone(&key);
         let (hooks, attached) = hook::run::hooks(config.hooks);
         let standing = address::standing(&config.address, memory.agreed());
         let board = Board::new(
@@ -196,8 +205,8 @@ impl Agent {
         .with_hooks(hooks);
         let status = watch::Sender::new(board.snapshot(line.now(), line.uptime()));
         let (tasks, keepers, beats) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
-        let close = Shutdown::manual();
-        let mut agent = Self { tasks, keepers, beats, events, memory, book, line, close };
+        let (leave, close) = (Shutdown::manual(), Shutdown::manual());
+        let mut agent = Self { tasks, keepers, beats, events, memory, book, line, leave, close };
 
         let board = board.sleeping(config.leds.night);
         let (report, waits) = (watch::Sender::new(None), watch::Sender::new(false));
@@ -216,13 +225,32 @@ impl Agent {
         }
         let looking =
             address::Looking { settings: config.address, memory: agent.memory.clone(), line, report };
-        let agreed = agent.look(looking, Gate { standing, judges, waits }, shutdown);
+        let agreed = agent.look(looking, Gate { standing, judges, waits });
+        for settings in config.fail_backs {
+            let provider = &config.providers[&settings.provider];
+            let around = failing_back::Around {
+                node: config.node.clone(),
+                key: Arc::clone(&own_key),
+                entry: agent.book.entry(provider, &settings.site),
+                line,
+                events: agent.events.clone(),
+                status: status.subscribe(),
+            };
+            match FailBack::new(settings, provider, around) {
+                Ok(right) => agent.tasks.spawn(right.run(agent.close.receiver()).named("fail-back")),
+                // A node that serves is worth more than its right to be sent visitors.
+                Err(error) => {
+                    tracing::warn!("visitors cannot be sent back here when no watcher answers: {error}");
+                    continue;
+                }
+            };
+        }
         let names = Names { records: config.records, providers: config.providers, node: config.node };
-        let orders = agent.keep(&agreed, &heard, names, shutdown);
+        let orders = agent.keep(&agreed, &heard, names);
         agent.show(config.leds, doors.control, &status, heard, orders);
         let every = config.beats.map_or(Duration::MAX, |beats| beats.every);
         for line in lines {
-            agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), shutdown.receiver()));
+            agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), agent.leave.receiver()));
         }
         agent.tasks.spawn(board.run(reports, status, line, agent.close.receiver()).named("loop"));
         Ok(agent)
@@ -274,14 +302,13 @@ impl Agent {
         &mut self,
         looking: address::Looking,
         gate: Gate,
-        shutdown: &Shutdown,
     ) -> watch::Receiver<Option<Agreed>> {
         let ((agree, agreed), (publish, published)) = (watch::channel(None), watch::channel(None));
-        self.tasks.spawn(looking.run(self.events.clone(), agree, shutdown.receiver()).named("address task"));
+        self.tasks.spawn(looking.run(self.events.clone(), agree, self.leave.receiver()).named("address task"));
         let Gate { standing, judges: status, waits } = gate;
         let (memory, line) = (self.memory.clone(), self.line);
         let proof = Proof { standing, memory, agreed, status, publish, waits, line };
-        self.tasks.spawn(proof.run(shutdown.receiver()).named("gate of addresses"));
+        self.tasks.spawn(proof.run(self.leave.receiver()).named("gate of addresses"));
         published
     }
 
@@ -291,7 +318,6 @@ impl Agent {
         agreed: &watch::Receiver<Option<Agreed>>,
         report: &watch::Receiver<Option<Report>>,
         names: Names,
-        shutdown: &Shutdown,
     ) -> Orders {
         let mut orders = Orders::new();
         for (index, record) in names.records.into_iter().enumerate() {
@@ -305,7 +331,7 @@ impl Agent {
             let upkeep =
                 Upkeep::new(record, names.node.clone(), provider, Books { memory, entry }, self.line);
             let keeper = Keeper::new(index, names.node.clone(), upkeep, around);
-            self.keepers.spawn(keeper.keep(Bell::new(agreed.clone(), shutdown.receiver(), ordered)));
+            self.keepers.spawn(keeper.keep(Bell::new(agreed.clone(), self.leave.receiver(), ordered)));
         }
         orders
     }
@@ -322,27 +348,28 @@ impl Agent {
             }),
             Some(Err(error)) = self.beats.join_next() => Some(AgentError::Panicked(error.to_string())),
         };
-        // Every task hears of a stop at once, and on another thread one of them may be quicker than this one: that is
-        // no defect.
-        let defect = defect.filter(|_| !*stop.borrow());
         notify::stopping();
         match defect {
+            None if shutdown.is_relief() => self.make_room(CLOSING).await,
             None => self.leave().await,
-            Some(_) => {
-                // Not announced, and no name is left: another agent is about to be started.
-                self.beats.abort_all();
-                self.keepers.abort_all();
-                shutdown.begin();
-                self.close_the_doors(AFTER_DEFECT).await;
-            }
+            Some(_) => self.make_room(AFTER_DEFECT).await,
         }
         defect.map_or(Ok(()), Err)
+    }
+
+    /// The way out when another agent is about to be started: nothing is announced, and no name is left.
+    async fn make_room(&mut self, patience: Duration) {
+        self.beats.abort_all();
+        self.keepers.abort_all();
+        self.leave.begin();
+        self.close_the_doors(patience).await;
     }
 
     /// The way out, in the order that the module says.
     async fn leave(&mut self) {
         // The board may be gone only when the process is on its way out already.
         let _ = self.events.send(Event::Leaving).await;
+        self.leave.begin();
         let heard = self.take_leave().await;
         if self.leave_the_names().await || heard {
             tracing::info!("serving visitors for {LINGER:?} more while records change");
@@ -403,15 +430,9 @@ fn cause(ended: Result<Ended, JoinError>) -> AgentError {
 }
 
 /// One line to each watcher, all of the same run.
-fn lines(
-    watchers: &[WatcherPin],
-    key: &Arc<SigningKey>,
-    clock: Timeline,
-    events: &mpsc::Sender<Event>,
-) -> Result<Vec<Line>, AgentError> {
-    let boot = beating::fresh_boot();
+fn lines(watchers: &[WatcherPin], around: &beating::Around) -> Result<Vec<Line>, AgentError> {
     let line = |(index, pin): (usize, &WatcherPin)| {
-        Line::new(index, pin.clone(), boot, Arc::clone(key), clock, events.clone()).map_err(AgentError::from)
+        Line::new(index, pin.clone(), around.clone()).map_err(AgentError::from)
     };
     watchers.iter().enumerate().map(line).collect()
 }

@@ -40,7 +40,7 @@ pub enum Command {
     /// Runs the agent: serves the site, keeps this Pi's DNS name, beats to the watcher
     Agent,
     /// Runs the watcher: looks at every Pi from outside and writes the site's DNS record
-    Watcher,
+    Watcher(WatcherArgs),
     /// Shows the whole system on this machine: no account, no root, nothing leaves loopback
     Demo(DemoArgs),
     /// Checks the configuration and prints what it means; mistakes come with their place and a hint
@@ -64,6 +64,40 @@ pub enum Command {
     /// Makes and shows keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// What the flashable image does with its card; its units call this
+    #[command(subcommand)]
+    Appliance(ApplianceCommand),
+}
+
+/// `hearth appliance …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum ApplianceCommand {
+    /// Takes the configuration from the card, its secrets too, and puts it where the system looks for it
+    #[command(after_help = "\
+Exit code 0: something is in force, and the card's status file says what. 1: nothing is.")]
+    Import(CardArgs),
+    /// Writes addresses, the agent's state and what to do into the card's status file, when something of it changed
+    Report(CardArgs),
+}
+
+/// Where the card and what is kept of it are.
+#[derive(Args, Clone, Debug)]
+pub struct CardArgs {
+    /// Where the card's FAT partition is mounted
+    #[arg(long, value_name = "DIR", default_value = "/boot/firmware")]
+    pub card: PathBuf,
+    /// A directory on the persistent partition
+    #[arg(long, value_name = "DIR", default_value = "/persist/hearth")]
+    pub keep: PathBuf,
+    /// The root of the system that is set up
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+    /// The configuration that the image was made with
+    #[arg(long, value_name = "FILE", default_value = "/usr/share/hearth/appliance/hearth.toml")]
+    pub example: PathBuf,
+    /// The program that encrypts credentials
+    #[arg(long, value_name = "FILE", default_value = "systemd-creds")]
+    pub creds: PathBuf,
 }
 
 /// The words of `hearth demo`.
@@ -107,6 +141,9 @@ pub struct CheckConfigArgs {
     /// Leaves the secrets unread, for a machine that does not have them
     #[arg(long)]
     pub no_secrets: bool,
+    /// Prints warnings and mistakes only
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// The words of `hearth status`.
@@ -174,11 +211,71 @@ pub struct WhyArgs {
     pub json: bool,
 }
 
+/// `hearth watcher`, which runs it, and `hearth watcher …`, which looks at what it left
+#[derive(Args, Clone, Debug)]
+pub struct WatcherArgs {
+    /// What to do instead of running it.
+    #[command(subcommand)]
+    pub command: Option<WatcherCommand>,
+}
+
+/// `hearth watcher …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum WatcherCommand {
+    /// Replays the journal: does the engine decide the same today, byte for byte?
+    Replay(ReplayArgs),
+}
+
+/// The words of `hearth watcher replay`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Exit code 0: every step is answered as it was written down; a tail that a crash tore off is no fault. 1: it cannot be read.
+3: a step is answered differently today; the first is shown with its place. 4: lines in the middle are damaged.
+
+Examples:
+  hearth watcher replay                           all that the configured watcher has kept
+  hearth watcher replay --story
+  hearth watcher replay 00000007.journal 00000008.journal")]
+pub struct ReplayArgs {
+    /// Segments of a journal, or directories of them [default: the journal of the configuration]
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Tells what happened, too
+    #[arg(long)]
+    pub story: bool,
+}
+
+/// The words of `hearth failover why`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Without --at the watcher that runs here is asked. With it the journal is replayed up to then; the watcher need not run.
+TIME is how long ago, or a date with its time, in the zone of this machine unless it says another.
+Exit code 0: told. 1: it cannot be found out. 3: the journal does not reach back so far.
+
+Examples:
+  hearth failover why
+  hearth failover why www.example.com --at 90m
+  hearth failover why --at \"2026-11-20 21:04:30\"
+  hearth failover why --at 2026-11-20T20:04:30Z --json")]
+pub struct FailoverWhyArgs {
+    /// The site's name [default: every site]
+    #[arg(value_name = "SITE")]
+    pub site: Option<crate::dns::Name>,
+    /// How it stood then
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `hearth failover …`
 #[derive(Clone, Debug, Subcommand)]
 pub enum FailoverCommand {
     /// Shows every site: what is wanted, what is in force, and why
     Status,
+    /// Says why a record is what it is, on which evidence, and what would change it: now, or at a time
+    Why(FailoverWhyArgs),
     /// Sends visitors to the fallback, for a while
     #[command(after_help = "\
 Example:

@@ -6,7 +6,10 @@
 
 mod classify;
 pub mod outcome;
+pub mod page;
 mod reference;
+pub mod rounds;
+pub mod witness;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -17,7 +20,6 @@ use reqwest::{Client, ClientBuilder, Response, StatusCode, Url};
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
-use serde::{Deserialize, Serialize};
 
 use crate::dns::Name;
 use crate::heartbeat::proof::{self, MAX_PROOF, Nonce, Proof};
@@ -26,6 +28,7 @@ use crate::heartbeat::{NodeName, SEAL_HEADER};
 use crate::host::tls;
 use crate::moment::Moment;
 pub use outcome::{Failure, Outcome};
+pub use page::{PageCheck, Scheme};
 
 /// How much of a page is looked through for its marker, in bytes.
 pub const MAX_PAGE: usize = 256 * 1024;
@@ -33,38 +36,6 @@ pub const MAX_PAGE: usize = 256 * 1024;
 /// How much longer the certificate of a fallback must be good. GitHub Pages renews one only while DNS leads there, so
 /// a switch to a certificate in its last days ends in an error that nobody can click away.
 pub const FALLBACK_CERTIFICATE_SPARE: Duration = Duration::from_secs(48 * 60 * 60);
-
-/// What a visitor would ask for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageCheck {
-    /// How.
-    pub scheme: Scheme,
-    /// On which port.
-    pub port: u16,
-    /// Which page; begins with a slash.
-    pub path: String,
-    /// A text that the page must contain. None: the status alone counts.
-    pub contains: Option<String>,
-}
-
-/// How a page is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scheme {
-    /// Without TLS.
-    Http,
-    /// With TLS; the certificate must be good for the site's name.
-    Https,
-}
-
-impl fmt::Display for Scheme {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        })
-    }
-}
 
 /// What is looked at: a node at one of its addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]

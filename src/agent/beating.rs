@@ -1,6 +1,7 @@
 //! Beats to one watcher: one every so often, and at once at the start, for a new address and for the stop.
 //!
-//! Every attempt has a sequence of its own, whatever became of the one before. Never waits for another watcher.
+//! Every attempt has a sequence of its own, whatever became of the one before. What the watcher asks in its answers is
+//! looked at, and told with the next beats. Never waits for another watcher.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +10,20 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
 use super::board::{Event, LinkReport};
+use crate::address::Network;
+use crate::address::admissible::admissible;
 use crate::heartbeat::receive::FORM;
 use crate::heartbeat::seal::SigningKey;
 use crate::heartbeat::send::{SendError, Sender, SenderError, SenderSettings};
+use crate::heartbeat::witness::Errand;
 use crate::heartbeat::{Answer, Beat, BootId, Claim, Leaving, WatcherPin};
 use crate::host::random;
 use crate::host::shutdown::stopped;
 use crate::host::time::Timeline;
 use crate::leds::state;
 use crate::moment::Moment;
+use crate::probe::rounds::Rounds;
+use crate::probe::witness::Witness;
 use crate::status::{AgentStatus, LinkState, Phase};
 
 /// A watcher that calls our run over is believed, and given a new one, at most this often. More often would mean that
@@ -48,26 +54,34 @@ pub(super) enum Farewell {
 pub(super) struct Line {
     index: usize,
     sender: Sender,
-    key: Arc<SigningKey>,
     boot: BootId,
     /// The last sequence that was used.
     sequence: u64,
     renewed: Option<Moment>,
-    clock: Timeline,
-    events: mpsc::Sender<Event>,
+    witness: Witness,
+    rounds: Option<Rounds>,
+    around: Around,
+}
+
+/// What the lines to all watchers have in common.
+#[derive(Clone)]
+pub(super) struct Around {
+    /// The run of the agent.
+    pub(super) boot: BootId,
+    /// Seals the beats.
+    pub(super) key: Arc<SigningKey>,
+    /// The addresses that may be looked at beside public ones.
+    pub(super) admit: Vec<Network>,
+    pub(super) clock: Timeline,
+    pub(super) events: mpsc::Sender<Event>,
 }
 
 impl Line {
-    pub(super) fn new(
-        index: usize,
-        pin: WatcherPin,
-        boot: BootId,
-        key: Arc<SigningKey>,
-        clock: Timeline,
-        events: mpsc::Sender<Event>,
-    ) -> Result<Self, SenderError> {
+    pub(super) fn new(index: usize, pin: WatcherPin, around: Around) -> Result<Self, SenderError> {
         let sender = Sender::new(pin, &SenderSettings::default())?;
-        Ok(Self { index, sender, key, boot, sequence: 0, renewed: None, clock, events })
+        let (witness, rounds) = Witness::new(around.clock);
+        let (boot, rounds) = (around.boot, Some(rounds));
+        Ok(Self { index, sender, boot, sequence: 0, renewed: None, witness, rounds, around })
     }
 
     /// Where the watcher is.
@@ -75,10 +89,28 @@ impl Line {
         self.sender.pin().url.clone()
     }
 
-    /// Beats until the stop is wanted, and takes leave; every second while `hurry` says so. A beat that is under way then is given up: the watcher refuses
-    /// it as replayed should it arrive after the farewell.
+    /// Beats until the stop is wanted, and takes leave; every second while `hurry` says so. Between beats it looks at what
+    /// the watcher asked for.
     pub(super) async fn run(
         mut self,
+        every: Duration,
+        status: watch::Receiver<AgentStatus>,
+        hurry: watch::Receiver<bool>,
+        stop: watch::Receiver<bool>,
+    ) -> Farewell {
+        let errands = self.witness.errands();
+        let rounds = self.rounds.take().expect("a line runs once");
+        tokio::select! {
+            farewell = self.keep_beating(every, status, hurry, stop) => farewell,
+            // They end with their errands, and those with this line.
+            () = rounds.run(errands) => Farewell::Unheard,
+        }
+    }
+
+    /// A beat that is under way at the stop is given up: the watcher refuses it as replayed should it arrive after the
+    /// farewell.
+    async fn keep_beating(
+        &mut self,
         every: Duration,
         mut status: watch::Receiver<AgentStatus>,
         mut hurry: watch::Receiver<bool>,
@@ -126,13 +158,13 @@ impl Line {
 
     async fn send(&mut self, status: &AgentStatus, leaving: Option<Leaving>) -> Result<Answer, SendError> {
         self.sequence += 1;
-        let beat = Beat {
+        let mut beat = Beat {
             form: FORM,
             node: status.node.clone(),
             boot: self.boot,
             sequence: self.sequence,
-            uptime_ms: u64::try_from(self.clock.uptime().as_millis()).unwrap_or(u64::MAX),
-            wall_ms: self.clock.wall_ms(),
+            uptime_ms: u64::try_from(self.around.clock.uptime().as_millis()).unwrap_or(u64::MAX),
+            wall_ms: self.around.clock.wall_ms(),
             version: status.version.clone(),
             addresses: claims(status),
             sites: status.site_reports(),
@@ -140,13 +172,25 @@ impl Line {
             records: status.records_report(),
             led: state(status).to_string(),
             leaving,
+            testimonies: Vec::new(),
         };
-        self.sender.beat(&beat, &self.key).await
+        let told = self.witness.testify(&mut beat);
+        let answered = self.sender.beat(&beat, &self.around.key).await;
+        match &answered {
+            Ok(answer) => self.witness.heard(told, self.agreed_to(answer)),
+            Err(_) => self.witness.unheard(),
+        }
+        answered
+    }
+
+    /// What this node looks at of what a watcher asks for: nothing in its own network, unless that is admitted.
+    fn agreed_to(&self, answer: &Answer) -> Errand {
+        answer.errand.clone().only(|address| admissible(address, &self.around.admit).is_ok())
     }
 
     /// Begins a new run, unless that was done lately.
     fn renew(&mut self) -> bool {
-        let now = self.clock.now();
+        let now = self.around.clock.now();
         if self.renewed.is_some_and(|at| now - at < RENEWAL) {
             return false;
         }
@@ -164,7 +208,7 @@ impl Line {
             Err(error) => LinkReport { state: meaning(&error), why: error.to_string(), view: None },
         };
         // Without a board the process is on its way out.
-        let _ = self.events.send(Event::Link(self.index, report)).await;
+        let _ = self.around.events.send(Event::Link(self.index, report)).await;
     }
 }
 

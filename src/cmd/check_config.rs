@@ -2,6 +2,7 @@
 //!
 //! Never prints a secret: it says where each is kept.
 
+mod fail_back;
 mod hook;
 mod provider;
 
@@ -17,15 +18,15 @@ use crate::address::{AddressSettings, Asked, SourceSettings};
 use crate::cli::CheckConfigArgs;
 use crate::config::include::Counts;
 use crate::config::{
-    self, AgentConfig, Checked, FallbackSettings, Included, PeerSettings, RecordSettings, Secrets,
-    WatchSettings, WatcherConfig,
+    self, AgentConfig, Checked, FallbackSettings, Included, PeerRole, PeerSettings, RecordSettings, Secrets,
+    WatchSettings, WatcherConfig, WitnessConfig,
 };
 use crate::dns::Ttl;
 use crate::dns::provider::Rfc2136Settings;
 use crate::dns::snapshot::Line;
 use crate::gluster::GlusterSettings;
-use crate::heartbeat::BeatSettings;
 use crate::heartbeat::seal::SigningKey;
+use crate::heartbeat::{BeatSettings, WatcherPin};
 use crate::leds::LampSettings;
 use crate::mount::MountSettings;
 use crate::policy::Policy;
@@ -46,7 +47,7 @@ pub fn run(path: &Path, args: &CheckConfigArgs) -> anyhow::Result<()> {
     if let Some(remark) = checked.config().include.as_ref().and_then(Included::remark) {
         eprintln!("warning: {remark}\n");
     }
-    print(&effective(path, &checked))
+    if args.quiet { Ok(()) } else { print(&effective(path, &checked)) }
 }
 
 /// The whole file as it is understood, in the form of the file.
@@ -55,7 +56,11 @@ fn effective(path: &Path, checked: &Checked) -> String {
     let config = checked.config();
     let roles = match (&config.agent, &config.watcher) {
         (Some(_), Some(_)) => "an agent and a watcher",
+        (Some(_), None) if config.witness.is_some() => "an agent and a witness",
         (Some(_), None) => "an agent",
+        (None, None) if config.witness.is_some() => {
+            "a witness: a watcher that looks and tells, and writes nothing"
+        }
         (None, _) => "a watcher",
     };
     page.line(format_args!("# {} is in order. It runs {roles}.", path.display()));
@@ -73,6 +78,9 @@ fn effective(path: &Path, checked: &Checked) -> String {
     }
     if let Some(watcher) = &config.watcher {
         page.watcher(watcher);
+    }
+    if let Some(witness) = &config.witness {
+        page.witness(witness);
     }
     let providers = config.agent.as_ref().map(|agent| &agent.providers);
     let providers = providers.or(config.watcher.as_ref().map(|watcher| &watcher.providers));
@@ -151,6 +159,9 @@ impl Page<'_> {
         }
         if let Some(beats) = &agent.beats {
             self.heartbeat(beats);
+        }
+        for fail_back in &agent.fail_backs {
+            self.fail_back(fail_back);
         }
         for (index, hook) in agent.hooks.iter().enumerate() {
             self.hook(index + 1, hook);
@@ -311,13 +322,17 @@ impl Page<'_> {
     fn heartbeat(&mut self, beats: &BeatSettings) {
         self.table("[heartbeat]");
         self.text("every", time(beats.every));
-        let pin = |pin: &crate::heartbeat::WatcherPin| {
-            format!("{{ url = {:?}, public-key = \"{}\" }}", pin.url, pin.key)
-        };
-        self.bare(
-            "watchers",
-            format_args!("[{}]", beats.watchers.iter().map(pin).collect::<Vec<_>>().join(", ")),
-        );
+        let watchers: Vec<String> = beats.watchers.iter().map(pin).collect();
+        self.bare("watchers", format_args!("[{}]", watchers.join(", ")));
+    }
+
+    fn witness(&mut self, witness: &WitnessConfig) {
+        self.table("[watcher]");
+        self.text("mode", "witness");
+        self.text("name", &witness.name);
+        self.signing_key("watcher.key", &witness.key);
+        self.bare("decider", pin(&witness.decider));
+        self.text("every", time(witness.every));
     }
 
     fn watcher(&mut self, watcher: &WatcherConfig) {
@@ -385,6 +400,9 @@ impl Page<'_> {
         self.table("[[peer]]");
         self.text("name", &peer.name);
         self.text("public-key", peer.key);
+        if peer.role == PeerRole::Witness {
+            self.text("role", "witness");
+        }
         if let Some(host) = &peer.host {
             self.text("host", host);
         }
@@ -409,6 +427,11 @@ impl Page<'_> {
             self.list("name-servers", name_servers);
         }
     }
+}
+
+/// A watcher and its key, as the file has them.
+fn pin(pin: &WatcherPin) -> String {
+    format!("{{ url = {:?}, public-key = \"{}\" }}", pin.url, pin.key)
 }
 
 /// `["a", "b"]`

@@ -4,6 +4,8 @@
 
 mod why;
 
+pub(super) use why::date;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;

@@ -10,6 +10,7 @@ mod agent;
 mod echoes;
 mod endpoint;
 pub mod error;
+mod fail_back;
 mod fallback;
 mod file;
 pub mod gluster;
@@ -18,6 +19,7 @@ pub mod include;
 mod leds;
 mod lines;
 mod mount;
+mod pi;
 mod policy;
 mod provider;
 mod reading;
@@ -27,6 +29,7 @@ mod stars;
 mod value;
 mod watcher;
 mod whole;
+mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -45,13 +48,14 @@ use self::error::{Source, of_parser};
 use self::file::File;
 use self::reading::Reading;
 use crate::address::{AddressSettings, Family, Suffix};
+use crate::appliance::PiSettings;
 use crate::dns::provider::ProviderSettings;
 use crate::dns::snapshot::Line;
 use crate::dns::{Name, Owner, Ttl};
 use crate::failover::Shape;
 use crate::gluster::GlusterSettings;
 use crate::heartbeat::seal::{SigningKey, VerifyingKey};
-use crate::heartbeat::{BeatSettings, NodeName};
+use crate::heartbeat::{BeatSettings, NodeName, WatcherPin};
 use crate::hook::HookSettings;
 use crate::leds::LampSettings;
 use crate::mount::MountSettings;
@@ -67,8 +71,12 @@ pub struct Config {
     pub agent: Option<AgentConfig>,
     /// What a watcher needs; None: this file runs no watcher.
     pub watcher: Option<WatcherConfig>,
+    /// What a watcher needs that only bears witness; None: this file runs none. Never there together with `watcher`.
+    pub witness: Option<WitnessConfig>,
     /// The volume that two nodes share; None: there is none, or nothing is said of it.
     pub gluster: Option<GlusterSettings>,
+    /// What the Pi itself is told to be.
+    pub pi: PiSettings,
     /// What is allowed and probably not meant.
     pub warnings: Vec<Warning>,
     /// The part of it that is shared with other machines, if any.
@@ -100,6 +108,8 @@ pub struct AgentConfig {
     pub providers: BTreeMap<String, ProviderSettings>,
     /// Whom it beats to, if anybody.
     pub beats: Option<BeatSettings>,
+    /// The sites whose visitors it may send back to itself when no watcher answers any more.
+    pub fail_backs: Vec<FailBackSettings>,
     /// What it does after a change.
     pub hooks: Vec<HookSettings>,
     /// Where its LEDs and its button are.
@@ -123,6 +133,38 @@ pub struct RecordSettings {
     pub lines: BTreeSet<Line>,
 }
 
+/// A site whose visitors a node may send back to itself when no watcher answers any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailBackSettings {
+    /// The name that visitors use; one of the node's sites has it among its hosts.
+    pub site: Name,
+    /// The key of its provider in [`AgentConfig::providers`].
+    pub provider: String,
+    /// In whose name it writes: the watcher's.
+    pub owner: Owner,
+    /// The addresses of the fallback: at least one.
+    pub fallback: Vec<IpAddr>,
+    /// How long resolvers may keep what it writes.
+    pub ttl: Ttl,
+    /// No watcher has answered for this long.
+    pub after: Duration,
+    /// Whether it has to reach itself at its public address first.
+    pub hairpin: Hairpin,
+    /// What it asks itself for there.
+    pub check: PageCheck,
+}
+
+/// Whether a node can be asked to reach itself at its public address: not every router leads a packet out and in again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hairpin {
+    /// It has to, or it sends nobody back.
+    #[default]
+    Required,
+    /// The router does not do it: a public address and a site that is served have to be enough.
+    Unavailable,
+}
+
 /// What a watcher needs.
 #[derive(Debug)]
 pub struct WatcherConfig {
@@ -144,6 +186,19 @@ pub struct WatcherConfig {
     pub peers: Vec<PeerSettings>,
     /// The providers, by the names that watches use.
     pub providers: BTreeMap<String, ProviderSettings>,
+}
+
+/// What a watcher needs that only bears witness for another one.
+#[derive(Debug)]
+pub struct WitnessConfig {
+    /// What the decider calls it: a `[[peer]]` there, in the role of a witness.
+    pub name: NodeName,
+    /// What it seals its beats with.
+    pub key: SigningKey,
+    /// The watcher that decides.
+    pub decider: WatcherPin,
+    /// Between two beats.
+    pub every: Duration,
 }
 
 /// A site that a watcher writes the record of.
@@ -180,15 +235,28 @@ pub struct FallbackSettings {
     pub check: PageCheck,
 }
 
-/// A node that may beat to a watcher.
+/// Who may beat to a watcher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerSettings {
     /// Who it is.
     pub name: NodeName,
+    /// What it is.
+    pub role: PeerRole,
     /// What its beats and proofs must be sealed with.
     pub key: VerifyingKey,
     /// The DNS name that it keeps; always there when a watch of the shape [`Shape::Cname`] lists it.
     pub host: Option<Name>,
+}
+
+/// What a peer of a watcher is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PeerRole {
+    /// A machine that serves sites, and bears witness of the others that serve the same.
+    #[default]
+    Node,
+    /// A second watcher, which bears witness of all sites and serves none.
+    Witness,
 }
 
 /// Whether the secrets that a file points to are read.

@@ -15,7 +15,7 @@ use super::policy::policy;
 use super::provider::{Providers, aliases, check_reference, warn_low_ttl, zone};
 use super::reading::Reading;
 use super::value::At;
-use super::{PeerSettings, WatchSettings, WatcherConfig};
+use super::{PeerRole, PeerSettings, WatchSettings, WatcherConfig};
 use crate::dns::provider::Aliases;
 use crate::dns::{Owner, Ttl};
 use crate::failover::Shape;
@@ -32,6 +32,16 @@ pub(super) fn watcher(
 ) -> Option<WatcherConfig> {
     warn_without_references(reading, &written);
     let written = written.into_inner();
+    let of_witness = [
+        ("decider", written.decider.as_ref().map(Spanned::span)),
+        ("every", written.every.as_ref().map(|at| at.span.clone())),
+    ];
+    for (key, span) in of_witness {
+        if let Some(span) = span {
+            let message = format!("`{key}` is for a watcher that only bears witness, and this one decides");
+            reading.error(&span, message, "add mode = \"witness\", or remove it");
+        }
+    }
     let key = reading.signing_key("watcher.key", written.key);
     let peers = peers(reading, peer, written.name.as_ref());
     let watches = watches(reading, watch, &peers, providers);
@@ -90,6 +100,7 @@ fn peers(
     }
     let settings = |peer: Peer| PeerSettings {
         name: peer.name.value,
+        role: peer.role.unwrap_or_default(),
         key: peer.public_key.value,
         host: peer.host.map(|at| at.value),
     };
@@ -173,6 +184,11 @@ fn check_nodes(reading: &mut Reading<'_>, written: &Watch, peers: &BTreeMap<&Nod
         let hint = did_you_mean(node.value.as_str(), peers.keys().map(|name| name.as_str()))
             .unwrap_or_else(|| format!("add a [[peer]] with name = \"{}\" and its public-key", node.value));
         reading.error(&node.span, format!("there is no peer `{}`", node.value), hint);
+    }
+    let witness = |node: &&At<NodeName>| peers.get(&node.value).is_some_and(|p| p.role == PeerRole::Witness);
+    for node in nodes.iter().filter(witness) {
+        let message = format!("the peer `{}` is a witness, and serves no site", node.value);
+        reading.error(&node.span, message, "leave it out here: it looks at every site without being named");
     }
 }
 

@@ -7,7 +7,7 @@ use super::file::File;
 use super::file::agent::Record;
 use super::file::watcher::Watch;
 use super::reading::Reading;
-use super::{Config, gluster, provider, watcher};
+use super::{Config, gluster, pi, provider, watcher, witness};
 
 /// What a file means as a whole. When a problem was reported, the parts with problems may be missing.
 pub(super) fn understood(reading: &mut Reading<'_>, written: File) -> Config {
@@ -42,8 +42,14 @@ pub(super) fn understood(reading: &mut Reading<'_>, written: File) -> Config {
     let node = written.node.map(Spanned::into_inner);
     let agent = node.and_then(|node| agent::agent(reading, node, tables, &providers));
     let (watch, peer) = (written.watch, written.peer);
-    let watcher = written.watcher.and_then(|w| watcher::watcher(reading, w, watch, peer, &providers));
-    Config { agent, watcher, gluster, warnings: Vec::new(), include: None }
+    let is_witness = written.watcher.as_ref().is_some_and(|watcher| witness::is_meant(watcher.get_ref()));
+    let (watcher, witness) = match written.watcher {
+        Some(written) if is_witness => (None, witness::witness(reading, written, &watch, &peer)),
+        Some(written) => (watcher::watcher(reading, written, watch, peer, &providers), None),
+        None => (None, None),
+    };
+    let pi = written.pi.map(pi::pi).unwrap_or_default();
+    Config { agent, watcher, witness, gluster, pi, warnings: Vec::new(), include: None }
 }
 
 /// A node's name is written by its agent alone and a site's by the watcher alone.
@@ -76,7 +82,9 @@ fn check_owners(reading: &mut Reading<'_>, written: &File) {
 fn warn_unused_providers(reading: &mut Reading<'_>, written: &File) {
     let of_records = written.record.iter().map(|record| &record.get_ref().provider.value);
     let of_watches = written.watch.iter().map(|watch| &watch.get_ref().provider.value);
-    let used: Vec<&String> = of_records.chain(of_watches).collect();
+    let fail_backs = written.heartbeat.iter().flat_map(|heartbeat| &heartbeat.get_ref().fail_back);
+    let of_fail_backs = fail_backs.map(|fail_back| &fail_back.get_ref().provider.value);
+    let used: Vec<&String> = of_records.chain(of_watches).chain(of_fail_backs).collect();
     for name in written.provider.keys().filter(|name| !used.contains(&name.get_ref())) {
         let message = format!("nothing uses the provider `{}`", name.get_ref());
         reading.warn(&name.span(), message, "name it in a [[record]] or a [[watch]], or remove it");

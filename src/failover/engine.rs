@@ -81,6 +81,11 @@ impl Engine {
             Event::Started { setup, seed } => self.start(now, setup, *seed),
             Event::Tick => {}
             Event::Beat(beat) => self.beat(now, beat, out),
+            Event::Witnessed(testimony) => {
+                if let Some(site) = self.sites.get_mut(&testimony.site) {
+                    site.record_testimony(now, testimony);
+                }
+            }
             Event::Probed { target, address, started, outcome } => {
                 if let Some(site) = self.sites.get_mut(&target.site) {
                     site.record_probe(now, target, *address, *started, outcome);
@@ -102,8 +107,7 @@ impl Engine {
             }
             Event::Read { site, started, result, epoch } => {
                 if let Some(site) = self.sites.get_mut(site) {
-                    site.epoch = site.epoch.max(epoch.unwrap_or(0));
-                    site.record_read(now, *started, result, out);
+                    site.record_read(now, *started, result, *epoch, out);
                 }
             }
             Event::Written { site, epoch, result } => {

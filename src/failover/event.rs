@@ -61,6 +61,8 @@ pub enum Event {
     Tick,
     /// A beat, verified and not seen before.
     Beat(BeatSeen),
+    /// A witness has said what it saw: verified, and not seen before.
+    Witnessed(Testimony),
     /// A probe has come back.
     Probed {
         /// What was looked at.
@@ -162,6 +164,39 @@ pub struct BeatSeen {
     pub skew_ms: i64,
     /// Why it is leaving, when it is.
     pub leaving: Option<String>,
+}
+
+/// What a witness saw of one place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Testimony {
+    /// Who looked.
+    pub witness: NodeName,
+    /// For which site.
+    pub site: Name,
+    /// At what.
+    pub about: About,
+    /// How long ago the look began when its testimony arrived, by the witness's own monotonic clock.
+    pub started_ago: Duration,
+    /// What it met.
+    pub outcome: Outcome,
+}
+
+/// What a witness looks at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// Another node.
+    Node {
+        /// Which.
+        node: NodeName,
+        /// Where.
+        address: IpAddr,
+    },
+    /// The fallback.
+    Fallback {
+        /// Which of its addresses.
+        address: IpAddr,
+    },
 }
 
 /// One address family of one node, for one site.

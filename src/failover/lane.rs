@@ -187,6 +187,22 @@ impl Lane {
         self.written = Some(set);
     }
 
+    /// Somebody who may has written this in the watcher's place. What was decided before is history: who is up is
+    /// gathered anew, and costs no budget.
+    pub fn adopt(&mut self, now: Moment, set: RdataSet) {
+        self.settle(
+            now,
+            Side::Undecided,
+            BTreeSet::new(),
+            "a node wrote it while no watcher answered".to_owned(),
+        );
+        self.chosen = None;
+        self.landed = self.decision();
+        (self.wanted, self.returning) = (None, 0);
+        self.in_force = Some(set.clone());
+        self.written = Some(set);
+    }
+
     /// What visitors see are landed changes, and those are budgeted: a return that had to wait for its provider counts
     /// from when it landed.
     fn count_returns(&mut self, now: Moment) {

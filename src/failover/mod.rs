@@ -6,12 +6,16 @@
 
 pub mod content;
 pub mod engine;
+pub mod errand;
 pub mod event;
 pub mod fallback;
 pub mod isolation;
 pub mod lane;
+pub mod orphan;
 pub mod site;
 pub mod view;
+pub mod why;
+pub mod witness;
 
 use serde::{Deserialize, Serialize};
 

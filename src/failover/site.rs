@@ -15,9 +15,10 @@ use crate::address::Family;
 use crate::dns::{Owner, RdataSet, RecordType};
 use crate::failover::Shape;
 use crate::failover::content::{Contents, Place};
-use crate::failover::event::{BeatSeen, Effect, Note, SiteSetup, Target, Weight};
+use crate::failover::event::{About, BeatSeen, Effect, Note, SiteSetup, Target, Testimony, Weight};
 use crate::failover::fallback::FallbackWatch;
 use crate::failover::lane::{Lane, Side};
+use crate::failover::witness::Witnesses;
 use crate::heartbeat::NodeName;
 use crate::liveness::{Beats, Health, Liveness, Stakes};
 use crate::moment::Moment;
@@ -93,6 +94,9 @@ pub struct Site {
     /// The nodes that are up and kept out for what they serve, and since when.
     #[serde(default)]
     pub(super) held_back: BTreeMap<NodeName, Moment>,
+    /// What others saw of its nodes and its fallback.
+    #[serde(default)]
+    pub(super) witnesses: Witnesses,
 }
 
 impl Site {
@@ -118,6 +122,7 @@ impl Site {
             confirmed: None,
             contents: Contents::default(),
             held_back: BTreeMap::new(),
+            witnesses: Witnesses::default(),
         };
         site.open_lane(site.main_type(), now);
         site
@@ -147,6 +152,9 @@ impl Site {
             watched.due = now;
         }
         self.fallback.discard_evidence(now);
+        // Somebody may have written it in the meantime.
+        self.read_due = now;
+        self.witnesses.discard_evidence();
     }
 
     fn main_type(&self) -> RecordType {
@@ -212,6 +220,26 @@ impl Site {
             let soon = (started + self.setup.policy.probe_suspect_every).max(now);
             watched.due = watched.due.min(soon);
             self.fallback.alert(now, self.setup.policy.fallback_suspect_every);
+        }
+    }
+
+    /// A witness has said what it saw. What it says of a place where nobody is said to be is worth nothing.
+    pub(super) fn record_testimony(&mut self, now: Moment, testimony: &Testimony) {
+        let (targets, setup) = (&self.targets, &self.setup);
+        let is_known = |address: IpAddr| {
+            let mut watched = targets.values().flat_map(BTreeMap::values);
+            watched.any(|w| w.liveness.address() == address) || setup.fallback_addresses.contains(&address)
+        };
+        let fits = match &testimony.about {
+            About::Node { node, address } => {
+                let families = targets.get(node).into_iter().flat_map(BTreeMap::values);
+                families.into_iter().any(|w| w.liveness.address() == *address)
+            }
+            About::Fallback { address } => setup.fallback_addresses.contains(address),
+        };
+        if fits {
+            self.witnesses.record(now, testimony);
+            self.witnesses.keep(is_known);
         }
     }
 

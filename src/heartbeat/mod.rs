@@ -4,11 +4,15 @@
 //! watcher's. A beat is a claim: an address in it is published only after a probe has proved that the node answers
 //! there. Never opens a socket ([`send`] and [`receive`] do) and never reads a clock.
 
+#[cfg(feature = "io")]
 pub mod proof;
+#[cfg(feature = "io")]
 pub mod receive;
 pub mod seal;
+#[cfg(feature = "io")]
 pub mod send;
 pub mod window;
+pub mod witness;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -181,6 +185,9 @@ pub struct Beat {
     /// Said once, when the agent stops on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving: Option<Leaving>,
+    /// What it saw of others, where the watcher asked for it. Nodes before this field leave it out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub testimonies: Vec<witness::Testimony>,
 }
 
 /// One address that a node holds for its own.
@@ -344,6 +351,9 @@ pub struct Answer {
     pub wall_ms: u64,
     /// What the watcher sees.
     pub view: Vec<SiteView>,
+    /// What the watcher wants the node to look at from where it is. Watchers before this field leave it out.
+    #[serde(default, skip_serializing_if = "witness::Errand::is_empty")]
+    pub errand: witness::Errand,
 }
 
 /// One site as the watcher sees it, told to a node. A newer one may say more than is known here.

@@ -10,8 +10,10 @@ use serde::Deserialize;
 
 use super::seal::{Purpose, Seal, VerifyingKey};
 use super::window::Replayed;
+use super::witness::Testimony;
 use super::{Beat, MAX_BODY, NodeName};
 use crate::address::Family;
+use crate::probe::outcome::{Failure, Outcome};
 
 /// The version of the form of beats and answers.
 pub const FORM: u32 = 1;
@@ -94,6 +96,7 @@ pub fn examine(
     let beat: Beat = parse(body)?;
     check_words(&beat)?;
     check_addresses(&beat)?;
+    check_testimonies(&beat)?;
     Ok(beat)
 }
 
@@ -128,6 +131,30 @@ fn check_addresses(beat: &Beat) -> Result<(), Refusal> {
         let family = Family::of(claim.address);
         if !seen.insert(family) {
             return Err(Refusal::Malformed(format!("more than one {family} address")));
+        }
+    }
+    Ok(())
+}
+
+/// What a witness says of others is bounded in number and in words, and a node never says it of itself.
+fn check_testimonies(beat: &Beat) -> Result<(), Refusal> {
+    if beat.testimonies.len() > Testimony::MOST {
+        let why = format!("more than {} testimonies", Testimony::MOST);
+        return Err(Refusal::Malformed(why));
+    }
+    for testimony in &beat.testimonies {
+        let words = match &testimony.outcome {
+            Outcome::Failed(Failure::NotTheNode(words) | Failure::Tls(words)) => Some(words),
+            Outcome::Up { generation, .. } => generation.as_ref(),
+            Outcome::Failed(_) => None,
+        };
+        if words.is_some_and(|words| words.len() > Testimony::LONGEST || words.chars().any(char::is_control))
+        {
+            let why = format!("a testimony has one line of at most {} bytes", Testimony::LONGEST);
+            return Err(Refusal::Malformed(why));
+        }
+        if testimony.node.as_ref() == Some(&beat.node) {
+            return Err(Refusal::Malformed("a node is no witness of itself".to_owned()));
         }
     }
     Ok(())

@@ -9,6 +9,8 @@ use std::str::FromStr;
 use data_encoding::BASE64;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
+use serde::{Deserialize, Serialize};
+
 use crate::secret::Secret;
 
 /// What some bytes are sealed for.
@@ -43,7 +45,8 @@ pub struct SigningKey {
 }
 
 /// The public half. Written as `ed25519:` and 32 bytes in base64.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct VerifyingKey([u8; 32]);
 
 /// A signature: 64 bytes, written in base64.
@@ -130,6 +133,19 @@ impl FromStr for VerifyingKey {
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let body = text.trim().strip_prefix(VERIFYING_PREFIX).ok_or(KeyError::Verifying)?;
         decode(body).map(Self).ok_or(KeyError::Verifying)
+    }
+}
+
+impl TryFrom<String> for VerifyingKey {
+    type Error = KeyError;
+    fn try_from(text: String) -> Result<Self, KeyError> {
+        text.parse()
+    }
+}
+
+impl From<VerifyingKey> for String {
+    fn from(key: VerifyingKey) -> String {
+        key.to_string()
     }
 }
 

@@ -6,12 +6,11 @@ use std::io::{self, IsTerminal};
 
 use tracing::level_filters::LevelFilter;
 use tracing_journald::{Priority, PriorityMappings};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
-/// The variable that says what is logged, in the syntax of `RUST_LOG`: `debug`, `hearth::dns=trace,info`.
+/// The variable that says what is logged, as levels of modules: `debug`, `hearth::dns=trace,info`.
 pub const VARIABLE: &str = "HEARTH_LOG";
 
 /// What libraries say below this level is of no use to somebody who runs a site.
@@ -54,9 +53,9 @@ pub fn start(level: LevelFilter) -> Result<(), LogError> {
     Ok(())
 }
 
-fn filter(level: LevelFilter, written: Option<String>) -> Result<EnvFilter, LogError> {
+fn filter(level: LevelFilter, written: Option<String>) -> Result<Targets, LogError> {
     let text = written.unwrap_or_else(|| format!("{level},{QUIET}"));
-    EnvFilter::try_new(&text).map_err(|source| LogError::Filter { text, source })
+    text.parse().map_err(|source| LogError::Filter { text, source })
 }
 
 #[expect(clippy::disallowed_methods, reason = "the log comes before the configuration")]

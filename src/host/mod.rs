@@ -4,6 +4,7 @@
 //! the site, its nodes or its records.
 
 pub mod control;
+pub mod handed;
 pub mod listen;
 pub mod log;
 pub mod notify;

@@ -33,6 +33,18 @@ pub fn minute_of_day(wall: SystemTime) -> Option<u16> {
     u16::try_from(i32::from(local.hour()) * 60 + i32::from(local.minute())).ok()
 }
 
+/// The point in time that a person means by `text`, in milliseconds since 1970: a date with its time and, unless it is
+/// in the time zone of this machine, its offset (RFC 3339; a blank may stand for the `T`).
+#[must_use]
+pub fn wall_of(text: &str) -> Option<u64> {
+    let with_offset = text.parse::<jiff::Timestamp>().ok();
+    let local = || {
+        let civil = text.parse::<jiff::civil::DateTime>().ok()?;
+        Some(civil.to_zoned(jiff::tz::TimeZone::system()).ok()?.timestamp())
+    };
+    u64::try_from(with_offset.or_else(local)?.as_millisecond()).ok()
+}
+
 /// Where a time line stood when its state was saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -11,10 +11,11 @@ use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use super::actuate::{Actuator, Wish, sets_of};
+use super::errand::{self, Errands};
 use super::journal::{Found, Journal, Step};
 use super::ledger::{Ledger, News};
 use super::listen::Accepted;
-use super::question::Question;
+use super::question::{Question, Told};
 use super::{Asked, WatcherError};
 use crate::config::{PeerSettings, WatchSettings, WatcherConfig};
 use crate::dns::account_book::AccountBook;
@@ -53,6 +54,7 @@ pub(super) struct Driver {
     watches: BTreeMap<Name, Arc<WatchSettings>>,
     peers: BTreeMap<NodeName, PeerSettings>,
     references: Arc<Vec<String>>,
+    errands: Errands,
     providers: BTreeMap<Name, Provider>,
     wishes: BTreeMap<Name, watch::Sender<Option<Wish>>>,
     tasks: JoinSet<()>,
@@ -90,6 +92,7 @@ impl Driver {
             watches: config.watches.iter().map(|w| (w.site.clone(), Arc::new(w.clone()))).collect(),
             peers: config.peers.iter().map(|p| (p.name.clone(), p.clone())).collect(),
             references: Arc::new(config.references.clone()),
+            errands: Errands::of(config),
             providers: BTreeMap::new(),
             wishes: BTreeMap::new(),
             tasks: JoinSet::new(),
@@ -240,8 +243,7 @@ impl Driver {
     }
 
     fn remember(&mut self, wall_ms: u64, note: Note) {
-        let Note { site, weight, text } = note;
-        self.timeline.push_front(Happened { wall_ms, site, weight, text });
+        self.timeline.push_front(Happened::of(wall_ms, note));
         self.timeline.truncate(TIMELINE);
     }
 
@@ -321,15 +323,20 @@ impl Driver {
             skew_ms: beat.wall_ms.cast_signed().saturating_sub(self.line.wall_ms().cast_signed()),
             leaving: beat.leaving.map(|l| l.reason),
         }));
+        let errand = self.errands.of_witness(&self.engine, &node);
+        for event in errand::heard(&node, &errand, beat.testimonies) {
+            self.step(event);
+        }
         let view = self.engine.told(&node, self.line.now());
-        let wall_ms = self.line.wall_ms();
+        let (wall_ms, errand) = (self.line.wall_ms(), errand.fitting());
         // A node that has hung up asks again with its next beat.
-        let _ = reply.send(Ok(Answer { form: FORM, node, boot, sequence, wall_ms, view }));
+        let _ = reply.send(Ok(Answer { form: FORM, node, boot, sequence, wall_ms, view, errand }));
     }
 
     pub(super) fn answer(&mut self, asked: Asked) {
         let answer = match Question::of(&asked.question) {
             Ok(Question::Status) => serde_json::to_value(self.snapshot()).unwrap_or_default(),
+            Ok(Question::Why(site)) => self.explain(site),
             Ok(Question::Override { site, command, owner, reason }) => {
                 match self.command(site, command, owner, reason) {
                     Ok(()) => serde_json::json!({ "done": true }),
@@ -339,6 +346,18 @@ impl Driver {
             Err(mistake) => serde_json::json!({ "error": mistake }),
         };
         let _ = asked.reply.send(answer);
+    }
+
+    fn explain(&self, site: Option<Name>) -> serde_json::Value {
+        let unknown = site.as_ref().filter(|site| !self.watches.contains_key(*site));
+        if let Some(site) = unknown {
+            return serde_json::json!({ "error": format!("{site} is not a site of this watcher") });
+        }
+        let sites = self.watches.keys().filter(|name| site.as_ref().is_none_or(|site| site == *name));
+        let now = (self.line.now(), self.line.wall_ms());
+        let told: Vec<Told> =
+            sites.filter_map(|name| Told::of(&self.engine, name, now, &self.timeline)).collect();
+        serde_json::to_value(told).unwrap_or_default()
     }
 
     fn command(&mut self, site: Name, command: Command, owner: Owner, reason: String) -> Result<(), String> {

@@ -5,11 +5,14 @@
 
 pub mod actuate;
 mod driver;
+mod errand;
 pub mod journal;
 mod ledger;
 pub mod listen;
 pub mod page;
 pub mod question;
+pub mod replay;
+pub mod witness;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -14,6 +14,7 @@ use hearth::address::Verdict;
 use hearth::heartbeat::seal::SigningKey;
 use hearth::heartbeat::send::{Sender, SenderSettings};
 use hearth::heartbeat::window::Window;
+use hearth::heartbeat::witness::Errand;
 use hearth::heartbeat::{
     Answer, Beat, BootId, Claim, NodeName, RecordsReport, SiteReport, SourceState, WatcherPin,
 };
@@ -49,12 +50,21 @@ fn beat(sequence: u64) -> Beat {
         records: RecordsReport::InForce,
         led: "all-well".to_owned(),
         leaving: None,
+        testimonies: Vec::new(),
     }
 }
 
 fn answer_to(beat: &Beat) -> Answer {
     let (node, boot, sequence) = (beat.node.clone(), beat.boot, beat.sequence);
-    Answer { form: 1, node, boot, sequence, wall_ms: 1_800_000_000_000, view: vec![] }
+    Answer {
+        form: 1,
+        node,
+        boot,
+        sequence,
+        wall_ms: 1_800_000_000_000,
+        view: vec![],
+        errand: Errand::default(),
+    }
 }
 
 fn sender(to: SocketAddr) -> Sender {

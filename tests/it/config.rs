@@ -1,9 +1,11 @@
 //! The configuration file: every mistake has its place and a hint, and every file that is shipped is in order.
 
+mod fail_back;
 mod gluster;
 mod hooks;
 mod lines;
 mod ttl;
+mod witness;
 
 use std::fs;
 use std::net::SocketAddr;

@@ -7,6 +7,7 @@ mod support;
 
 mod address;
 mod agent;
+mod appliance;
 mod beats;
 mod cli;
 mod clouds;

@@ -6,5 +6,8 @@ mod door;
 pub(crate) mod node;
 mod person;
 mod provider;
+mod replay;
 mod rig;
+mod storm;
 mod switch;
+mod witness;

@@ -2,11 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::agent::WatcherPin;
 use super::policy::PolicyChoice;
+use crate::config::PeerRole;
 use crate::config::endpoint::Reference;
 use crate::config::secret::SecretSource;
 use crate::config::value::{At, PagePath};
@@ -23,6 +26,12 @@ pub(crate) const STATE: &str = "/var/lib/hearth-watcher";
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "the table [watcher]")]
 pub(crate) struct Watcher {
+    /// `decider` (default), or `witness`: it looks at what the decider asks for, says what it saw, and writes nothing.
+    pub(crate) mode: Option<Spanned<Mode>>,
+    /// Of a witness: the watcher that decides. Required there.
+    pub(crate) decider: Option<Spanned<WatcherPin>>,
+    /// Of a witness: between two beats to the decider. Default: `10s`.
+    pub(crate) every: Option<At<Duration>>,
     /// What it signs ownership marks with. Default: `watcher`.
     pub(crate) name: Option<At<NodeName>>,
     /// Where beats and the status page are taken. Default: `["[::]:8443"]`.
@@ -36,6 +45,17 @@ pub(crate) struct Watcher {
     /// What is up whenever the Internet is: URLs or host:port. Default: none, and a warning.
     #[serde(default)]
     pub(crate) references: Vec<At<Reference>>,
+}
+
+/// `mode = …` of a watcher.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Mode {
+    /// It writes the records of sites.
+    #[default]
+    Decider,
+    /// It looks, and tells the decider.
+    Witness,
 }
 
 /// `[[watch]]`
@@ -99,6 +119,8 @@ pub(crate) struct Peer {
     pub(crate) name: At<NodeName>,
     /// Its public key, as `hearth key show` prints it. Required.
     pub(crate) public_key: At<VerifyingKey>,
+    /// `node` (default), or `witness`: a second watcher, which looks at all sites for this one.
+    pub(crate) role: Option<PeerRole>,
     /// The DNS name that the node keeps; required where a `cname` watch lists it.
     pub(crate) host: Option<At<Name>>,
 }

@@ -33,6 +33,7 @@ impl Site {
         now: Moment,
         started: Moment,
         result: &Result<Vec<RdataSet>, String>,
+        epoch: Option<u64>,
         out: &mut Vec<Effect>,
     ) {
         let sets = match result {
@@ -57,8 +58,36 @@ impl Site {
         for set in sets.iter().filter(|s| self.minds(s.record_type())).cloned().collect::<Vec<_>>() {
             self.open_lane(set.record_type(), now);
         }
+        if let Some(epoch) = epoch.filter(|epoch| *epoch > self.epoch) {
+            self.epoch = epoch;
+            self.adopt(now, sets, out);
+        }
         self.take_reading(now, sets, out);
         self.limbo.clear();
+    }
+
+    /// The record carries a later epoch than this watcher has written: a node has sent visitors home while no watcher
+    /// answered. It stands, and what was decided before is void; nobody is fought.
+    fn adopt(&mut self, now: Moment, sets: &[RdataSet], out: &mut Vec<Effect>) {
+        let live = |lane: &Lane| sets.iter().find(|set| set.record_type() == lane.record_type()).cloned();
+        let other =
+            |lane: &Lane| live(lane).filter(|set| lane.written().is_some_and(|written| written != set));
+        if !self.lanes.values().any(|lane| other(lane).is_some()) {
+            return;
+        }
+        self.abandon(out);
+        for lane in self.lanes.values_mut() {
+            if let Some(set) = other(lane) {
+                lane.adopt(now, set);
+            }
+        }
+        let sets: Vec<String> = sets.iter().map(RdataSet::to_string).collect();
+        let text = format!(
+            "a node wrote the record while no watcher answered (epoch {}): {}; it is adopted",
+            self.epoch,
+            sets.join(", ")
+        );
+        self.note(out, Weight::Warning, text);
     }
 
     pub(super) fn take_reading(&mut self, now: Moment, sets: &[RdataSet], out: &mut Vec<Effect>) {

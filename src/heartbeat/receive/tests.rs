@@ -30,6 +30,7 @@ fn beat() -> Beat {
         records: RecordsReport::InForce,
         led: "all-well".to_owned(),
         leaving: None,
+        testimonies: Vec::new(),
     }
 }
 
@@ -137,4 +138,59 @@ fn a_refusal_repeats_no_control_bytes_of_a_stranger() {
     let refusal = sealed(b"{\"form\":1,\"node\":\"a\\nb\\u001b\"}").unwrap_err().to_string();
     assert!(refusal.contains("cannot name a node"), "{refusal}");
     assert!(!refusal.chars().any(char::is_control), "{refusal}");
+}
+
+#[test]
+fn testimonies_are_few_short_and_never_of_oneself() {
+    let failed = |failure| Testimony {
+        site: "www.example.com".parse().unwrap(),
+        node: Some("pi2".parse().unwrap()),
+        address: "192.0.2.2".parse().unwrap(),
+        ago_ms: 10,
+        outcome: Outcome::Failed(failure),
+    };
+    let with = |testimonies: Vec<Testimony>| sealed(&bytes(&Beat { testimonies, ..beat() }));
+    let good = failed(Failure::Tls("x".repeat(Testimony::LONGEST)));
+    assert_eq!(with(vec![good.clone(); 2]).unwrap().testimonies.len(), 2);
+    let long = failed(Failure::Tls("x".repeat(Testimony::LONGEST + 1)));
+    let lines = failed(Failure::NotTheNode("a\nb".to_owned()));
+    let own = Testimony { node: Some("pi1".parse().unwrap()), ..failed(Failure::Refused) };
+    for (what, testimonies) in [
+        ("too many", vec![failed(Failure::Refused); Testimony::MOST + 1]),
+        ("too long", vec![long]),
+        ("several lines", vec![lines]),
+        ("of itself", vec![own]),
+    ] {
+        assert!(matches!(with(testimonies), Err(Refusal::Malformed(_))), "{what}");
+    }
+}
+
+#[test]
+fn a_beat_from_before_testimonies_is_let_in() {
+    let text = String::from_utf8(bytes(&beat())).unwrap();
+    assert!(!text.contains("testimonies"), "nothing is said where nothing was seen: {text}");
+    assert_eq!(sealed(text.as_bytes()).unwrap().testimonies, []);
+}
+
+#[test]
+fn a_million_pieces_of_garbage_are_refused_one_like_the_other() {
+    const PIECES: u32 = 1 << 20;
+    let good = bytes(&beat());
+    let seal = key().seal(Purpose::Beat, &good).to_string();
+    let (mut body, mut refused) = (good.clone(), 0);
+    let mut dice = fastrand::Rng::with_seed(7);
+    for piece in 0..PIECES {
+        body.clone_from(&good);
+        let at = dice.usize(0..body.len());
+        match piece % 8 {
+            // A seal is verified for the few that read like a beat; that takes longest.
+            0 if piece % 512 == 0 => body[at] ^= 1,
+            1 => body.truncate(at),
+            2 => body[0] = dice.u8(..).max(b'|'),
+            3 => body.clear(),
+            _ => body[..8].fill(dice.u8(..)),
+        }
+        refused += u32::from(body == good || examine(&body, Some(&seal), &peers()).is_err());
+    }
+    assert_eq!(refused, PIECES);
 }

@@ -19,6 +19,7 @@ use tracing::{debug, warn};
 use super::{Accepted, Handler, Limits};
 use crate::heartbeat::receive::{Refusal, examine};
 use crate::heartbeat::seal::Purpose;
+use crate::heartbeat::witness::Errand;
 use crate::heartbeat::{Answer, BEAT_PATH, Beat, MAX_BODY, SEAL_HEADER};
 
 type Reply = Response<Full<Bytes>>;
@@ -163,9 +164,14 @@ async fn ask(handler: &Handler, limits: &Limits, beat: Beat) -> Result<Answer, T
     answer.map_err(|why| Turned::Refused(why.into()))
 }
 
-/// The answer under the watcher's seal. One that is too long for a node to read goes without its view.
+/// The answer under the watcher's seal. One that is too long for a node to read goes without its errand, or without its
+/// view.
 fn sealed(handler: &Handler, mut answer: Answer) -> Reply {
     let mut body = json(&answer);
+    if body.len() > MAX_BODY {
+        answer.errand = Errand::default();
+        body = json(&answer);
+    }
     if body.len() > MAX_BODY {
         warn!(node = %answer.node, "the view of {} sites is too long for an answer; it is left out", answer.view.len());
         answer.view.clear();

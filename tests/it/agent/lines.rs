@@ -8,7 +8,9 @@ use std::time::Duration;
 use hearth::dns::RdataSet;
 use hearth::heartbeat::seal::SigningKey;
 use hearth::heartbeat::window::Replayed;
+use hearth::heartbeat::witness::{Assignment, Errand, FallbackLook, NodeLook};
 use hearth::heartbeat::{Answer, Beat, SiteView};
+use hearth::probe::{Failure, Outcome, PageCheck, Scheme};
 use hearth::status::{FaultCode, LinkState, Phase};
 use hearth::watcher::listen::{Accepted, Handler, Limits, run};
 use hickory_proto::rr::RecordType;
@@ -18,6 +20,7 @@ use super::rig::{PATIENCE, Rig, is_open, node_key, text};
 use crate::support::knot::Knot;
 use crate::support::name_server::left_out;
 use crate::support::{http, wait_until};
+use crate::watcher::node::Place;
 
 /// A watcher that answers and remembers.
 struct Watcher {
@@ -36,6 +39,8 @@ struct Heard {
     site: Option<SocketAddr>,
     /// Where the node has proved to be.
     proven: Vec<IpAddr>,
+    /// What the node is asked to look at.
+    errand: Errand,
 }
 
 fn watcher_key() -> SigningKey {
@@ -62,9 +67,13 @@ impl Watcher {
     }
 
     fn link(&self, key: &SigningKey) -> String {
+        self.link_every("10s", key)
+    }
+
+    fn link_every(&self, every: &str, key: &SigningKey) -> String {
         let (at, key) = (self.at, key.verifying());
         format!(
-            "[heartbeat]\nevery = \"10s\"\nwatchers = [{{ url = \"http://{at}\", public-key = \"{key}\" }}]\n"
+            "[heartbeat]\nevery = \"{every}\"\nwatchers = [{{ url = \"http://{at}\", public-key = \"{key}\" }}]\n"
         )
     }
 
@@ -84,21 +93,29 @@ async fn listen(mut asked: mpsc::Receiver<Accepted>, heard: Arc<Mutex<Heard>>) {
         if beat.leaving.is_some() {
             heard.open_at_leave = heard.site.map(is_open);
         }
-        let _ = reply.send(Ok(answer_to(&beat, &heard.proven)));
+        let _ = reply.send(Ok(answer_to(&beat, &heard)));
         heard.beats.push(beat);
     }
 }
 
-fn answer_to(beat: &Beat, proven: &[IpAddr]) -> Answer {
+fn answer_to(beat: &Beat, heard: &Heard) -> Answer {
     let view = SiteView {
         site: "www.hearth.test".to_owned(),
         health: "up".to_owned(),
         on_fallback: false,
         in_force: vec![RdataSet::of("A 127.0.9.1".parse().unwrap())],
-        proven: proven.to_vec(),
+        proven: heard.proven.clone(),
     };
     let (node, boot, sequence) = (beat.node.clone(), beat.boot, beat.sequence);
-    Answer { form: 1, node, boot, sequence, wall_ms: 1_800_000_000_000, view: vec![view] }
+    Answer {
+        form: 1,
+        node,
+        boot,
+        sequence,
+        wall_ms: 1_800_000_000_000,
+        view: vec![view],
+        errand: heard.errand.clone(),
+    }
 }
 
 fn claims(beat: &Beat, address: [u8; 4]) -> bool {
@@ -249,4 +266,69 @@ fn a_watcher_that_is_away_holds_no_address_back() {
             (knot.query("pi1", RecordType::A) == [address.as_str()]).then_some(())
         });
     }
+}
+
+/// An errand to look at a node that listens nowhere, and at a fallback at these addresses and this port.
+fn errand(references: &[&str], fallback: &[IpAddr], port: u16) -> Errand {
+    let page = PageCheck { scheme: Scheme::Http, port, path: "/".to_owned(), contains: None };
+    let node = NodeLook {
+        node: "pi2".parse().unwrap(),
+        public_key: node_key().verifying(),
+        address: [127, 0, 9, 77].into(),
+        every_ms: 200,
+    };
+    let assignment = Assignment {
+        site: "www.hearth.test".parse().unwrap(),
+        page: page.clone(),
+        connect_ms: 2_000,
+        total_ms: 3_000,
+        nodes: vec![node],
+        fallback: Some(FallbackLook { page, addresses: fallback.to_vec(), every_ms: 200 }),
+    };
+    Errand { references: references.iter().map(|r| (*r).to_owned()).collect(), sites: vec![assignment] }
+}
+
+#[test]
+fn what_a_watcher_asks_for_is_looked_at_and_told_but_nothing_in_the_own_network() {
+    let watcher = Watcher::start();
+    let pages = Place::pages(([127, 0, 0, 1], 0).into());
+    let (there, lan) = (pages.address.ip(), IpAddr::from([192, 168, 7, 7]));
+    watcher.heard.lock().unwrap().errand = errand(&[], &[there, lan], pages.address.port());
+    let mut rig = Rig::new(&watcher.link_every("300ms", &watcher_key()));
+    rig.start();
+    let said = watcher.wait_for("both kinds of testimony", |heard| {
+        let said: Vec<_> = heard.beats.iter().flat_map(|beat| beat.testimonies.clone()).collect();
+        let kinds = [said.iter().any(|t| t.node.is_none()), said.iter().any(|t| t.node.is_some())];
+        (kinds == [true, true]).then_some(said)
+    });
+    for testimony in &said {
+        match &testimony.node {
+            None => assert!(testimony.outcome.is_up() && testimony.address == there, "{testimony:?}"),
+            Some(node) => {
+                assert_eq!(node.as_str(), "pi2");
+                assert_eq!(testimony.outcome, Outcome::Failed(Failure::Refused));
+            }
+        }
+        assert!(testimony.ago_ms < 5_000, "{testimony:?}");
+    }
+    watcher.heard.lock().unwrap().errand = Errand::default();
+    watcher.wait_for("silence once nothing is asked for", |heard| {
+        let quiet = heard.beats.iter().rev().take(4).all(|beat| beat.testimonies.is_empty());
+        quiet.then_some(())
+    });
+}
+
+#[test]
+fn a_witness_that_reaches_no_reference_says_what_is_well_and_keeps_quiet_about_the_rest() {
+    let watcher = Watcher::start();
+    let pages = Place::pages(([127, 0, 0, 1], 0).into());
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    watcher.heard.lock().unwrap().errand = errand(&[&gone], &[pages.address.ip()], pages.address.port());
+    let mut rig = Rig::new(&watcher.link_every("300ms", &watcher_key()));
+    rig.start();
+    let said = watcher.wait_for("several testimonies", |heard| {
+        let said: Vec<_> = heard.beats.iter().flat_map(|beat| beat.testimonies.clone()).collect();
+        (said.len() >= 4).then_some(said)
+    });
+    assert!(said.iter().all(|testimony| testimony.outcome.is_up()), "{said:?}");
 }

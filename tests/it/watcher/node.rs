@@ -10,6 +10,7 @@ use hearth::address::Verdict;
 use hearth::heartbeat::proof::{self, Nonce};
 use hearth::heartbeat::seal::{SigningKey, VerifyingKey};
 use hearth::heartbeat::send::{Sender, SenderSettings};
+use hearth::heartbeat::witness::Testimony;
 use hearth::heartbeat::{
     Beat, BootId, Claim, Leaving, NodeName, RecordsReport, SiteReport, SourceState, WatcherPin,
 };
@@ -140,6 +141,7 @@ pub(super) struct Voice {
     /// The digest of what it serves, and how its source stands.
     generation: &'static str,
     source: SourceState,
+    testimonies: Vec<Testimony>,
     boot: u8,
     sequence: u64,
 }
@@ -161,6 +163,7 @@ impl Node {
             leaving: false,
             generation: "g1",
             source: SourceState::Ok,
+            testimonies: Vec::new(),
             boot: 1,
             sequence: 0,
         };
@@ -205,6 +208,11 @@ impl Node {
         (voice.generation, voice.source) = (generation, source);
     }
 
+    /// Says from now on that it saw this.
+    pub(super) fn testifies(&self, what: Vec<Testimony>) {
+        self.voice.lock().unwrap().testimonies = what;
+    }
+
     /// Says from now on that it is at `address`.
     pub(super) fn claims(&self, address: IpAddr) {
         self.voice.lock().unwrap().address = address;
@@ -245,6 +253,7 @@ fn next(name: &str, voice: &Mutex<Voice>) -> Option<Beat> {
         records: RecordsReport::InForce,
         led: "all-well".to_owned(),
         leaving: voice.leaving.then(|| Leaving { reason: "a restart".to_owned() }),
+        testimonies: voice.testimonies.clone(),
     })
 }
 
