@@ -298,13 +298,10 @@ impl Agent {
     }
 
     /// Starts to look for the public address. What may be published comes through the gate.
-    fn look(
-        &mut self,
-        looking: address::Looking,
-        gate: Gate,
-    ) -> watch::Receiver<Option<Agreed>> {
+    fn look(&mut self, looking: address::Looking, gate: Gate) -> watch::Receiver<Option<Agreed>> {
         let ((agree, agreed), (publish, published)) = (watch::channel(None), watch::channel(None));
-        self.tasks.spawn(looking.run(self.events.clone(), agree, self.leave.receiver()).named("address task"));
+        self.tasks
+            .spawn(looking.run(self.events.clone(), agree, self.leave.receiver()).named("address task"));
         let Gate { standing, judges: status, waits } = gate;
         let (memory, line) = (self.memory.clone(), self.line);
         let proof = Proof { standing, memory, agreed, status, publish, waits, line };

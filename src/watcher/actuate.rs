@@ -17,8 +17,8 @@ use crate::dns::guard::Permission;
 use crate::dns::lookup::{Expected, View, agreement};
 use crate::dns::plan::{Desired, Scope};
 use crate::dns::provider::Provider;
-use crate::dns::snapshot::{Line, Snapshot};
-use crate::dns::{Name, Owner, Rdata, RdataSet, RecordType, Ttl};
+use crate::dns::snapshot::Line;
+use crate::dns::{Name, Owner, RdataSet, Ttl};
 use crate::failover::event::Event;
 use crate::host::time::Timeline;
 
@@ -102,7 +102,7 @@ impl Actuator {
         let outcome = attempt(&self.entry, &self.provider, &desired, Duration::ZERO, noted).await;
         let (result, seen) = match outcome {
             Ok(Outcome::Unchanged { seen } | Outcome::Landed { seen, .. }) => {
-                let sets = sets_of(&seen, &self.lines);
+                let sets = seen.in_force(&self.lines);
                 (Ok(sets.clone()), Some(sets))
             }
             Err(error) => (Err(error.to_string()), None),
@@ -171,48 +171,4 @@ impl Actuator {
 fn stopped(site: &Name, epoch: u64) -> Event {
     let why = "nothing is written any more since the credentials were refused; correct them and restart the watcher";
     Event::Written { site: site.clone(), epoch, result: Err(why.to_owned()) }
-}
-
-/// What a snapshot says is in force on these lines, one set for each type: what stands on every one of them.
-#[must_use]
-pub fn sets_of(seen: &Snapshot, lines: &BTreeSet<Line>) -> Vec<RdataSet> {
-    let stands = |rdata: &Rdata| {
-        let here = seen.on_lines(lines).filter(|record| record.rdata == *rdata);
-        here.count() >= lines.len().max(1)
-    };
-    let all = |kind| seen.on_lines(lines).map(|r| &r.rdata).filter(move |r| r.record_type() == kind);
-    [RecordType::A, RecordType::Aaaa, RecordType::Cname]
-        .into_iter()
-        .filter_map(|kind| RdataSet::new(all(kind).filter(|rdata| stands(rdata)).cloned()).ok())
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dns::snapshot::Record;
-
-    #[test]
-    fn what_is_in_force_stands_on_every_line_that_is_ours_and_on_no_other() {
-        let record = |text: &str, line: &str| Record {
-            line: Some(Line(line.to_owned())),
-            ..Record::new(text.parse().unwrap(), Ttl::from_secs(60))
-        };
-        let records = vec![
-            record("A 192.0.2.1", "0"),
-            record("A 192.0.2.1", "3=0"),
-            record("A 192.0.2.2", "0"),
-            record("A 192.0.2.9", "10=1"),
-        ];
-        let mut seen = Snapshot::with_remarks("www.example.com".parse().unwrap(), records);
-        seen.default_line = Some(Line("0".to_owned()));
-        let sets = |lines: &[&str]| {
-            let lines = lines.iter().map(|line| Line((*line).to_owned())).collect();
-            sets_of(&seen, &lines).iter().map(ToString::to_string).collect::<Vec<_>>()
-        };
-        assert_eq!(sets(&[]), ["A 192.0.2.1 192.0.2.2"]);
-        assert_eq!(sets(&["3=0"]), ["A 192.0.2.1"]);
-        assert_eq!(sets(&["0", "3=0"]), ["A 192.0.2.1"]);
-        assert_eq!(sets(&["0", "10=1"]), [""; 0]);
-    }
 }

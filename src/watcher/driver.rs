@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
-use super::actuate::{Actuator, Wish, sets_of};
+use super::actuate::{Actuator, Wish};
 use super::errand::{self, Errands};
 use super::journal::{Found, Journal, Step};
 use super::ledger::{Ledger, News};
@@ -295,7 +295,7 @@ impl Driver {
         self.tasks.spawn(async move {
             let read = provider.observe(&site).await;
             let epoch = read.as_ref().ok().and_then(|seen| seen.epoch);
-            let result = read.map(|seen| sets_of(&seen, &lines)).map_err(|error| error.to_string());
+            let result = read.map(|seen| seen.in_force(&lines)).map_err(|error| error.to_string());
             let _ = tell.send(Event::Read { site, started, result, epoch }).await;
         });
     }
