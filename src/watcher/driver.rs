@@ -26,8 +26,8 @@ use crate::failover::event::{BeatSeen, Command, Effect, Event, Note, Setup, Targ
 use crate::failover::view::{Happened, WatcherStatus};
 use crate::heartbeat::receive::FORM;
 use crate::heartbeat::{Answer, NodeName};
-use crate::host::random;
 use crate::host::time::{ClockCheck, Timeline};
+use crate::host::{message, random};
 use crate::moment::Moment;
 use crate::probe::{self, Patience, Prober, ProberSettings};
 
@@ -39,6 +39,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// The shortest: a deadline that is overdue does not make the loop spin.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(20);
+
+/// The page and its JSON are made anew at most this often: a snapshot of a thousand sites costs more than a step.
+const PUBLISH_EVERY: Duration = Duration::from_millis(250);
 
 /// How long a step may wait for the disk to confirm it, when nothing depends on it.
 const SYNC_EVERY: Duration = Duration::from_secs(5);
@@ -63,6 +66,7 @@ pub(super) struct Driver {
     timeline: VecDeque<Happened>,
     pub(super) status: watch::Sender<WatcherStatus>,
     synced: Moment,
+    published: Option<Moment>,
 }
 
 impl Driver {
@@ -100,6 +104,7 @@ impl Driver {
             events,
             timeline: VecDeque::new(),
             synced: now,
+            published: None,
         };
         for (wall_ms, note) in notes {
             driver.remember(wall_ms, note);
@@ -147,7 +152,7 @@ impl Driver {
     /// When the loop has to wake at the latest.
     pub(super) fn due(&self) -> Moment {
         let now = self.line.now();
-        let wake = self.engine.next_wake(now).unwrap_or(now + LONGEST_SLEEP);
+        let wake = self.engine.next_wake().unwrap_or(now + LONGEST_SLEEP);
         wake.clamp(now + SHORTEST_SLEEP, now + LONGEST_SLEEP)
     }
 
@@ -221,7 +226,7 @@ impl Driver {
             Effect::LookAtReferences => self.look_at_references(),
             Effect::Read { site } => self.read(site),
             Effect::Write { site, epoch, sets, why } => {
-                info!(%site, epoch, ?sets, "to be written: {why}");
+                info!(message_id = message::DECISION, %site, epoch, ?sets, "to be written: {why}");
                 // One that is owed still ends every earlier one.
                 let wish = self.ledger.release(&site, Some(Wish { epoch, sets }));
                 self.wish(&site, wish);
@@ -233,9 +238,9 @@ impl Driver {
             Effect::Note(note) => {
                 let site = note.site.as_ref().map(ToString::to_string).unwrap_or_default();
                 match note.weight {
-                    Weight::Info => info!(site, "{}", note.text),
-                    Weight::Warning => warn!(site, "{}", note.text),
-                    Weight::Alarm => error!(site, "{}", note.text),
+                    Weight::Info => info!(message_id = message::SITE, site, "{}", note.text),
+                    Weight::Warning => warn!(message_id = message::SITE, site, "{}", note.text),
+                    Weight::Alarm => error!(message_id = message::SITE, site, "{}", note.text),
                 }
                 self.remember(wall_ms, note);
             }
@@ -379,8 +384,13 @@ impl Driver {
         WatcherStatus { journal_trouble, ..self.engine.status(self.line.now(), self.started, timeline) }
     }
 
-    pub(super) fn publish(&self) {
-        self.status.send_replace(self.snapshot());
+    /// Shows people how things stand, unless that was done a moment ago: the loop comes back within a second.
+    pub(super) fn publish(&mut self) {
+        let now = self.line.now();
+        if self.published.is_none_or(|last| now - last >= PUBLISH_EVERY) {
+            self.published = Some(now);
+            self.status.send_replace(self.snapshot());
+        }
     }
 }
 

@@ -111,7 +111,7 @@ fn escaped(bytes: &mut std::str::Bytes<'_>) -> Option<u8> {
 }
 
 /// The data of a TXT record as zone files have it.
-fn quoted(data: &TxtData) -> String {
+pub(super) fn quoted(data: &TxtData) -> String {
     let strings = data.strings().map(|string| {
         let character = |byte: &u8| match byte {
             b'"' | b'\\' => format!("\\{}", char::from(*byte)),

@@ -5,6 +5,7 @@
 //! TTL or the weight of a record that it changes: what is left out falls back to a default.
 
 mod recent;
+mod txt;
 mod words;
 
 use std::fmt;
@@ -98,13 +99,7 @@ impl Tencent {
             let reason = "a record may have been created that its list does not show yet".to_owned();
             return Err(Class::Wait(wait).error(&self.place(name), reason));
         }
-        let mut rows = self.list(name).await?;
-        rows.retain(|row| !self.recent.is_gone(&row.id, now));
-        for id in self.recent.written(name, now) {
-            rows.retain(|row| row.id != id);
-            rows.extend(self.one(name, &id).await?);
-        }
-        cloud::snapshot::<Self>(&self.place(name), rows)
+        cloud::snapshot::<Self>(&self.place(name), self.rows(name).await?)
     }
 
     /// Makes the changes of `plan`, one record at a time.
@@ -125,6 +120,18 @@ impl Tencent {
 
     fn place<'a>(&'a self, name: &'a Name) -> Place<'a> {
         Place { server: &self.server, key: &self.key.id, zone: &self.zone, name }
+    }
+
+    /// What its list shows, and what it does not show yet.
+    async fn rows(&self, name: &Name) -> Result<Vec<HostRecord>, ProviderError> {
+        let now = self.now();
+        let mut rows = self.list(name).await?;
+        rows.retain(|row| !self.recent.is_gone(&row.id, now));
+        for id in self.recent.written(name, now) {
+            rows.retain(|row| row.id != id);
+            rows.extend(self.one(name, &id).await?);
+        }
+        Ok(rows)
     }
 
     async fn list(&self, name: &Name) -> Result<Vec<HostRecord>, ProviderError> {
