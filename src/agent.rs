@@ -7,6 +7,7 @@
 //! site, address, keepers, beats -- Event --> Board -- AgentStatus --> beats, LEDs, control socket
 //! Board -- Change --> hooks
 //! address -- Agreed --> gate, where a new address proves itself -- Agreed --> keepers
+//! keeper -- when --> upkeep -- what --> provider
 //! ```
 //!
 //! # How it stops
@@ -22,8 +23,8 @@
 
 pub mod address;
 pub mod decision;
-pub mod keeper;
 pub mod memory;
+pub mod upkeep;
 
 mod answer;
 mod beating;
@@ -32,6 +33,7 @@ mod failing_back;
 mod faults;
 mod hooks;
 mod journal;
+mod keeper;
 mod lamps;
 mod proof;
 mod serving;
@@ -49,21 +51,24 @@ use self::answer::Around;
 use self::beating::{Farewell, Line};
 use self::board::{Board, Event};
 use self::failing_back::FailBack;
-use self::keeper::{Books, Keeper, Left, Surroundings};
+use self::keeper::{Bell, Keeper, Left, Order, Surroundings};
 use self::memory::Memory;
 use self::proof::Proof;
+use self::upkeep::{Books, Upkeep};
 use crate::address::Family;
 use crate::address::report::Report;
-use crate::config::{AgentConfig, RecordSettings};
+use crate::config::{AgentConfig, FailBackSettings, RecordSettings};
+use crate::dns::Name;
 use crate::dns::account_book::AccountBook;
-use crate::dns::provider::ProviderSettings;
+use crate::dns::provider::{Provider, ProviderSettings};
+use crate::heartbeat::seal::SigningKey;
 use crate::heartbeat::send::SenderError;
 use crate::heartbeat::{NodeName, WatcherPin};
 use crate::hook;
 use crate::host::control;
 use crate::host::notify;
 use crate::host::shutdown::{Shutdown, stopped};
-use crate::host::time::Timeline;
+use crate::host::time::{Timeline, wall_clock};
 use crate::leds::{self, LampSettings};
 use crate::mount::{self, MountSettings};
 use crate::site::{self, Door, SiteError};
@@ -136,6 +141,23 @@ struct Remembering {
     line: Timeline,
 }
 
+/// What stands before the gate of addresses: whatever was published, and whoever could have a new one prove itself.
+struct Gate {
+    standing: Agreed,
+    judges: Option<watch::Receiver<AgentStatus>>,
+    waits: watch::Sender<bool>,
+}
+
+/// The names that are kept.
+struct Names {
+    records: Vec<RecordSettings>,
+    providers: BTreeMap<String, ProviderSettings>,
+    node: NodeName,
+}
+
+/// Where a person can have each name looked at.
+type Orders = BTreeMap<Name, mpsc::Sender<Order>>;
+
 /// A running agent.
 struct Agent {
     /// Everything but the beats and the keepers.
@@ -171,9 +193,10 @@ impl Agent {
         let lines = lines(watchers, &around)?;
         let own_key = Arc::clone(&key);
         let (hooks, attached) = hook::run::hooks(config.hooks);
+        let standing = address::standing(&config.address, memory.agreed());
         let board = Board::new(
             config.node.clone(),
-            address::remembered(&config.address, &memory.agreed()),
+            address::remembered(&config.address, &standing),
             site::before_the_first_look(&config.sites, &doors.site),
             config.mounts.iter().map(mount::watch::not_looked_at).collect(),
             &config.records,
@@ -190,9 +213,8 @@ impl Agent {
         let (report, waits) = (watch::Sender::new(None), watch::Sender::new(false));
         let hurry = waits.subscribe();
         // Only a node that serves can answer a watcher's look.
-        let gate = (!config.sites.is_empty()).then(|| (status.subscribe(), waits));
+        let judges = (!config.sites.is_empty()).then(|| status.subscribe());
         let heard = report.subscribe();
-        agent.show(config.leds, doors.control, &status, heard.clone());
         if !config.sites.is_empty() {
             let node = config.node.clone();
             let parts = serving::Parts { sites: config.sites, doors: doors.site, key, node };
@@ -204,27 +226,11 @@ impl Agent {
         }
         let looking =
             address::Looking { settings: config.address, memory: agent.memory.clone(), line, report };
-        let agreed = agent.look(looking, gate, shutdown);
-        agent.keep(&agreed, &heard, config.records, &config.providers, &config.node, shutdown);
-        for settings in config.fail_backs {
-            let provider = &config.providers[&settings.provider];
-            let around = failing_back::Around {
-                node: config.node.clone(),
-                key: Arc::clone(&own_key),
-                entry: agent.book.entry(provider, &settings.site),
-                line,
-                events: agent.events.clone(),
-                status: status.subscribe(),
-            };
-            match FailBack::new(settings, provider, around) {
-                Ok(right) => agent.tasks.spawn(right.run(agent.close.receiver()).named("fail-back")),
-                // A node that serves is worth more than its right to be sent visitors.
-                Err(error) => {
-                    tracing::warn!("visitors cannot be sent back here when no watcher answers: {error}");
-                    continue;
-                }
-            };
-        }
+        let agreed = agent.look(looking, Gate { standing, judges, waits }, shutdown);
+        agent.stand_by(config.fail_backs, &config.providers, &config.node, &own_key, &status);
+        let names = Names { records: config.records, providers: config.providers, node: config.node };
+        let orders = agent.keep(&agreed, &heard, names, shutdown);
+        agent.show(config.leds, doors.control, &status, heard, orders);
         let every = config.beats.map_or(Duration::MAX, |beats| beats.every);
         for line in lines {
             agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), shutdown.receiver()));
@@ -240,6 +246,7 @@ impl Agent {
         control: control::Server,
         status: &watch::Sender<AgentStatus>,
         report: watch::Receiver<Option<Report>>,
+        orders: Orders,
     ) {
         let (tell, heard) = mpsc::channel(BACKLOG);
         let obeying = lamps::obey(heard, leds.button.clone(), self.events.clone());
@@ -248,7 +255,7 @@ impl Agent {
         let both = async { futures_util::future::join(driving, obeying).await.0 };
         self.tasks.spawn(both.named("LED task"));
         let (events, memory) = (self.events.clone(), self.memory.clone());
-        let around = Around { status: status.subscribe(), report, events, memory };
+        let around = Around { status: status.subscribe(), report, events, memory, orders };
         let answers = control_task(control, around, self.close.receiver());
         self.tasks.spawn(answers.named("control socket"));
     }
@@ -273,39 +280,75 @@ impl Agent {
         }
     }
 
-    /// Starts to look for the public address. What may be published comes through the gate, if there is one.
+    /// Starts to look for the public address. What may be published comes through the gate.
     fn look(
         &mut self,
         looking: address::Looking,
-        gate: Option<(watch::Receiver<AgentStatus>, watch::Sender<bool>)>,
+        gate: Gate,
         shutdown: &Shutdown,
     ) -> watch::Receiver<Option<Agreed>> {
-        let (agree, agreed) = watch::channel(None);
+        let ((agree, agreed), (publish, published)) = (watch::channel(None), watch::channel(None));
         self.tasks.spawn(looking.run(self.events.clone(), agree, shutdown.receiver()).named("address task"));
-        let Some((status, waits)) = gate else { return agreed };
-        let (publish, published) = watch::channel(None);
-        let proof = Proof { standing: self.memory.agreed(), agreed, status, publish, waits, line: self.line };
+        let Gate { standing, judges: status, waits } = gate;
+        let (memory, line) = (self.memory.clone(), self.line);
+        let proof = Proof { standing, memory, agreed, status, publish, waits, line };
         self.tasks.spawn(proof.run(shutdown.receiver()).named("gate of addresses"));
         published
     }
 
-    /// Starts to keep the names pointed at this node.
+    /// Starts to keep the names pointed at this node. Where a person can have each of them looked at.
     fn keep(
         &mut self,
         agreed: &watch::Receiver<Option<Agreed>>,
         report: &watch::Receiver<Option<Report>>,
-        records: Vec<RecordSettings>,
-        providers: &BTreeMap<String, ProviderSettings>,
-        node: &NodeName,
+        names: Names,
         shutdown: &Shutdown,
-    ) {
-        for (index, record) in records.into_iter().enumerate() {
-            let provider = &providers[&record.provider];
-            let (memory, entry) = (self.memory.clone(), self.book.entry(provider, &record.name));
+    ) -> Orders {
+        let mut orders = Orders::new();
+        for (index, record) in names.records.into_iter().enumerate() {
+            let settings = &names.providers[&record.provider];
+            let (memory, entry) = (self.memory.clone(), self.book.entry(settings, &record.name));
+            let (order, ordered) = mpsc::channel(1);
+            orders.insert(record.name.clone(), order);
             let around =
                 Surroundings { line: self.line, events: self.events.clone(), report: report.clone() };
-            let keeper = Keeper::new(index, record, node, provider, Books { memory, entry }, around);
-            self.keepers.spawn(keeper.keep(agreed.clone(), shutdown.receiver()));
+            let provider = Provider::new(settings, wall_clock);
+            let upkeep =
+                Upkeep::new(record, names.node.clone(), provider, Books { memory, entry }, self.line);
+            let keeper = Keeper::new(index, names.node.clone(), upkeep, around);
+            self.keepers.spawn(keeper.keep(Bell::new(agreed.clone(), shutdown.receiver(), ordered)));
+        }
+        orders
+    }
+
+    /// Starts to watch over the watchers, for the sites whose visitors may be sent back here.
+    fn stand_by(
+        &mut self,
+        rights: Vec<FailBackSettings>,
+        providers: &BTreeMap<String, ProviderSettings>,
+        node: &NodeName,
+        key: &Arc<SigningKey>,
+        status: &watch::Sender<AgentStatus>,
+    ) {
+        for settings in rights {
+            let provider = &providers[&settings.provider];
+            let around = failing_back::Around {
+                node: node.clone(),
+                key: Arc::clone(key),
+                entry: self.book.entry(provider, &settings.site),
+                line: self.line,
+                events: self.events.clone(),
+                status: status.subscribe(),
+            };
+            match FailBack::new(settings, provider, around) {
+                Ok(right) => {
+                    self.tasks.spawn(right.run(self.close.receiver()).named("fail-back"));
+                }
+                // A node that serves is worth more than its right to be sent visitors.
+                Err(error) => {
+                    tracing::warn!("visitors cannot be sent back here when no watcher answers: {error}");
+                }
+            }
         }
     }
 

@@ -35,35 +35,58 @@
 //! argument. `tests/it/tidy.rs` keeps their list and fails when one of them names something it must not. Arrows point
 //! down only: `main -> cmd -> drivers -> rooms`; drivers do not know each other; an IO room knows its own words and
 //! [`host`]; [`config`] depends on the policy types that rooms define, never the other way.
+//!
+//! Without the feature `io` only the words and the decisions of the watcher are built: that is all that its simulator
+//! needs, and it wants them optimised.
 
 // Words and decisions.
 pub mod address;
 pub mod dns;
 pub mod failover;
+#[cfg(feature = "io")]
 pub mod gluster;
 pub mod heartbeat;
+#[cfg(feature = "io")]
 pub mod hook;
+#[cfg(feature = "io")]
 pub mod leds;
 pub mod liveness;
 pub mod moment;
+#[cfg(feature = "io")]
 pub mod mount;
 pub mod policy;
 pub mod secret;
+#[cfg(feature = "io")]
 pub mod site;
+#[cfg(feature = "io")]
 pub mod status;
 
 // The world.
+#[cfg(feature = "io")]
 pub mod host;
+#[cfg(feature = "io")]
 pub mod probe;
+/// What a look from outside saw.
+#[cfg(not(feature = "io"))]
+pub mod probe {
+    pub mod outcome;
+    pub mod page;
+}
 
 // What is written in the file, and what it means.
+#[cfg(feature = "io")]
 pub mod config;
 
 // The drivers: own time and tasks, feed the pure rooms, publish status.
+#[cfg(feature = "io")]
 pub mod agent;
+#[cfg(feature = "io")]
 pub mod watcher;
 
 // The command line.
+#[cfg(feature = "io")]
 pub mod cli;
+#[cfg(feature = "io")]
 pub mod cmd;
+#[cfg(feature = "io")]
 pub mod demo;

@@ -253,6 +253,18 @@ impl Liveness {
         self.last_success.map(|(_, back)| back)
     }
 
+    /// Successes since the last failure, and for how long there has been nothing else.
+    #[must_use]
+    pub fn steadiness(&self, now: Moment) -> (u32, Duration) {
+        (self.successes, self.success_since.map_or(Duration::ZERO, |since| now - since))
+    }
+
+    /// For how long nobody has got through: since the last success, or the beginning of the evidence.
+    #[must_use]
+    pub fn unreached(&self, now: Moment) -> Duration {
+        now - self.unreached_since()
+    }
+
     /// The node says that it is somewhere else now. What was proven stays published until the new place is proven.
     pub fn moved(&mut self, address: IpAddr, now: Moment) {
         if address != self.address {
@@ -410,7 +422,9 @@ impl Liveness {
     }
 }
 
-fn hard(stakes: Stakes, policy: &Policy) -> Duration {
+/// How long nobody gets through before a silent target is down.
+#[must_use]
+pub fn hard(stakes: Stakes, policy: &Policy) -> Duration {
     match stakes {
         Stakes::LastOne => policy.hard,
         Stakes::HasSibling => policy.hard.min(policy.hard_with_sibling),

@@ -2,17 +2,24 @@
 //!
 //! Never asks anybody: [`source`] does. A detection that failed never clears what stands.
 
+#[cfg(feature = "io")]
 pub mod admissible;
+#[cfg(feature = "io")]
 pub mod agreement;
+#[cfg(feature = "io")]
 pub mod report;
+#[cfg(feature = "io")]
 pub mod settings;
+#[cfg(feature = "io")]
 pub mod source;
 pub mod suffix;
+#[cfg(feature = "io")]
 pub mod wire;
 
 use std::fmt;
 use std::net::IpAddr;
 
+#[cfg(feature = "io")]
 pub use self::settings::{AddressSettings, Asked, SourceSettings};
 pub use self::suffix::Suffix;
 

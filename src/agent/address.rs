@@ -1,8 +1,10 @@
 //! The address task: round after round of questions, what was agreed on to the keepers, the evidence to the board.
 //!
-//! Never judges, and never takes an address back that a round could not confirm.
+//! Never judges, never takes an address back that a round could not confirm, and never remembers one: a new address may
+//! have to prove itself first.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use tokio::sync::{mpsc, watch};
 
@@ -49,21 +51,13 @@ impl Looking {
             watch.due().await;
             let look = watch.round(self.line.now()).await;
             self.report.send_replace(Some(look.report()));
-            let judged = look.judged;
-            let next = agreed_in(&judged);
-            if let Err(error) = self.memory.agree(next.clone()).await {
-                tracing::warn!("{error}");
-            }
+            let next = look.agreed();
             agreed.send_if_modified(|last| last.replace(next.clone()).as_ref() != Some(&next));
-            if events.send(Event::Addresses(statuses(judged))).await.is_err() {
+            if events.send(Event::Addresses(statuses(look.judged))).await.is_err() {
                 return;
             }
         }
     }
-}
-
-fn agreed_in(judged: &BTreeMap<Family, Judgement>) -> Agreed {
-    judged.iter().filter_map(|(family, judgement)| Some((*family, judgement.agreed?))).collect()
 }
 
 fn statuses(judged: BTreeMap<Family, Judgement>) -> BTreeMap<Family, AddressStatus> {
@@ -72,12 +66,19 @@ fn statuses(judged: BTreeMap<Family, Judgement>) -> BTreeMap<Family, AddressStat
     judged.into_iter().map(status).collect()
 }
 
-/// How the address stands before the first round: what was agreed on before the restart is still claimed, since a node
+/// What was published before the start, as far as it is still looked for and may still be published.
+pub(super) fn standing(settings: &AddressSettings, published: Agreed) -> Agreed {
+    let stands = |family: &Family, address: &IpAddr| {
+        settings.families.contains(family) && admissible(*address, &settings.admit).is_ok()
+    };
+    published.into_iter().filter(|(family, address)| stands(family, address)).collect()
+}
+
+/// How the address stands before the first round: what was published before the restart is still claimed, since a node
 /// that says it is nowhere would be taken away from visitors.
-pub(super) fn remembered(settings: &AddressSettings, agreed: &Agreed) -> BTreeMap<Family, AddressStatus> {
+pub(super) fn remembered(settings: &AddressSettings, standing: &Agreed) -> BTreeMap<Family, AddressStatus> {
     let status = |family: &Family| {
-        let publishable = |address: &std::net::IpAddr| admissible(*address, &settings.admit).is_ok();
-        let agreed = agreed.get(family).copied().filter(publishable);
+        let agreed = standing.get(family).copied();
         let why = match agreed {
             Some(_) => "agreed on before the start; not asked yet",
             None => "not asked yet",

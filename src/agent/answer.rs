@@ -1,13 +1,15 @@
 //! What the control socket answers.
 //!
-//! Never changes anything but what the LEDs show.
+//! Never changes anything but what the LEDs show, and has a name looked at by its keeper, never by itself.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::board::Event;
+use super::keeper::Order;
 use super::lamps::{IDENTIFYING, LONGEST, LampEvent};
 use super::memory::Memory;
 use crate::address::report::Report;
@@ -22,6 +24,8 @@ pub(super) struct Around {
     pub(super) events: mpsc::Sender<Event>,
     /// What was decided on the names.
     pub(super) memory: Memory,
+    /// Where each name can be had looked at.
+    pub(super) orders: BTreeMap<Name, mpsc::Sender<Order>>,
 }
 
 /// Answers a question.
@@ -33,13 +37,14 @@ pub(super) async fn answer(question: &Value, around: &Around) -> Value {
             None => error("the sources have not been asked yet; ask again in a moment"),
         },
         Some("why") => why(question, around),
+        Some("apply") => apply(question, around).await,
         Some("acknowledge") => told(&around.events, LampEvent::Acknowledged).await,
         Some("announce") => match announcement(question) {
             Some(event) => told(&around.events, event).await,
             None => error("announce like this: {\"ask\":\"announce\",\"what\":\"identify\",\"seconds\":30}"),
         },
         Some(other) => {
-            let known = "ask `status`, `address`, `why`, `acknowledge` or `announce`";
+            let known = "ask `status`, `address`, `why`, `apply`, `acknowledge` or `announce`";
             error(&format!("an agent cannot be asked `{other}`; {known}"))
         }
         None => error("ask like this: {\"ask\":\"status\"}"),
@@ -48,13 +53,35 @@ pub(super) async fn answer(question: &Value, around: &Around) -> Value {
 
 /// What was decided of late on the name that the question names.
 fn why(question: &Value, around: &Around) -> Value {
-    let asked = question.get("name").and_then(Value::as_str).unwrap_or_default();
-    let status = around.status.borrow();
-    let kept = asked.parse().ok().filter(|name: &Name| status.records.iter().any(|r| r.name == *name));
-    match kept {
-        Some(name) => serde_json::to_value(around.memory.why(&name)).expect("a decision is JSON"),
-        None => error(&format!("this agent keeps no name `{asked}`; was it restarted with this file?")),
+    match kept(question, around) {
+        Ok((name, _)) => serde_json::to_value(around.memory.why(name)).expect("a decision is JSON"),
+        Err(unknown) => unknown,
     }
+}
+
+/// Has the name that the question names looked at, and written if need be.
+async fn apply(question: &Value, around: &Around) -> Value {
+    let keeper = match kept(question, around) {
+        Ok((_, keeper)) => keeper,
+        Err(unknown) => return unknown,
+    };
+    let (order, done) = oneshot::channel();
+    // An order that reaches nobody is dropped, and so its answer does not come.
+    let _ = keeper.send(order).await;
+    match done.await {
+        Ok(Ok(said)) => json!({ "done": said }),
+        Ok(Err(why)) => error(&why),
+        Err(_) => error("the agent is stopping"),
+    }
+}
+
+/// The name that the question names, and where its keeper is told something.
+fn kept<'a>(question: &Value, around: &'a Around) -> Result<(&'a Name, &'a mpsc::Sender<Order>), Value> {
+    let asked = question.get("name").and_then(Value::as_str).unwrap_or_default();
+    let kept = asked.parse().ok().and_then(|name: Name| around.orders.get_key_value(&name));
+    kept.ok_or_else(|| {
+        error(&format!("this agent keeps no name `{asked}`; was it restarted with this file?"))
+    })
 }
 
 fn error(what: &str) -> Value {

@@ -196,6 +196,7 @@ impl Decision {
         let (what, guard) = match error.setback() {
             _ if matches!(error, ChangeError::Plan(_)) => (Decided::Refused, None),
             _ if matches!(error, ChangeError::NotNoted(_)) => (Decided::HeldBack, None),
+            _ if matches!(error, ChangeError::TooSoon(_)) => (Decided::HeldBack, Some(Hold::Pause)),
             Setback::Auth => (Decided::Refused, Some(Hold::Stop)),
             Setback::Refused => (Decided::Refused, Some(Hold::Pause)),
             Setback::Budget(_) => (Decided::HeldBack, Some(Hold::Budget)),

@@ -17,8 +17,9 @@ use super::hooks;
 use crate::address::{Family, Verdict as Standpoint};
 use crate::config::{FailBackSettings, Hairpin};
 use crate::dns::account_book::Entry;
-use crate::dns::change::{ChangeError, Held, Outcome as Changed, change};
-use crate::dns::guard::Permission;
+use crate::dns::attempt::attempt;
+use crate::dns::change::{ChangeError, Outcome as Changed};
+use crate::dns::guard::{Held, Permission};
 use crate::dns::lookup::{Expected, View, views};
 use crate::dns::plan::{Desired, Plan, Scope};
 use crate::dns::provider::{Provider, ProviderError, ProviderSettings};
@@ -208,17 +209,11 @@ impl FailBack {
             let (sets, epoch) = held(plan.seen());
             matches!(Standing::of(&sets, epoch, fallback), Standing::OnFallback { .. }) && epoch == over
         };
-        let entry = &self.around.entry;
-        let before = |plan: &Plan| {
-            let stands = still(plan);
-            async move {
-                if !stands {
-                    return Err(Held::NotNoted("the record was changed in the meantime".to_owned()));
-                }
-                entry.trying().await
-            }
+        let stands = |plan: &Plan| {
+            let changed = || Held::NotNoted("the record was changed in the meantime".to_owned());
+            std::future::ready(if still(plan) { Ok(()) } else { Err(changed()) })
         };
-        let outcome = change(&self.provider, &desired, before).await;
+        let outcome = attempt(&self.around.entry, &self.provider, &desired, Duration::ZERO, stands).await;
         self.settle(&desired, outcome).await;
     }
 
@@ -226,7 +221,6 @@ impl FailBack {
         match outcome {
             Ok(changed) => {
                 self.orphan.landed();
-                self.around.entry.landed(Duration::ZERO).await;
                 let sets: Vec<String> = desired.sets.iter().map(ToString::to_string).collect();
                 let epoch = desired.epoch.unwrap_or_default();
                 let text =
@@ -237,7 +231,6 @@ impl FailBack {
                 let _ = self.around.events.send(Event::Changed(changes)).await;
             }
             Err(error) => {
-                self.around.entry.failed(error.setback()).await;
                 self.tell(&format!("visitors were not sent back: {error}"));
                 sleep(AFTER_FAILURE.min(self.orphan.pace())).await;
             }

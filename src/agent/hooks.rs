@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::keeper::is_ours;
+use super::upkeep::is_ours;
 use crate::address::Family;
 use crate::dns::change::Outcome;
 use crate::dns::plan::Desired;

@@ -42,7 +42,7 @@ struct Shared {
 struct Remembered {
     /// Where the time line stood.
     resume: Option<Resume>,
-    /// The addresses that were agreed on last.
+    /// The addresses that were agreed on and published last.
     agreed: Agreed,
     /// The names that are kept.
     names: BTreeMap<Name, Kept>,
@@ -62,6 +62,11 @@ impl Memory {
     /// Reads the memory in the directory `state`, and continues its time line. A memory that is not there or cannot be
     /// read is an empty one.
     pub async fn open(state: &Path) -> (Self, Timeline) {
+        Self::open_on(state, Timeline::start).await
+    }
+
+    /// The same on the time line that `start` makes of where the last one was left.
+    pub async fn open_on(state: &Path, start: impl FnOnce(Option<Resume>) -> Timeline) -> (Self, Timeline) {
         let mut file = StateFile::new(state.join(FILE), FORM);
         let read = move || {
             let loaded = file.load::<Remembered>();
@@ -73,7 +78,7 @@ impl Memory {
             None
         });
         let state = state.unwrap_or_default();
-        let line = Timeline::start(state.resume);
+        let line = start(state.resume);
         (Self { shared: Arc::new(Mutex::new(Shared { file, state })), line }, line)
     }
 
@@ -92,7 +97,7 @@ impl Memory {
         }))
     }
 
-    /// The addresses that were agreed on last.
+    /// The addresses that were agreed on and published last: where a watcher looks, they have proved themselves.
     #[must_use]
     pub fn agreed(&self) -> Agreed {
         self.lock().state.agreed.clone()
@@ -104,7 +109,7 @@ impl Memory {
         self.lock().state.names.get(name).map(|kept| kept.mine.clone()).unwrap_or_default()
     }
 
-    /// Remembers what was agreed on.
+    /// Remembers what was agreed on and is published.
     ///
     /// # Errors
     /// When it is not on the disk.

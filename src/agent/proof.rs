@@ -1,7 +1,8 @@
 //! The gate between what was agreed on and what is published: where a watcher looks, a new address proves itself first.
 //!
 //! A watcher asks the candidate address for a nonce with this node's signature, and answers beats with what was proven.
-//! Never takes back what is published, and never waits for a watcher that does not answer or does not look at this node;
+//! What passes is remembered across restarts, and nothing else is: an address that has not proved itself must not count as
+//! one that did because the node was restarted meanwhile. Never takes back what is published, and never waits for a watcher that does not answer or does not look at this node;
 //! for one that does, at most [`PATIENCE`].
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::Agreed;
+use super::memory::Memory;
 use crate::address::Family;
 use crate::host::shutdown::stopped;
 use crate::host::time::Timeline;
@@ -92,10 +94,12 @@ fn word(status: &AgentStatus) -> Word {
 pub(super) struct Proof {
     /// What may be published without a proof: it was before the start.
     pub(super) standing: Agreed,
+    /// Where what passes is remembered.
+    pub(super) memory: Memory,
     /// What was agreed on.
     pub(super) agreed: watch::Receiver<Option<Agreed>>,
-    /// Where the watchers' word is read.
-    pub(super) status: watch::Receiver<AgentStatus>,
+    /// Where the watchers' word is read. None: nobody could look at this node, so nothing has to prove itself.
+    pub(super) status: Option<watch::Receiver<AgentStatus>>,
     /// What may be published.
     pub(super) publish: watch::Sender<Option<Agreed>>,
     /// Whether something waits, so that beats come quickly.
@@ -117,11 +121,10 @@ impl Proof {
         let mut gate = Gate { open: self.standing.clone(), waiting: BTreeMap::new() };
         loop {
             let agreed = self.agreed.borrow_and_update().clone();
-            let word = word(&self.status.borrow_and_update());
+            let word = self.status.as_mut().map_or(Word::Nobody, |status| word(&status.borrow_and_update()));
             if let Some(agreed) = agreed {
                 gate.pass(&agreed, &word, self.line.now());
-                let known: Agreed = gate.open.clone();
-                self.publish.send_if_modified(|last| last.replace(known.clone()).as_ref() != Some(&known));
+                self.open(gate.open.clone()).await;
             }
             self.waits.send_if_modified(|waits| {
                 let before = std::mem::replace(waits, !gate.waiting.is_empty());
@@ -134,6 +137,17 @@ impl Proof {
         }
     }
 
+    /// Publishes what passed, if that is news.
+    async fn open(&self, passed: Agreed) {
+        if self.publish.borrow().as_ref() == Some(&passed) {
+            return;
+        }
+        if let Err(error) = self.memory.agree(passed.clone()).await {
+            tracing::warn!("{error}");
+        }
+        self.publish.send_replace(Some(passed));
+    }
+
     /// Waits for news, or until `deadline`. False: there will be none.
     async fn changed(&mut self, deadline: Option<Moment>) -> bool {
         let late = async {
@@ -142,9 +156,15 @@ impl Proof {
                 None => std::future::pending().await,
             }
         };
+        let status = async {
+            match &mut self.status {
+                Some(status) => status.changed().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             changed = self.agreed.changed() => changed.is_ok(),
-            changed = self.status.changed() => changed.is_ok(),
+            changed = status => changed.is_ok(),
             () = late => true,
         }
     }
@@ -153,6 +173,8 @@ impl Proof {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::board::Board;
+    use crate::heartbeat::SiteView;
 
     const OLD: [u8; 4] = [84, 1, 2, 3];
     const NEW: [u8; 4] = [84, 9, 9, 9];
@@ -163,6 +185,17 @@ mod tests {
 
     fn proven(address: [u8; 4]) -> Word {
         Word::Proven(BTreeSet::from([address.into()]))
+    }
+
+    /// What a watcher says that has seen this node there.
+    fn view(address: [u8; 4]) -> SiteView {
+        SiteView {
+            site: "www.example.com".to_owned(),
+            health: "up".to_owned(),
+            on_fallback: false,
+            in_force: Vec::new(),
+            proven: vec![address.into()],
+        }
     }
 
     fn gate(open: Agreed) -> Gate {
@@ -186,6 +219,42 @@ mod tests {
         assert_eq!(gate.open, Agreed::new());
         gate.pass(&four(NEW), &proven(OLD), Moment::START + PATIENCE);
         assert_eq!((gate.open.clone(), gate.deadline()), (four(NEW), None));
+    }
+
+    /// An agent that a watcher looks at, which has seen it at the old address only.
+    fn looked_at() -> AgentStatus {
+        let node = "pi1".parse().unwrap();
+        let board =
+            Board::new(node, BTreeMap::new(), Vec::new(), Vec::new(), &[], vec!["https://w".to_owned()]);
+        let mut status = board.snapshot(Moment::START, Duration::ZERO);
+        status.watchers[0].state = LinkState::Answered;
+        status.watchers[0].view = vec![view(OLD)];
+        status
+    }
+
+    #[tokio::test]
+    async fn an_address_that_did_not_prove_itself_is_none_that_did_after_a_restart() {
+        let disk = tempfile::tempdir().unwrap();
+        let (memory, line) = Memory::open(disk.path()).await;
+        memory.agree(four(OLD)).await.unwrap();
+        let ((agree, agreed), (publish, mut published)) = (watch::channel(None), watch::channel(None));
+        let (tell, status) = watch::channel(looked_at());
+        let waits = watch::Sender::new(false);
+        let mut hurries = waits.subscribe();
+        let (standing, status, kept) = (four(OLD), Some(status), memory.clone());
+        let proof = Proof { standing, memory: kept, agreed, status, publish, waits, line };
+        let (_stop, stopped) = watch::channel(false);
+        let gate = tokio::spawn(proof.run(stopped));
+        agree.send_replace(Some(four(NEW)));
+        hurries.wait_for(|waits| *waits).await.unwrap();
+        assert_eq!(*published.borrow_and_update(), Some(four(OLD)));
+        let (restarted, _) = Memory::open(disk.path()).await;
+        assert_eq!(restarted.agreed(), four(OLD), "agreed on, and not proven");
+        tell.send_modify(|status| status.watchers[0].view = vec![view(NEW)]);
+        published.wait_for(|known| *known == Some(four(NEW))).await.unwrap();
+        let (restarted, _) = Memory::open(disk.path()).await;
+        assert_eq!(restarted.agreed(), four(NEW));
+        gate.abort();
     }
 
     #[test]

@@ -11,7 +11,7 @@ async fn around() -> (Around, mpsc::Receiver<Event>) {
     let (events, reports) = mpsc::channel(4);
     let status = watch::channel(board.snapshot(line.now(), line.uptime())).1;
     let (memory, _) = Memory::open(tempfile::tempdir().unwrap().path()).await;
-    (Around { status, report: watch::channel(None).1, events, memory }, reports)
+    (Around { status, report: watch::channel(None).1, events, memory, orders: BTreeMap::new() }, reports)
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@
 
 mod why;
 
-use std::collections::{BTreeMap, BTreeSet};
+pub(super) use why::date;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -12,15 +14,15 @@ use anyhow::{Context, anyhow, bail};
 use serde_json::{Value, json};
 
 use super::print;
-use crate::agent::keeper::{self, Books};
+use crate::agent::decision::Evidence;
 use crate::agent::memory::Memory;
+use crate::agent::upkeep::{Books, Upkeep, describe};
 use crate::agent::{Agreed, address};
 use crate::cli::DnsCommand;
 use crate::config::{self, AgentConfig, Config, RecordSettings};
 use crate::dns::Name;
 use crate::dns::account_book::AccountBook;
-use crate::dns::change::{self, Outcome};
-use crate::dns::plan::{self, Desired};
+use crate::dns::plan;
 use crate::dns::provider::{Provider, ProviderSettings};
 use crate::dns::snapshot::{Record, Snapshot};
 use crate::host::control::{self, ControlError};
@@ -97,9 +99,11 @@ fn all_went_well(failed: &[String]) -> anyhow::Result<ExitCode> {
 struct Own<'a> {
     config: &'a AgentConfig,
     agreed: Agreed,
+    evidence: Vec<Evidence>,
     memory: Memory,
     book: AccountBook,
-    /// Whether an agent runs here: then the memory is its own, and what is wanted is noted there already.
+    line: Timeline,
+    /// Whether an agent runs here: then it is the one that writes.
     agent: Agent,
 }
 
@@ -119,23 +123,29 @@ impl<'a> Own<'a> {
             bail!("there is no [[record]] in this file, so this node keeps no name");
         }
         let (memory, line) = Memory::open(&config.state).await;
-        let (agreed, agent) = match agreed_by_agent(config).await? {
-            Some(agreed) => (agreed, Agent::Runs),
-            None => (ask_sources(config, &memory, line).await, Agent::IsAway),
+        let (agreed, evidence, agent) = match agreed_by_agent(config).await? {
+            Some(agreed) => (agreed, Vec::new(), Agent::Runs),
+            None => {
+                let look = address::ask_once(config.address.clone(), &memory, line).await;
+                (look.agreed(), Evidence::of(&look.report()), Agent::IsAway)
+            }
         };
         if agreed.is_empty() {
             bail!(
-                "no public address is known, so nothing can be planned; `hearth status` says what the sources answer"
+                "no public address is known, so nothing can be planned; `hearth address` says what the sources answer"
             );
         }
         let book = AccountBook::open(&config.state, line).await;
-        Ok(Self { config, agreed, memory, book, agent })
+        Ok(Self { config, agreed, evidence, memory, book, line, agent })
     }
 
-    fn desired(&self, record: &RecordSettings) -> anyhow::Result<(Provider, Desired)> {
-        let provider = Provider::new(&self.config.providers[&record.provider], wall_clock)?;
-        let mine: BTreeSet<_> = self.memory.mine(&record.name);
-        Ok((provider, keeper::desired(record, &self.config.node, &self.agreed, mine)))
+    fn upkeep(&self, record: &RecordSettings) -> Upkeep {
+        let settings = &self.config.providers[&record.provider];
+        let books = Books { memory: self.memory.clone(), entry: self.book.entry(settings, &record.name) };
+        let provider = Provider::new(settings, wall_clock);
+        let mut upkeep = Upkeep::new(record.clone(), self.config.node.clone(), provider, books, self.line);
+        upkeep.hear(self.evidence.clone());
+        upkeep
     }
 
     async fn plan(&self) -> anyhow::Result<ExitCode> {
@@ -154,37 +164,31 @@ impl<'a> Own<'a> {
     }
 
     async fn plan_one(&self, record: &RecordSettings) -> anyhow::Result<plan::Plan> {
-        let (provider, desired) = self.desired(record)?;
-        let seen = provider.observe(&record.name).await?;
-        Ok(plan::plan(&desired, &seen)?)
+        let seen = observe(&self.config.providers[&record.provider], &record.name).await?;
+        Ok(plan::plan(&self.upkeep(record).desired(&self.agreed), &seen)?)
     }
 
     async fn apply(&self) -> anyhow::Result<ExitCode> {
         let mut failed = Vec::new();
         for record in &self.config.records {
             match self.apply_one(record).await {
-                Ok(Outcome::Unchanged { .. }) => print(&format!("{}\n  nothing to do\n", record.name))?,
-                Ok(Outcome::Landed { written, .. }) => {
-                    print(&format!("{written}\n  written and read back\n"))?
-                }
+                Ok(said) => print(&said)?,
                 Err(error) => failed.push(format!("{}: {error:#}", record.name)),
             }
         }
         all_went_well(&failed)
     }
 
-    /// Beside a running agent its memory is not written: one process writes it, and the agent wants the same.
-    async fn apply_one(&self, record: &RecordSettings) -> anyhow::Result<Outcome> {
-        let (provider, desired) = self.desired(record)?;
-        Ok(match self.agent {
-            Agent::Runs => change::change(&provider, &desired, |_| async { Ok(()) }).await?,
-            Agent::IsAway => {
-                let settings = &self.config.providers[&record.provider];
-                let entry = self.book.entry(settings, &record.name);
-                let books = Books { memory: self.memory.clone(), entry };
-                keeper::put(&provider, &desired, &books).await?
-            }
-        })
+    /// A running agent does it itself: one process keeps the memory and the books, and only it knows which address has
+    /// proved itself.
+    async fn apply_one(&self, record: &RecordSettings) -> anyhow::Result<String> {
+        match self.agent {
+            Agent::Runs => apply_by_agent(self.config, &record.name).await,
+            Agent::IsAway => match self.upkeep(record).ask_by_hand(&self.agreed).await {
+                Ok(outcome) => Ok(describe(&record.name, &outcome)),
+                Err(why) => Err(anyhow!(why)),
+            },
+        }
     }
 }
 
@@ -201,7 +205,10 @@ async fn agreed_by_agent(config: &AgentConfig) -> anyhow::Result<Option<Agreed>>
     Ok(Some(agreed.collect()))
 }
 
-async fn ask_sources(config: &AgentConfig, memory: &Memory, line: Timeline) -> Agreed {
-    let look = address::ask_once(config.address.clone(), memory, line).await;
-    look.judged.into_iter().filter_map(|(family, judgement)| Some((family, judgement.agreed?))).collect()
+async fn apply_by_agent(config: &AgentConfig, name: &Name) -> anyhow::Result<String> {
+    let answer: Value = control::ask(&config.control, &json!({ "ask": "apply", "name": name })).await?;
+    match (answer.get("done").and_then(Value::as_str), answer.get("error").and_then(Value::as_str)) {
+        (Some(done), _) => Ok(done.to_owned()),
+        (None, why) => Err(anyhow!(why.unwrap_or("the running agent is of another version").to_owned())),
+    }
 }

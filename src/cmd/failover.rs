@@ -1,6 +1,9 @@
-//! `hearth failover`: what the watcher decides, and a person's word against it.
+//! `hearth failover`: what the watcher decides and why, and a person's word against it.
+
+mod why;
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
@@ -18,7 +21,7 @@ use crate::watcher::question::Question;
 ///
 /// # Errors
 /// When there is no watcher here, it does not answer, or it refuses.
-pub async fn run(path: &Path, command: &FailoverCommand) -> anyhow::Result<()> {
+pub async fn run(path: &Path, command: &FailoverCommand) -> anyhow::Result<ExitCode> {
     let checked = config::check(path, Secrets::Skip)?;
     if let Some(witness) = &checked.config().witness {
         bail!(
@@ -27,18 +30,21 @@ pub async fn run(path: &Path, command: &FailoverCommand) -> anyhow::Result<()> {
         );
     }
     let watcher = checked.config().watcher.as_ref();
-    let socket = &watcher.with_context(|| format!("{} has no [watcher]", path.display()))?.control;
+    let watcher = watcher.with_context(|| format!("{} has no [watcher]", path.display()))?;
+    let socket = &watcher.control;
     match command {
+        FailoverCommand::Why(args) => return why::run(watcher, args).await,
         FailoverCommand::Status => {
             let answer = control::ask(socket, &Question::Status.to_value()).await?;
             let status: WatcherStatus =
                 serde_json::from_value(answer).context("the watcher is of another version")?;
-            print(&screen(&status))
+            print(&screen(&status))?;
         }
-        FailoverCommand::ToFallback(args) => pin(socket, args, Side::Fallback).await,
-        FailoverCommand::ToHome(args) => pin(socket, args, Side::Home).await,
-        FailoverCommand::Auto { site } => say(socket, site, Command::Auto, "no override any more").await,
+        FailoverCommand::ToFallback(args) => pin(socket, args, Side::Fallback).await?,
+        FailoverCommand::ToHome(args) => pin(socket, args, Side::Home).await?,
+        FailoverCommand::Auto { site } => say(socket, site, Command::Auto, "no override any more").await?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn pin(socket: &Path, args: &OverrideArgs, side: Side) -> anyhow::Result<()> {

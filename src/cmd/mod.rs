@@ -31,13 +31,13 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     let config = &cli.config;
     match &cli.command {
         Command::Agent => agent::run(config)?,
-        Command::Watcher => watcher::run(config)?,
+        Command::Watcher(args) => return watcher::run(config, args),
         Command::Demo(args) => return on_one_thread(demo::run(args)),
         Command::CheckConfig(args) => check_config::run(config, args)?,
         Command::Status(args) => on_one_thread(status::run(config, args))?,
         Command::Address(args) => return on_one_thread(address::run(config, args)),
         Command::Dns(command) => return on_one_thread(dns::run(config, command)),
-        Command::Failover(command) => on_one_thread(failover::run(config, command))?,
+        Command::Failover(command) => return on_one_thread(failover::run(config, command)),
         Command::Gluster(command) => return on_one_thread(gluster::run(config, command)),
         Command::Led(command) => on_one_thread(led::run(config, command))?,
         Command::Key(command) => key::run(command)?,

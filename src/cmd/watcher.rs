@@ -1,9 +1,13 @@
-//! `hearth watcher`: the role that looks from outside.
+//! `hearth watcher`: the role that looks from outside, and what can be asked of what it left.
+
+mod replay;
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
+use crate::cli::{WatcherArgs, WatcherCommand};
 use crate::config::{self, WatcherConfig, WitnessConfig};
 use crate::host::shutdown::Shutdown;
 use crate::host::{control, listen, log};
@@ -12,11 +16,18 @@ use crate::watcher::{Surroundings, run as watch, witness};
 /// Threads beside the deciding loop, which has its own and waits for the disk on it: probes, beats and the page.
 const WORKERS: usize = 2;
 
-/// Runs the watcher until it is told to stop.
+/// Runs the watcher until it is told to stop, or does what is asked instead.
 ///
 /// # Errors
 /// When the configuration has no watcher, a port or the journal cannot be had, or an essential part ends by itself.
-pub fn run(path: &Path) -> anyhow::Result<()> {
+pub fn run(path: &Path, args: &WatcherArgs) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        None => role(path).map(|()| ExitCode::SUCCESS),
+        Some(WatcherCommand::Replay(args)) => replay::run(path, args),
+    }
+}
+
+fn role(path: &Path) -> anyhow::Result<()> {
     let config = config::load(path)?;
     log::start(tracing::level_filters::LevelFilter::INFO)?;
     for warning in &config.warnings {

@@ -1,21 +1,28 @@
 //! The accounts at providers: what each was asked of late, and whether it may be asked for a change again.
 //!
 //! One refusal of the credentials stops every name of the account until a person acts, a pause that the provider asks for
-//! is everybody's, and changes have a budget for each name and for the account. Never reads a clock: `now` and the jitter
-//! are arguments. Its state is a value that the caller persists, so that neither a crash loop nor a reboot is a way around
-//! it.
+//! is everybody's, and changes have a budget for each name and for the account. A name that stands as wanted is looked at
+//! once an hour, and what was sent is not sent again while a service may be slow to show it. Never reads a clock: `now`
+//! and the jitter are arguments. Its state is a value that the caller persists, so that neither a crash loop nor a reboot
+//! is a way around it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Name;
-use super::guard::{Guard, Permission, Setback};
+use super::guard::{Guard, Held, Permission, Setback};
+use super::{Name, Rdata};
 use crate::moment::Moment;
 
 /// What budgets count over.
 const WINDOW: Duration = Duration::from_secs(60 * 60);
+
+/// Between two looks at a name that stands as wanted.
+pub const REST: Duration = Duration::from_secs(60 * 60);
+
+/// How long a service may take to show a change of which it is not known whether it was taken.
+const IN_DOUBT: Duration = Duration::from_secs(5 * 60);
 
 /// No wait is longer. A moment further away was written on another time line.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -40,6 +47,17 @@ pub enum Pace {
     },
 }
 
+/// How a provider wants to be treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conduct {
+    /// How many changes it puts up with.
+    pub pace: Pace,
+    /// Between two changes of one name that are sent, whatever becomes of them.
+    pub spacing: Duration,
+    /// How long it may take to show what it took. Zero: it can be asked, and says what stands.
+    pub lag: Duration,
+}
+
 /// Everything that is remembered of accounts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -59,6 +77,27 @@ struct OfName {
     guard: Guard,
     /// When changes were tried of late, in order.
     tried: Vec<Moment>,
+    /// What was sent last, where it may take a while to show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sent: Option<Sent>,
+    /// What was seen to stand as wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rest: Option<Rest>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Sent {
+    data: BTreeSet<Rdata>,
+    at: Moment,
+    /// Until then it may stand although it does not show.
+    until: Moment,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Rest {
+    wanted: BTreeSet<Rdata>,
+    /// When it is to be looked at again.
+    until: Moment,
 }
 
 impl Accounts {
@@ -77,36 +116,108 @@ impl Accounts {
         }
     }
 
-    /// Whether the budget has room for one more change of `name`. Looking is not a change.
+    /// Whether the account may be asked how `name` stands, for somebody who wants `wanted` there. While that was seen to
+    /// stand within the hour, it need not be.
     #[must_use]
-    pub fn budget(&self, id: &AccountId, name: &Name, pace: Pace, now: Moment) -> Permission {
-        let (Some(account), Pace::PerHour { name: of_name, account: of_account }) = (self.0.get(id), pace)
+    pub fn permission_to_look(
+        &self,
+        id: &AccountId,
+        name: &Name,
+        wanted: &BTreeSet<Rdata>,
+        now: Moment,
+    ) -> Permission {
+        let rest = self.of_name(id, name).and_then(|n| n.rest.as_ref()).filter(|rest| rest.wanted == *wanted);
+        match (self.permission(id, name, now), rest) {
+            (Permission::Granted, Some(rest)) => wait(now, rest.until),
+            (Permission::From(at), Some(rest)) => wait(now, rest.until.max(at)),
+            (other, _) => other,
+        }
+    }
+
+    /// Whether a change of `name` that leads to `data` may be sent. Looking is not a change.
+    ///
+    /// # Errors
+    /// What holds it up.
+    pub fn may_send(
+        &self,
+        (id, name): (&AccountId, &Name),
+        conduct: Conduct,
+        data: &BTreeSet<Rdata>,
+        now: Moment,
+    ) -> Result<(), Held> {
+        let (Some(account), Pace::PerHour { name: of_name, account: of_account }) =
+            (self.0.get(id), conduct.pace)
         else {
-            return Permission::Granted;
+            return Ok(());
         };
-        let here = account.names.get(name).map_or(&[][..], |n| &n.tried);
+        let here = account.names.get(name);
+        let lasting =
+            here.and_then(|n| n.sent.as_ref()).filter(|sent| wait(now, sent.until) != Permission::Granted);
+        if let Some(sent) = lasting.filter(|sent| sent.data == *data) {
+            return Err(Held::NotShown(now - sent.at));
+        }
+        let tried = here.map_or(&[][..], |n| &n.tried);
+        if let Some(Permission::From(at)) = tried.last().map(|last| wait(now, *last + conduct.spacing)) {
+            return Err(Held::TooSoon(at - now));
+        }
         let mut all: Vec<Moment> = account.names.values().flat_map(|n| n.tried.iter().copied()).collect();
         all.sort_unstable();
-        match free_again(here, of_name, now).max(free_again(&all, of_account, now)) {
-            Some(at) => wait(now, at),
-            None => Permission::Granted,
+        let free = free_again(tried, of_name, now).max(free_again(&all, of_account, now));
+        match free.map(|at| wait(now, at)) {
+            Some(Permission::From(at)) => Err(Held::Budget(at - now)),
+            Some(Permission::Granted | Permission::Stopped) | None => Ok(()),
         }
     }
 
-    /// A change of `name` is about to be sent: it counts, whatever becomes of it.
-    pub fn trying(&mut self, id: &AccountId, name: &Name, pace: Pace, now: Moment) {
-        if pace == Pace::Free {
-            return;
-        }
+    /// A change of `name` that leads to `data` is about to be sent: it counts, whatever becomes of it.
+    pub fn sending(
+        &mut self,
+        (id, name): (&AccountId, &Name),
+        conduct: Conduct,
+        data: &BTreeSet<Rdata>,
+        now: Moment,
+    ) {
         let account = self.0.entry(id.clone()).or_default();
         account.names.values_mut().for_each(|n| n.tried.retain(|at| now.since(*at) < WINDOW && *at <= now));
-        account.names.entry(name.clone()).or_default().tried.push(now);
+        let of_name = account.names.entry(name.clone()).or_default();
+        of_name.rest = None;
+        if conduct.pace == Pace::Free {
+            return;
+        }
+        of_name.tried.push(now);
+        let until = now + conduct.lag.min(IN_DOUBT);
+        of_name.sent = (!conduct.lag.is_zero()).then(|| Sent { data: data.clone(), at: now, until });
     }
 
-    /// What was wanted of `name` was seen to stand; the next change keeps `spacing` away.
-    pub fn landed(&mut self, id: &AccountId, name: &Name, now: Moment, spacing: Duration) {
+    /// What was sent last was taken, and does not show yet.
+    pub fn taken(&mut self, id: &AccountId, name: &Name, conduct: Conduct) {
+        if let Some(sent) = self.names_mut(id, name).and_then(|n| n.sent.as_mut()) {
+            sent.until = sent.at + conduct.lag;
+        }
+    }
+
+    /// What was sent last was not taken.
+    pub fn not_taken(&mut self, id: &AccountId, name: &Name) {
+        if let Some(of_name) = self.names_mut(id, name) {
+            of_name.sent = None;
+        }
+    }
+
+    /// `wanted` was seen to stand at `name`: the next change keeps `spacing` away, and there is no need to look for an
+    /// hour and a little more, by `jitter` from 0 to 1.
+    pub fn landed(
+        &mut self,
+        (id, name): (&AccountId, &Name),
+        wanted: &BTreeSet<Rdata>,
+        now: Moment,
+        spacing: Duration,
+        jitter: f64,
+    ) {
         let of_name = self.0.entry(id.clone()).or_default().names.entry(name.clone()).or_default();
         of_name.guard.landed(now, spacing);
+        of_name.sent = None;
+        let until = now + REST.mul_f64(1.0 + jitter.clamp(0.0, 1.0) / 10.0);
+        of_name.rest = Some(Rest { wanted: wanted.clone(), until });
     }
 
     /// It was not. `jitter` is drawn by the caller from 0 to 1. At a server of one's own a refusal is the name's alone:
@@ -135,12 +246,29 @@ impl Accounts {
         }
     }
 
-    /// A person acted: what only a person can lift is lifted. Pauses and budgets are the provider's, and stay.
+    /// A person acted: what only a person can lift is lifted. Budgets, pauses of an account and what was sent are the
+    /// provider's, and stay.
     pub fn person_acted(&mut self) {
         for account in self.0.values_mut() {
             account.stopped = false;
-            account.names.values_mut().for_each(|n| n.guard.person_acted());
+            account.names.values_mut().for_each(OfName::person_acted);
         }
+    }
+
+    fn of_name(&self, id: &AccountId, name: &Name) -> Option<&OfName> {
+        self.0.get(id)?.names.get(name)
+    }
+
+    fn names_mut(&mut self, id: &AccountId, name: &Name) -> Option<&mut OfName> {
+        self.0.get_mut(id)?.names.get_mut(name)
+    }
+}
+
+impl OfName {
+    /// Whoever starts a program by hand wants it to look.
+    fn person_acted(&mut self) {
+        self.guard.person_acted();
+        self.rest = None;
     }
 }
 
@@ -165,6 +293,9 @@ mod tests {
 
     const NOW: Moment = Moment::from_millis(100_000_000);
     const PACE: Pace = Pace::PerHour { name: 4, account: 6 };
+    const CLOUD: Conduct = Conduct { pace: PACE, spacing: Duration::ZERO, lag: Duration::ZERO };
+    const SLOW: Conduct =
+        Conduct { spacing: Duration::from_secs(60), lag: Duration::from_secs(60 * 60), ..CLOUD };
 
     fn id() -> AccountId {
         AccountId("dnspod/1".to_owned())
@@ -178,12 +309,20 @@ mod tests {
         Duration::from_secs(60 * n)
     }
 
+    fn set(text: &str) -> BTreeSet<Rdata> {
+        [text.parse().unwrap()].into()
+    }
+
+    /// As after a crash.
+    fn again(accounts: &Accounts) -> Accounts {
+        serde_json::from_str(&serde_json::to_string(accounts).unwrap()).unwrap()
+    }
+
     #[test]
     fn one_refusal_stops_every_name_of_the_account_and_of_no_other() {
         let mut accounts = Accounts::default();
         accounts.failed((&id(), &name("a")), PACE, Setback::Auth, NOW, 0.5);
-        let text = serde_json::to_string(&accounts).unwrap();
-        let mut accounts: Accounts = serde_json::from_str(&text).unwrap();
+        let mut accounts = again(&accounts);
         let later = NOW + minutes(60 * 24 * 365);
         assert_eq!(accounts.permission(&id(), &name("b"), later), Permission::Stopped);
         let corrected = AccountId("dnspod/2".to_owned());
@@ -235,8 +374,60 @@ mod tests {
     #[test]
     fn a_server_of_ones_own_is_not_counted() {
         let mut accounts = Accounts::default();
-        (0..1_000).for_each(|_| accounts.trying(&id(), &name("a"), Pace::Free, NOW));
-        assert_eq!(accounts, Accounts::default());
+        let free = Conduct { pace: Pace::Free, ..SLOW };
+        let (id, name) = (id(), name("a"));
+        (0..1_000).for_each(|_| accounts.sending((&id, &name), free, &set("A 192.0.2.1"), NOW));
+        assert_eq!(accounts.may_send((&id, &name), free, &set("A 192.0.2.1"), NOW), Ok(()));
+    }
+
+    #[test]
+    fn what_does_not_show_yet_is_not_sent_again_and_something_else_is() {
+        let (mut accounts, id, name) = (Accounts::default(), id(), name("a"));
+        let (one, two) = (set("A 192.0.2.1"), set("A 192.0.2.2"));
+        accounts.sending((&id, &name), SLOW, &one, NOW);
+        let soon = accounts.may_send((&id, &name), SLOW, &two, NOW + minutes(0));
+        assert_eq!(soon, Err(Held::TooSoon(minutes(1))), "two changes are a minute apart");
+        let may = |accounts: &Accounts, data, after| {
+            again(accounts).may_send((&id, &name), SLOW, data, NOW + minutes(after))
+        };
+        assert_eq!(
+            may(&accounts, &one, 4),
+            Err(Held::NotShown(minutes(4))),
+            "it is not known whether it was taken"
+        );
+        assert_eq!((may(&accounts, &one, 5), may(&accounts, &two, 4)), (Ok(()), Ok(())));
+        accounts.taken(&id, &name, SLOW);
+        assert_eq!(may(&accounts, &one, 59), Err(Held::NotShown(minutes(59))));
+        assert_eq!((may(&accounts, &one, 60), may(&accounts, &two, 59)), (Ok(()), Ok(())));
+        accounts.person_acted();
+        assert_eq!(
+            may(&accounts, &one, 59),
+            Err(Held::NotShown(minutes(59))),
+            "a restart by hand shows nothing"
+        );
+        accounts.not_taken(&id, &name);
+        assert_eq!(may(&accounts, &one, 2), Ok(()));
+    }
+
+    #[test]
+    fn what_stands_is_looked_at_after_an_hour_and_at_once_when_something_else_is_wanted() {
+        let (mut accounts, id, name) = (Accounts::default(), id(), name("a"));
+        let (one, two) = (set("A 192.0.2.1"), set("A 192.0.2.2"));
+        accounts.landed((&id, &name), &one, NOW, Duration::ZERO, 0.0);
+        let look = |accounts: &Accounts, wanted, after| {
+            again(accounts).permission_to_look(&id, &name, wanted, NOW + minutes(after))
+        };
+        assert_eq!(look(&accounts, &one, 59), Permission::From(NOW + REST));
+        assert_eq!(
+            (look(&accounts, &one, 60), look(&accounts, &two, 1)),
+            (Permission::Granted, Permission::Granted)
+        );
+        accounts.sending((&id, &name), CLOUD, &two, NOW + minutes(1));
+        assert_eq!(look(&accounts, &one, 2), Permission::Granted, "it may not stand any more");
+        accounts.landed((&id, &name), &two, NOW, Duration::ZERO, 1.0);
+        assert_eq!(look(&accounts, &two, 65), Permission::From(NOW + minutes(66)));
+        accounts.person_acted();
+        assert_eq!(look(&accounts, &two, 2), Permission::Granted);
     }
 
     proptest! {
@@ -252,8 +443,9 @@ mod tests {
                     accounts.person_acted();
                 }
                 let name = name(["a", "b", "c"][usize::try_from(label).unwrap()]);
-                if accounts.budget(&id(), &name, PACE, now) == Permission::Granted {
-                    accounts.trying(&id(), &name, PACE, now);
+                let data = BTreeSet::new();
+                if accounts.may_send((&id(), &name), CLOUD, &data, now).is_ok() {
+                    accounts.sending((&id(), &name), CLOUD, &data, now);
                     made.push((now, label));
                 }
             }
@@ -262,6 +454,26 @@ mod tests {
                 prop_assert!(of_hour.clone().count() <= 6);
                 prop_assert!(of_hour.filter(|(_, other)| other == label).count() <= 4);
             }
+        }
+
+        #[test]
+        fn at_rest_no_hour_has_more_than_one_look_however_often_it_is_asked_for_and_whatever_crashes(
+            steps in prop::collection::vec((0..1_200_u64, any::<bool>(), 0.0..1.0_f64), 1..200),
+        ) {
+            let (mut accounts, mut now, mut looks) = (Accounts::default(), NOW, Vec::new());
+            let (id, name, wanted) = (id(), name("a"), set("A 192.0.2.1"));
+            for (pause, crash, jitter) in steps {
+                now = now + Duration::from_secs(pause);
+                if crash {
+                    accounts = again(&accounts);
+                }
+                if accounts.permission_to_look(&id, &name, &wanted, now) == Permission::Granted {
+                    accounts.landed((&id, &name), &wanted, now, Duration::ZERO, jitter);
+                    looks.push(now);
+                }
+            }
+            prop_assert!(!looks.is_empty());
+            prop_assert!(looks.windows(2).all(|pair| pair[1] - pair[0] >= REST), "{:?}", looks);
         }
     }
 }

@@ -4,15 +4,15 @@
 //! Never asks a provider; one that cannot be read is an empty one, one that cannot be written is a reason not to
 //! write a record.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Name;
-use super::account::{AccountId, Accounts, Pace};
-use super::change::Held;
-use super::guard::{Permission, Setback};
+use super::account::{AccountId, Accounts, Conduct, Pace};
+use super::guard::{Held, Permission, Setback};
 use super::provider::ProviderSettings;
+use super::{Name, Rdata};
 use crate::host::random;
 use crate::host::state_file::{StateError, StateFile};
 use crate::host::time::{ClockTrust, Timeline, clock_trust};
@@ -45,7 +45,7 @@ pub struct Entry {
     book: AccountBook,
     id: AccountId,
     name: Name,
-    pace: Pace,
+    conduct: Conduct,
     clock_bound: bool,
 }
 
@@ -73,7 +73,7 @@ impl AccountBook {
             book: self.clone(),
             id: settings.account(),
             name: name.clone(),
-            pace: settings.pace(),
+            conduct: settings.conduct(),
             clock_bound: settings.is_clock_bound(),
         }
     }
@@ -134,33 +134,60 @@ impl Entry {
         }
     }
 
+    /// The same for a look on behalf of somebody who wants `wanted` there: while that was seen to stand within the hour,
+    /// there is no need to look.
+    #[must_use]
+    pub fn permission_to_look(&self, wanted: &BTreeSet<Rdata>) -> Permission {
+        let now = self.book.line.now();
+        let rests = self.book.lock().accounts.permission_to_look(&self.id, &self.name, wanted, now);
+        match (self.permission(), rests) {
+            (Permission::Granted, rests) => rests,
+            (Permission::From(at), Permission::From(rested)) => Permission::From(at.max(rested)),
+            (other, _) => other,
+        }
+    }
+
+    /// A person has something done: what only a person can lift is lifted, for every account.
+    pub async fn person_acted(&self) {
+        self.book.person_acted().await;
+    }
+
     /// Whether calls are signed with a clock that was not set yet.
     #[must_use]
     pub fn waits_for_clock(&self) -> bool {
         self.clock_bound && clock_trust(self.book.line) == ClockTrust::NotSetYet
     }
 
-    /// Notes that a change is about to be sent. On the disk before it is.
+    /// Notes that a change which leads to `data` is about to be sent. On the disk before it is.
     ///
     /// # Errors
-    /// When the budget is spent, or when it could not be noted. Then the change must not be sent.
-    pub async fn trying(&self) -> Result<(), Held> {
-        let now = self.book.line.now();
-        let budget = self.book.lock().accounts.budget(&self.id, &self.name, self.pace, now);
-        if let Permission::From(at) = budget {
-            return Err(Held::Budget(at - now));
-        }
-        let (id, name, pace) = (self.id.clone(), self.name.clone(), self.pace);
-        let keep = if pace == Pace::Free { Keep::InMemory } else { Keep::OnDisk };
-        let noted = self.book.change(keep, move |accounts| accounts.trying(&id, &name, pace, now)).await;
+    /// What holds it up, or that it could not be noted. Then the change must not be sent.
+    pub async fn sending(&self, data: &BTreeSet<Rdata>) -> Result<(), Held> {
+        let (now, conduct) = (self.book.line.now(), self.conduct);
+        self.book.lock().accounts.may_send((&self.id, &self.name), conduct, data, now)?;
+        let (id, name, data) = (self.id.clone(), self.name.clone(), data.clone());
+        let noting = move |accounts: &mut Accounts| accounts.sending((&id, &name), conduct, &data, now);
+        let noted = self.book.change(self.keep(), noting).await;
         noted.map_err(|error| Held::NotNoted(error.to_string()))
     }
 
-    /// What was wanted was seen to stand; the next change keeps `spacing` away.
-    pub async fn landed(&self, spacing: Duration) {
-        let (id, name, now) = (self.id.clone(), self.name.clone(), self.book.line.now());
-        let noted = self.book.change(Keep::InMemory, move |a| a.landed(&id, &name, now, spacing)).await;
-        noted.expect("the memory of a process takes everything");
+    /// What was sent last was taken, and does not show yet.
+    pub async fn taken(&self) {
+        let (id, name, conduct) = (self.id.clone(), self.name.clone(), self.conduct);
+        self.note(self.keep(), move |accounts| accounts.taken(&id, &name, conduct)).await;
+    }
+
+    /// What was sent last was not taken.
+    pub async fn not_taken(&self) {
+        let (id, name) = (self.id.clone(), self.name.clone());
+        self.note(self.keep(), move |accounts| accounts.not_taken(&id, &name)).await;
+    }
+
+    /// `wanted` was seen to stand; the next change keeps `spacing` away, and there is no need to look for an hour.
+    pub async fn landed(&self, wanted: &BTreeSet<Rdata>, spacing: Duration) {
+        let (id, name, wanted) = (self.id.clone(), self.name.clone(), wanted.clone());
+        let (now, dice) = (self.book.line.now(), dice());
+        self.note(self.keep(), move |a| a.landed((&id, &name), &wanted, now, spacing, dice)).await;
     }
 
     /// It was not. What could end in a ban if it were forgotten is put on disk.
@@ -169,17 +196,28 @@ impl Entry {
             Setback::Auth | Setback::Refused | Setback::Wait(_) => Keep::OnDisk,
             Setback::ClockSkew | Setback::Conflict | Setback::Budget(_) | Setback::Passing => Keep::InMemory,
         };
-        let (id, name, now) = (self.id.clone(), self.name.clone(), self.book.line.now());
-        let pace = self.pace;
-        let jitter = f64::from(u32::from_ne_bytes(random::bytes())) / f64::from(u32::MAX);
-        let noted = self.book.change(keep, move |a| a.failed((&id, &name), pace, setback, now, jitter)).await;
-        if let Err(error) = noted {
-            // It holds for as long as the process lives.
+        let (id, name, pace) = (self.id.clone(), self.name.clone(), self.conduct.pace);
+        let (now, dice) = (self.book.line.now(), dice());
+        self.note(keep, move |a| a.failed((&id, &name), pace, setback, now, dice)).await;
+    }
+
+    /// A server of one's own locks nobody out.
+    fn keep(&self) -> Keep {
+        if self.conduct.pace == Pace::Free { Keep::InMemory } else { Keep::OnDisk }
+    }
+
+    /// Notes what happened already: what cannot be put on disk holds for as long as the process lives.
+    async fn note(&self, keep: Keep, change: impl Fn(&mut Accounts) + Clone + Send + 'static) {
+        if let Err(error) = self.book.change(keep, change.clone()).await {
             tracing::warn!("{error}");
-            let (id, name) = (self.id.clone(), self.name.clone());
-            self.book.lock().accounts.failed((&id, &name), pace, setback, now, jitter);
+            change(&mut self.book.lock().accounts);
         }
     }
+}
+
+/// From 0 to 1.
+fn dice() -> f64 {
+    f64::from(u32::from_ne_bytes(random::bytes())) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]
@@ -221,19 +259,40 @@ mod tests {
         let mut sent = 0;
         for _ in 0..50 {
             let book = AccountBook::open(directory.path(), line).await;
-            sent += usize::from(book.entry(&settings("1,a"), &name("pi1")).trying().await.is_ok());
+            let noted = book.entry(&settings("1,a"), &name("pi1")).sending(&BTreeSet::new()).await;
+            sent += usize::from(noted.is_ok());
         }
-        let Pace::PerHour { name: budget, .. } = settings("1,a").pace() else {
+        let Pace::PerHour { name: budget, .. } = settings("1,a").conduct().pace else {
             panic!("a cloud has a budget")
         };
         assert_eq!(sent, budget);
     }
 
     #[tokio::test]
+    async fn a_crash_loop_looks_once_an_hour_and_a_person_at_once() {
+        let (directory, line) = (tempfile::tempdir().unwrap(), Timeline::start(None));
+        let wanted: BTreeSet<Rdata> = ["A 192.0.2.1".parse().unwrap()].into();
+        let mut looks = 0;
+        for _ in 0..20 {
+            let book = AccountBook::open(directory.path(), line).await;
+            let entry = book.entry(&settings("1,a"), &name("pi1"));
+            if entry.permission_to_look(&wanted) == Permission::Granted {
+                looks += 1;
+                entry.landed(&wanted, Duration::ZERO).await;
+            }
+        }
+        assert_eq!(looks, 1);
+        let book = AccountBook::open(directory.path(), line).await;
+        book.person_acted().await;
+        let entry = book.entry(&settings("1,a"), &name("pi1"));
+        assert_eq!(entry.permission_to_look(&wanted), Permission::Granted);
+    }
+
+    #[tokio::test]
     async fn the_secret_is_not_on_the_disk() {
         let (directory, line) = (tempfile::tempdir().unwrap(), Timeline::start(None));
         let book = AccountBook::open(directory.path(), line).await;
-        book.entry(&settings("12345,hunter2"), &name("pi1")).trying().await.unwrap();
+        book.entry(&settings("12345,hunter2"), &name("pi1")).sending(&BTreeSet::new()).await.unwrap();
         let text = std::fs::read_to_string(directory.path().join(FILE)).unwrap();
         assert!(text.contains("pi1.example.com") && !text.contains("hunter2"), "{text}");
     }

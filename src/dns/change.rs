@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
-use super::guard::Setback;
+use super::guard::{Held, Setback};
 use super::plan::{self, Desired, Plan, PlanError};
-use super::provider::{Provider, ProviderError};
+use super::provider::{Consistency, Provider, ProviderError};
 use super::snapshot::Snapshot;
 
 /// How often a plan is made anew at once when somebody else wrote in between. Two writers that share an RRset collide
@@ -66,6 +66,15 @@ pub enum ChangeError {
         .0.as_secs() / 60 + 1
     )]
     Budget(Duration),
+    /// The provider wants more time between two changes, so nothing was written.
+    #[error("the last change was sent a moment ago, so this one waits for {} s more", .0.as_secs() + 1)]
+    TooSoon(Duration),
+    /// The provider took the change so long ago, and its name servers do not show it yet.
+    #[error(
+        "the change was taken {} s ago and its name servers do not show it yet; it is not sent again",
+        .0.as_secs()
+    )]
+    NotShown(Duration),
     /// The change may have been written, and it has not been seen to stand. Look again before repeating anything.
     #[error(transparent)]
     Unconfirmed(ProviderError),
@@ -76,20 +85,13 @@ pub enum ChangeError {
     Overwritten(Box<Plan>),
 }
 
-/// Why a change is not sent although it could be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Held {
-    /// It could not be noted first; why, in words.
-    NotNoted(String),
-    /// There were too many of late: not for this long.
-    Budget(Duration),
-}
-
 impl From<Held> for ChangeError {
     fn from(held: Held) -> Self {
         match held {
             Held::NotNoted(why) => ChangeError::NotNoted(why),
             Held::Budget(wait) => ChangeError::Budget(wait),
+            Held::TooSoon(wait) => ChangeError::TooSoon(wait),
+            Held::NotShown(since) => ChangeError::NotShown(since),
         }
     }
 }
@@ -101,8 +103,8 @@ impl ChangeError {
         match self {
             ChangeError::Provider(error) | ChangeError::Unconfirmed(error) => error.setback(),
             ChangeError::Collided(_) | ChangeError::Overwritten(_) => Setback::Conflict,
-            ChangeError::Budget(wait) => Setback::Budget(*wait),
-            ChangeError::Plan(_) | ChangeError::NotNoted(_) => Setback::Passing,
+            ChangeError::Budget(wait) | ChangeError::TooSoon(wait) => Setback::Budget(*wait),
+            ChangeError::Plan(_) | ChangeError::NotNoted(_) | ChangeError::NotShown(_) => Setback::Passing,
         }
     }
 }
@@ -158,6 +160,14 @@ async fn read_back(
     match doubt {
         _ if left.is_empty() => Ok(Outcome::Landed { written: Box::new(written), seen, confirmed }),
         Some(doubt) => Err(ChangeError::Unconfirmed(doubt)),
+        None if is_late(provider) && seen.records == written.seen().records => {
+            Err(ChangeError::NotShown(Duration::ZERO))
+        }
         None => Err(ChangeError::Overwritten(Box::new(left))),
     }
+}
+
+/// Whether a reading may show what stood before.
+fn is_late(provider: &Provider) -> bool {
+    matches!(provider.capabilities().consistency, Consistency::Delayed(_))
 }

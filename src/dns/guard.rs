@@ -16,7 +16,7 @@ const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 /// The wait after the provider said that this name is not ours to write: somebody has to change rights over there.
 const REFUSED: Duration = Duration::from_secs(15 * 60);
-/// The wait after a provider found our clock wrong; it is set within seconds of a synchronisation.
+/// The first wait after a provider found our clock wrong; it is set within seconds of a synchronisation.
 const CLOCK: Duration = Duration::from_secs(10);
 
 /// What went wrong with a write, by what it means for the next one.
@@ -36,6 +36,19 @@ pub enum Setback {
     Budget(Duration),
     /// Anything that may be better next time: unreachable, unconfirmed, an error of the server's.
     Passing,
+}
+
+/// Why a change is not sent although it could be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// It could not be noted first; why, in words.
+    NotNoted(String),
+    /// There were too many of late: not for this long.
+    Budget(Duration),
+    /// The last one is too young: not for this long.
+    TooSoon(Duration),
+    /// The same was sent this long ago and does not show yet.
+    NotShown(Duration),
 }
 
 /// Whether a write may be tried now.
@@ -85,7 +98,7 @@ impl Guard {
             Setback::Wait(asked) => asked.max(self.back_off(jitter)),
             Setback::Budget(wait) => wait,
             Setback::Refused => spread(REFUSED, jitter),
-            Setback::ClockSkew => spread(CLOCK, jitter),
+            Setback::ClockSkew => spread(CLOCK, jitter).max(self.back_off(jitter)),
             Setback::Auth | Setback::Conflict | Setback::Passing => self.back_off(jitter),
         };
         self.not_before = Some(now + wait);
@@ -165,10 +178,10 @@ mod tests {
     #[test]
     fn a_wrong_clock_waits_and_never_stops() {
         let mut guard = Guard::default();
-        for _ in 0..100 {
-            guard.failed(Setback::ClockSkew, NOW, 1.0);
-        }
+        guard.failed(Setback::ClockSkew, NOW, 1.0);
         assert_eq!(waited(&guard), CLOCK);
+        (0..100).for_each(|_| guard.failed(Setback::ClockSkew, NOW, 1.0));
+        assert_eq!(waited(&guard), LONGEST);
     }
 
     #[test]

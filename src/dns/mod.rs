@@ -4,17 +4,29 @@
 //! cannot be written down here, and so cannot be planned or sent.
 
 // Decisions.
+#[cfg(feature = "io")]
 pub mod account;
+#[cfg(feature = "io")]
 pub mod guard;
+#[cfg(feature = "io")]
 pub mod mark;
+#[cfg(feature = "io")]
 pub mod plan;
+#[cfg(feature = "io")]
 pub mod remark;
+#[cfg(feature = "io")]
 pub mod snapshot;
 
 // The world.
+#[cfg(feature = "io")]
 pub mod account_book;
+#[cfg(feature = "io")]
+pub mod attempt;
+#[cfg(feature = "io")]
 pub mod change;
+#[cfg(feature = "io")]
 pub mod lookup;
+#[cfg(feature = "io")]
 pub mod provider;
 
 use std::collections::BTreeSet;

@@ -14,6 +14,7 @@ pub mod lane;
 pub mod orphan;
 pub mod site;
 pub mod view;
+pub mod why;
 pub mod witness;
 
 use serde::{Deserialize, Serialize};

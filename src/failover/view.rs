@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::dns::{Name, RdataSet};
 use crate::failover::content::Freshness;
 use crate::failover::engine::Engine;
+use crate::failover::event::Note;
 use crate::failover::lane::Side;
 use crate::failover::site::Site;
 use crate::heartbeat::{MountReport, NodeName, SiteView, SourceState};
@@ -174,6 +175,15 @@ pub struct Happened {
     pub weight: crate::failover::event::Weight,
     /// What.
     pub text: String,
+}
+
+impl Happened {
+    /// A note, with the wall clock when it was made.
+    #[must_use]
+    pub fn of(wall_ms: u64, note: Note) -> Self {
+        let Note { site, weight, text } = note;
+        Self { wall_ms, site, weight, text }
+    }
 }
 
 fn ms(span: Duration) -> u64 {

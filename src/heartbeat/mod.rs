@@ -4,9 +4,12 @@
 //! watcher's. A beat is a claim: an address in it is published only after a probe has proved that the node answers
 //! there. Never opens a socket ([`send`] and [`receive`] do) and never reads a clock.
 
+#[cfg(feature = "io")]
 pub mod proof;
+#[cfg(feature = "io")]
 pub mod receive;
 pub mod seal;
+#[cfg(feature = "io")]
 pub mod send;
 pub mod window;
 pub mod witness;

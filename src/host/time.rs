@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the one place that reads a clock")]
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,18 @@ pub fn minute_of_day(wall: SystemTime) -> Option<u16> {
     u16::try_from(i32::from(local.hour()) * 60 + i32::from(local.minute())).ok()
 }
 
+/// The point in time that a person means by `text`, in milliseconds since 1970: a date with its time and, unless it is
+/// in the time zone of this machine, its offset (RFC 3339; a blank may stand for the `T`).
+#[must_use]
+pub fn wall_of(text: &str) -> Option<u64> {
+    let with_offset = text.parse::<jiff::Timestamp>().ok();
+    let local = || {
+        let civil = text.parse::<jiff::civil::DateTime>().ok()?;
+        Some(civil.to_zoned(jiff::tz::TimeZone::system()).ok()?.timestamp())
+    };
+    u64::try_from(with_offset.or_else(local)?.as_millisecond()).ok()
+}
+
 /// Where a time line stood when its state was saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +70,44 @@ enum Wall {
     System,
     /// A clock that said this at the origin and has gone exactly with the line since.
     Steady(Duration),
+    /// Both come from a clock that is turned by hand, which had run for so long at the origin.
+    Hand(&'static HandClock, Duration),
+}
+
+/// A clock that a simulation turns: years pass in seconds, and the wall clock jumps.
+#[derive(Debug, Default)]
+pub struct HandClock {
+    running_ms: AtomicU64,
+    wall_ms: AtomicU64,
+}
+
+impl HandClock {
+    /// One whose wall clock says this, in milliseconds since 1970.
+    #[must_use]
+    pub const fn at(wall_ms: u64) -> Self {
+        Self { running_ms: AtomicU64::new(0), wall_ms: AtomicU64::new(wall_ms) }
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, span: Duration) {
+        self.running_ms.fetch_add(millis(span), Ordering::Relaxed);
+        self.wall_ms.fetch_add(millis(span), Ordering::Relaxed);
+    }
+
+    /// Sets the wall clock, in milliseconds since 1970; no time passes.
+    pub fn set_wall(&self, wall_ms: u64) {
+        self.wall_ms.store(wall_ms, Ordering::Relaxed);
+    }
+
+    /// The wall clock.
+    #[must_use]
+    pub fn wall(&self) -> SystemTime {
+        UNIX_EPOCH + load(&self.wall_ms)
+    }
+}
+
+fn load(ms: &AtomicU64) -> Duration {
+    Duration::from_millis(ms.load(Ordering::Relaxed))
 }
 
 /// The system's wall clock, for what is signed or dated with it: TSIG, HTTP dates.
@@ -100,6 +151,7 @@ impl Wall {
         match self {
             Wall::System => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
             Wall::Steady(at_origin) => at_origin + running,
+            Wall::Hand(clock, _) => load(&clock.wall_ms),
         }
     }
 }
@@ -120,6 +172,12 @@ impl Timeline {
         Self::start_with(resume, Wall::Steady(Duration::from_millis(wall_ms)))
     }
 
+    /// The same by a clock that is turned by hand: for simulations. Deadlines ([`Self::at`]) are the machine's all the same.
+    #[must_use]
+    pub fn by_hand(resume: Option<Resume>, clock: &'static HandClock) -> Self {
+        Self::start_with(resume, Wall::Hand(clock, load(&clock.running_ms)))
+    }
+
     fn start_with(resume: Option<Resume>, wall: Wall) -> Self {
         let wall_now = millis(wall.since_1970(Duration::ZERO));
         let base = resume.map_or(Moment::START, |resume| resume.moment + time_away(resume.wall_ms, wall_now));
@@ -135,7 +193,10 @@ impl Timeline {
     /// How long this process has been on the line.
     #[must_use]
     pub fn uptime(&self) -> Duration {
-        self.origin.elapsed()
+        match self.wall {
+            Wall::System | Wall::Steady(_) => self.origin.elapsed(),
+            Wall::Hand(clock, at_origin) => load(&clock.running_ms).saturating_sub(at_origin),
+        }
     }
 
     /// The deadline for [`tokio::time::sleep_until`] that stands for `moment`; one in the past is due at once.
@@ -264,6 +325,19 @@ mod tests {
             let began = line.now().as_millis();
             assert!((5_000 + away..5_000 + away + 1_000).contains(&began), "{what}: {began}");
         }
+    }
+
+    #[test]
+    fn a_line_by_hand_goes_on_by_what_passed_whatever_its_wall_clock_jumps_to() {
+        static CLOCK: HandClock = HandClock::at(10 * HOUR);
+        CLOCK.pass(Duration::from_secs(60));
+        let line = Timeline::by_hand(None, &CLOCK);
+        CLOCK.set_wall(0);
+        CLOCK.pass(Duration::from_secs(5));
+        assert_eq!((line.now(), line.wall_ms()), (Moment::START + Duration::from_secs(5), 5_000));
+        let again = Timeline::by_hand(Some(line.resume()), &CLOCK);
+        CLOCK.pass(Duration::from_secs(1));
+        assert_eq!(again.now(), Moment::START + Duration::from_secs(6));
     }
 
     #[test]

@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::dns::account_book::Entry;
-use crate::dns::change::{Outcome, change};
+use crate::dns::attempt::attempt;
+use crate::dns::change::Outcome;
 use crate::dns::guard::Permission;
 use crate::dns::lookup::{Expected, View, agreement};
 use crate::dns::plan::{Desired, Scope};
@@ -94,17 +95,14 @@ impl Actuator {
             mine: Default::default(),
         };
         // The decision is in the journal already, and on disk.
-        let outcome = change(&self.provider, &desired, |_| self.entry.trying()).await;
+        let noted = |_: &_| std::future::ready(Ok(()));
+        let outcome = attempt(&self.entry, &self.provider, &desired, Duration::ZERO, noted).await;
         let (result, seen) = match outcome {
             Ok(Outcome::Unchanged { seen } | Outcome::Landed { seen, .. }) => {
-                self.entry.landed(Duration::ZERO).await;
                 let sets = sets_of(&seen);
                 (Ok(sets.clone()), Some(sets))
             }
-            Err(error) => {
-                self.entry.failed(error.setback()).await;
-                (Err(error.to_string()), None)
-            }
+            Err(error) => (Err(error.to_string()), None),
         };
         self.tell(Event::Written { site: self.site.clone(), epoch: wish.epoch, result }).await;
         seen

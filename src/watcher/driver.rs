@@ -15,7 +15,7 @@ use super::errand::{self, Errands};
 use super::journal::{Found, Journal, Step};
 use super::ledger::{Ledger, News};
 use super::listen::Accepted;
-use super::question::Question;
+use super::question::{Question, Told};
 use super::{Asked, WatcherError};
 use crate::config::{PeerSettings, WatchSettings, WatcherConfig};
 use crate::dns::account_book::AccountBook;
@@ -242,8 +242,7 @@ impl Driver {
     }
 
     fn remember(&mut self, wall_ms: u64, note: Note) {
-        let Note { site, weight, text } = note;
-        self.timeline.push_front(Happened { wall_ms, site, weight, text });
+        self.timeline.push_front(Happened::of(wall_ms, note));
         self.timeline.truncate(TIMELINE);
     }
 
@@ -335,6 +334,7 @@ impl Driver {
     pub(super) fn answer(&mut self, asked: Asked) {
         let answer = match Question::of(&asked.question) {
             Ok(Question::Status) => serde_json::to_value(self.snapshot()).unwrap_or_default(),
+            Ok(Question::Why(site)) => self.explain(site),
             Ok(Question::Override { site, command, owner, reason }) => {
                 match self.command(site, command, owner, reason) {
                     Ok(()) => serde_json::json!({ "done": true }),
@@ -344,6 +344,18 @@ impl Driver {
             Err(mistake) => serde_json::json!({ "error": mistake }),
         };
         let _ = asked.reply.send(answer);
+    }
+
+    fn explain(&self, site: Option<Name>) -> serde_json::Value {
+        let unknown = site.as_ref().filter(|site| !self.watches.contains_key(*site));
+        if let Some(site) = unknown {
+            return serde_json::json!({ "error": format!("{site} is not a site of this watcher") });
+        }
+        let sites = self.watches.keys().filter(|name| site.as_ref().is_none_or(|site| site == *name));
+        let now = (self.line.now(), self.line.wall_ms());
+        let told: Vec<Told> =
+            sites.filter_map(|name| Told::of(&self.engine, name, now, &self.timeline)).collect();
+        serde_json::to_value(told).unwrap_or_default()
     }
 
     fn command(&mut self, site: Name, command: Command, owner: Owner, reason: String) -> Result<(), String> {

@@ -5,8 +5,11 @@
 //! carries the hash of all lines before it, so that a torn or changed line is told from a good one. A start reads the
 //! newest segment and goes on from there: what was decided before a crash is known after it. The functions here block.
 
+pub mod walk;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
@@ -15,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::failover::engine::Engine;
 use crate::failover::event::{Effect, Event, Note};
 use crate::moment::Moment;
+use walk::{Walked, walk};
 
 /// The version of the form of a segment.
 const FORM: u32 = 1;
@@ -274,70 +278,21 @@ pub fn look(directory: &Path) -> Result<Option<Replay>, JournalError> {
 /// # Errors
 /// When it cannot be read, or its first line cannot be understood.
 pub fn replay(path: &Path) -> Result<Replay, JournalError> {
-    let bytes = fs::read(path).map_err(|error| disk(path, error))?;
-    let form = |why: &str| JournalError::Form { path: path.to_owned(), why: why.to_owned() };
-    let mut lines = Lines { bytes: &bytes, good: 0, link: [0; LINK] };
-    let (at, wall_ms, engine) = match lines.next() {
-        Some(Line::Snapshot { form: FORM, at, wall_ms, engine }) => (at, wall_ms, *engine),
-        Some(Line::Snapshot { .. }) => return Err(form("it was written by another version")),
-        Some(Line::Step(_)) | None => return Err(form("its first line is damaged")),
-    };
-    let mut replay = Replay {
-        engine,
-        last: (at, wall_ms),
-        steps: 0,
-        differing: Vec::new(),
-        notes: Vec::new(),
-        good: 0,
-        link: [0; LINK],
-        torn: 0,
-    };
-    while let Some(Line::Step(step)) = lines.next() {
-        replay.take(step);
-    }
-    replay.good = lines.good as u64;
-    replay.link = lines.link;
-    replay.torn = (bytes.len() - lines.good) as u64;
-    Ok(replay)
-}
-
-impl Replay {
-    fn take(&mut self, step: Step) {
-        self.steps += 1;
-        self.last = (step.at, step.wall_ms);
-        let effects = self.engine.step(step.at, &step.event);
-        for effect in &step.effects {
+    let (mut differing, mut notes) = (Vec::new(), Vec::new());
+    let walked = walk(path, |seen| {
+        for effect in &seen.step.effects {
             if let Effect::Note(note) = effect {
-                self.notes.push((step.wall_ms, note.clone()));
+                notes.push((seen.step.wall_ms, note.clone()));
             }
         }
-        if effects != step.effects {
-            self.differing.push(step);
+        if !seen.agrees() {
+            differing.push(seen.step.clone());
         }
-    }
-}
-
-/// The good lines of a segment, from its beginning.
-struct Lines<'a> {
-    bytes: &'a [u8],
-    good: usize,
-    link: [u8; LINK],
-}
-
-impl Lines<'_> {
-    fn next(&mut self) -> Option<Line> {
-        let rest = &self.bytes[self.good..];
-        let end = rest.iter().position(|b| *b == b'\n')?;
-        let (hex, text) = (rest.get(..LINK * 2)?, rest.get(LINK * 2 + 1..end)?);
-        let link = link(self.link, text);
-        if HEXLOWER.encode(&link).as_bytes() != hex || rest[LINK * 2] != b' ' {
-            return None;
-        }
-        let line = serde_json::from_slice(text).ok()?;
-        self.link = link;
-        self.good += end + 1;
-        Some(line)
-    }
+        ControlFlow::Continue(())
+    })?;
+    let size = fs::metadata(path).map_err(|error| disk(path, error))?.len();
+    let Walked { engine, last, steps, good, link, .. } = walked;
+    Ok(Replay { engine, last, steps, differing, notes, good, link, torn: size.saturating_sub(good) })
 }
 
 fn link(before: [u8; LINK], text: &[u8]) -> [u8; LINK] {
@@ -351,6 +306,14 @@ fn link(before: [u8; LINK], text: &[u8]) -> [u8; LINK] {
 
 fn segment(directory: &Path, number: u64) -> PathBuf {
     directory.join(format!("{number:08}.journal"))
+}
+
+/// The segments in `directory`, the oldest first.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn files(directory: &Path) -> Result<Vec<PathBuf>, JournalError> {
+    Ok(segments(directory)?.into_iter().map(|number| segment(directory, number)).collect())
 }
 
 /// The numbers of the segments that are there, in order.

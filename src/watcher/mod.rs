@@ -11,6 +11,7 @@ mod ledger;
 pub mod listen;
 pub mod page;
 pub mod question;
+pub mod replay;
 pub mod witness;
 
 use std::collections::BTreeMap;

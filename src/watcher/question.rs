@@ -2,15 +2,23 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::dns::{Name, Owner};
+use crate::failover::engine::Engine;
 use crate::failover::event::Command;
 use crate::failover::lane::Side;
+use crate::failover::view::Happened;
+use crate::failover::why::Explanation;
+use crate::moment::Moment;
 
 /// What can be asked on the control socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {
     /// How the watcher stands.
     Status,
+    /// Why the record of a site is what it is, and what would change it; of every site without one.
+    Why(Option<Name>),
     /// A person wants visitors somewhere, or the watcher to decide again.
     Override {
         /// The site.
@@ -24,7 +32,35 @@ pub enum Question {
     },
 }
 
-#[derive(serde::Serialize, serde::Deserialize)]
+/// The answer to [`Question::Why`], for one site.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// When it was so, by the watcher's clock: milliseconds since 1970.
+    pub wall_ms: u64,
+    /// Why the record is what it is, and what would change it.
+    pub explanation: Explanation,
+    /// What led to it, the newest first: what happened to the site, and to the watcher as a whole.
+    pub lately: Vec<Happened>,
+}
+
+/// How many of the things that led to it are told.
+const LATELY: usize = 12;
+
+impl Told {
+    /// What is told of `site` at a point in time; `happened` is the newest first. None: it is not watched.
+    pub fn of<'a>(
+        engine: &Engine,
+        site: &Name,
+        now: (Moment, u64),
+        happened: impl IntoIterator<Item = &'a Happened>,
+    ) -> Option<Self> {
+        let about_it = |what: &&Happened| what.site.as_ref().is_none_or(|about| about == site);
+        let lately = happened.into_iter().filter(about_it).take(LATELY).cloned().collect();
+        Some(Self { wall_ms: now.1, explanation: engine.explain(site, now.0)?, lately })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
     ask: String,
@@ -47,11 +83,13 @@ impl Question {
         let written: Written = serde_json::from_value(value.clone()).map_err(|e| e.to_string())?;
         let side = match written.ask.as_str() {
             "status" => return Ok(Question::Status),
+            "why" => return Ok(Question::Why(written.site)),
             "to-home" => Some(Side::Home),
             "to-fallback" => Some(Side::Fallback),
             "auto" => None,
             other => {
-                return Err(format!("`{other}` cannot be asked; status, to-home, to-fallback and auto can"));
+                let can = "status, why, to-home, to-fallback and auto can";
+                return Err(format!("`{other}` cannot be asked; {can}"));
             }
         };
         let span = Duration::from_millis(written.for_ms.unwrap_or(0));
@@ -66,6 +104,10 @@ impl Question {
     pub fn to_value(&self) -> serde_json::Value {
         let mut written =
             Written { ask: "status".to_owned(), site: None, for_ms: None, owner: None, reason: None };
+        if let Question::Why(site) = self {
+            "why".clone_into(&mut written.ask);
+            written.site.clone_from(site);
+        }
         if let Question::Override { site, command, owner, reason } = self {
             written.ask = match command {
                 Command::Pin { side: Side::Fallback, .. } => "to-fallback",
@@ -96,7 +138,8 @@ mod tests {
             owner: Owner::new("uid-0"),
             reason: "why".to_owned(),
         };
-        for question in [Question::Status, pin(Side::Home), pin(Side::Fallback)] {
+        let why = Question::Why("www.example.com".parse().ok());
+        for question in [Question::Status, why, Question::Why(None), pin(Side::Home), pin(Side::Fallback)] {
             assert_eq!(Question::of(&question.to_value()), Ok(question));
         }
     }

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod conform;
+mod house;
 mod particular;
 mod person;
 mod rig;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::time::{Duration, SystemTime};
 
-use hearth::dns::change::{ChangeError, Confirmed, Held, Outcome, change};
+use hearth::dns::change::{ChangeError, Confirmed, Outcome, change};
+use hearth::dns::guard::Held;
 use hearth::dns::lookup::{self, Expected, View};
 use hearth::dns::plan::{Desired, Plan, PlanError, Scope, plan};
 use hearth::dns::provider::{Marks, Provider, ProviderError, ProviderSettings, Rfc2136Settings};

@@ -6,6 +6,7 @@ mod door;
 pub(crate) mod node;
 mod person;
 mod provider;
+mod replay;
 mod rig;
 mod storm;
 mod switch;

@@ -83,6 +83,12 @@ pub struct Look {
 }
 
 impl Look {
+    /// The addresses that are agreed on.
+    #[must_use]
+    pub fn agreed(&self) -> BTreeMap<Family, IpAddr> {
+        self.judged.iter().filter_map(|(family, judged)| Some((*family, judged.agreed?))).collect()
+    }
+
     /// The round as it is shown.
     #[must_use]
     pub fn report(&self) -> Report {

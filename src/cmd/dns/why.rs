@@ -140,12 +140,7 @@ async fn of_watcher(watcher: &WatcherConfig, name: &Name) -> anyhow::Result<OfWa
     };
     let (at, wall_ms) = replay.last;
     let ago = Timeline::start(Some(Resume { moment: at, wall_ms })).now() - at;
-    let happened = replay.notes.into_iter().rev().map(|(wall_ms, note)| Happened {
-        wall_ms,
-        site: note.site,
-        weight: note.weight,
-        text: note.text,
-    });
+    let happened = replay.notes.into_iter().rev().map(|(wall_ms, note)| Happened::of(wall_ms, note));
     let status = replay.engine.status(at, at, happened.collect());
     Ok(OfWatcher::of(status, name, From::Disk, ago))
 }
@@ -300,7 +295,7 @@ fn held(screen: &mut String, watcher: &OfWatcher) {
 }
 
 /// A date as HTTP has it (RFC 9110 section 5.6.7).
-fn date(wall_ms: u64) -> String {
+pub(crate) fn date(wall_ms: u64) -> String {
     UNIX_EPOCH
         .checked_add(Duration::from_millis(wall_ms))
         .filter(|_| wall_ms < FAR_AHEAD)

@@ -3,17 +3,25 @@
 //!
 //! Never asks a provider.
 
+use std::time::Duration;
+
 use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
 
 use super::ProviderSettings;
 use crate::dns::Ttl;
-use crate::dns::account::{AccountId, Pace};
+use crate::dns::account::{AccountId, Conduct, Pace};
 
 /// What a vendor's API is asked for at most. A site's record moves at most six times an hour by its policy and an
 /// address seldom; the vendors that say where abuse begins begin above this (deSEC: 100 changes of a domain in an hour;
 /// dyndns2: a block for many updates; DNSPod: a block for "many changes in a short time").
 const VENDOR: Pace = Pace::PerHour { name: 10, account: 60 };
+
+/// How long the name servers of a service that can only be written to may take to show an update that it took.
+const LAG: Duration = Duration::from_secs(60 * 60);
+
+/// Between two updates of one name there: some services count violations of it (pubyun's rule).
+const SPACING: Duration = Duration::from_secs(60);
 
 impl ProviderSettings {
     /// Whose account it is: the place, who we are there, and a digest of the credentials.
@@ -40,18 +48,20 @@ impl ProviderSettings {
         AccountId(format!("{kind} {place} {who} {digest}"))
     }
 
-    /// How many changes it puts up with.
+    /// How it wants to be treated.
     #[must_use]
-    pub fn pace(&self) -> Pace {
+    pub fn conduct(&self) -> Conduct {
+        let own = Conduct { pace: Pace::Free, spacing: Duration::ZERO, lag: Duration::ZERO };
         match self {
-            ProviderSettings::Rfc2136(_) | ProviderSettings::PowerDns(_) => Pace::Free,
+            ProviderSettings::Rfc2136(_) | ProviderSettings::PowerDns(_) => own,
             ProviderSettings::DnsPod(_)
             | ProviderSettings::Tencent(_)
             | ProviderSettings::Alidns(_)
             | ProviderSettings::Desec(_)
-            | ProviderSettings::Dyndns2(_)
-            | ProviderSettings::DuckDns(_)
-            | ProviderSettings::Cloudflare(_) => VENDOR,
+            | ProviderSettings::Cloudflare(_) => Conduct { pace: VENDOR, ..own },
+            ProviderSettings::Dyndns2(_) | ProviderSettings::DuckDns(_) => {
+                Conduct { pace: VENDOR, spacing: SPACING, lag: LAG }
+            }
         }
     }
 

@@ -8,12 +8,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::cloud::{self, Class, Place};
-use super::slots::{Shown, Slots};
+use super::slots::{CAPABILITIES, Shown, Slots};
 use super::web::{Heard, Intent, Web, excerpt, garbled};
-use super::{
-    Aliases, Atomic, Capabilities, CompareAndSet, Consistency, DuckDnsSettings, Lines, OwnerMarks,
-    ProviderError, WallClock,
-};
+use super::{Capabilities, DuckDnsSettings, ProviderError};
 use crate::dns::Name;
 use crate::dns::plan::Plan;
 use crate::dns::snapshot::Snapshot;
@@ -24,12 +21,6 @@ pub const ENDPOINT: &str = "https://www.duckdns.org";
 
 /// The zone that all its names lie in.
 pub const ZONE: &str = "duckdns.org";
-
-/// How long a name server may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long name servers may lag behind an update.
-const LAG: Duration = Duration::from_secs(60);
 
 /// Names at DuckDNS.
 #[derive(Clone)]
@@ -51,14 +42,14 @@ impl DuckDns {
     ///
     /// # Errors
     /// When the endpoint is no URL.
-    pub fn new(settings: &DuckDnsSettings, wall: WallClock) -> Result<Self, ProviderError> {
+    pub fn new(settings: &DuckDnsSettings) -> Result<Self, ProviderError> {
         let web = Web::new(&settings.endpoint, concat!("hearth/", env!("CARGO_PKG_VERSION")))?
             .hiding(&settings.token);
         Ok(Self {
             server: web.host(),
             web,
             token: settings.token.clone(),
-            shown: Shown::new(settings.zone.clone(), settings.name_servers.clone(), wall, PATIENCE),
+            shown: Shown::new(settings.zone.clone(), settings.name_servers.clone()),
         })
     }
 
@@ -71,21 +62,13 @@ impl DuckDns {
     /// What this provider can do.
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            atomic: Atomic::Rrset,
-            compare_and_set: CompareAndSet::None,
-            lines: Lines::None,
-            owner_marks: OwnerMarks::None,
-            min_ttl: None,
-            consistency: Consistency::Delayed(LAG),
-            aliases: Aliases::NotHeld,
-        }
+        CAPABILITIES
     }
 
     /// What the name servers show of `name`: the service itself says nothing.
     ///
     /// # Errors
-    /// When they do not say, or do not show yet what was sent.
+    /// When they do not say.
     pub async fn observe(&self, name: &Name) -> Result<Snapshot, ProviderError> {
         self.shown.observe(&self.place(name)).await
     }
@@ -98,11 +81,7 @@ impl DuckDns {
         if plan.is_empty() {
             return Ok(());
         }
-        self.shown.pace(&self.place(plan.name()))?;
-        let slots = Slots::after(plan, &self.server)?;
-        let ended = self.update(plan.name(), slots).await;
-        self.shown.note(plan.name(), slots, &ended);
-        ended
+        self.update(plan.name(), Slots::after(plan, &self.server)?).await
     }
 
     /// Every authoritative server of the zone, to be asked after a change.

@@ -9,25 +9,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::cloud::{Class, Place};
-use super::slots::{Shown, Slots};
+use super::slots::{CAPABILITIES, Shown, Slots};
 use super::web::{Heard, Intent, Web, excerpt, garbled};
-use super::{
-    Aliases, Atomic, Capabilities, CompareAndSet, Consistency, Dyndns2Settings, Lines, OwnerMarks,
-    ProviderError, WallClock,
-};
+use super::{Capabilities, Dyndns2Settings, ProviderError};
 use crate::dns::Name;
 use crate::dns::plan::Plan;
 use crate::dns::snapshot::Snapshot;
 use crate::secret::Secret;
 
-/// How long a name server may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// How long a service with a fault of its own wants to be left alone.
 const FAULT: Duration = Duration::from_secs(30 * 60);
-
-/// How long name servers may lag behind an update.
-const LAG: Duration = Duration::from_secs(60);
 
 /// Hosts at a service that speaks dyndns2.
 #[derive(Clone)]
@@ -50,7 +41,7 @@ impl Dyndns2 {
     ///
     /// # Errors
     /// When the endpoint is no URL.
-    pub fn new(settings: &Dyndns2Settings, wall: WallClock) -> Result<Self, ProviderError> {
+    pub fn new(settings: &Dyndns2Settings) -> Result<Self, ProviderError> {
         // A general name, or none, is answered `badagent`.
         let agent = format!("hearth/{} {}", env!("CARGO_PKG_VERSION"), settings.contact);
         let web = Web::new(&settings.endpoint, &agent)?.hiding(&settings.password);
@@ -61,7 +52,7 @@ impl Dyndns2 {
             web,
             user: settings.user.clone(),
             password: settings.password.clone(),
-            shown: Shown::new(settings.zone.clone(), settings.name_servers.clone(), wall, PATIENCE),
+            shown: Shown::new(settings.zone.clone(), settings.name_servers.clone()),
         })
     }
 
@@ -74,21 +65,13 @@ impl Dyndns2 {
     /// What this provider can do.
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            atomic: Atomic::Rrset,
-            compare_and_set: CompareAndSet::None,
-            lines: Lines::None,
-            owner_marks: OwnerMarks::None,
-            min_ttl: None,
-            consistency: Consistency::Delayed(LAG),
-            aliases: Aliases::NotHeld,
-        }
+        CAPABILITIES
     }
 
     /// What the name servers show of `name`: the service itself says nothing.
     ///
     /// # Errors
-    /// When they do not say, or do not show yet what was sent.
+    /// When they do not say.
     pub async fn observe(&self, name: &Name) -> Result<Snapshot, ProviderError> {
         self.shown.observe(&self.place(name)).await
     }
@@ -101,11 +84,7 @@ impl Dyndns2 {
         if plan.is_empty() {
             return Ok(());
         }
-        self.shown.pace(&self.place(plan.name()))?;
-        let slots = Slots::after(plan, &self.server)?;
-        let ended = self.update(plan.name(), slots).await;
-        self.shown.note(plan.name(), slots, &ended);
-        ended
+        self.update(plan.name(), Slots::after(plan, &self.server)?).await
     }
 
     /// Every authoritative server of the zone, to be asked after a change.

@@ -77,8 +77,8 @@ impl Provider {
             ProviderSettings::Tencent(settings) => tencent::Tencent::new(settings, wall).map(Self::Tencent),
             ProviderSettings::Alidns(settings) => alidns::Alidns::new(settings, wall).map(Self::Alidns),
             ProviderSettings::Desec(settings) => desec::Desec::new(settings).map(Self::Desec),
-            ProviderSettings::Dyndns2(settings) => dyndns2::Dyndns2::new(settings, wall).map(Self::Dyndns2),
-            ProviderSettings::DuckDns(settings) => duckdns::DuckDns::new(settings, wall).map(Self::DuckDns),
+            ProviderSettings::Dyndns2(settings) => dyndns2::Dyndns2::new(settings).map(Self::Dyndns2),
+            ProviderSettings::DuckDns(settings) => duckdns::DuckDns::new(settings).map(Self::DuckDns),
             ProviderSettings::Cloudflare(settings) => {
                 cloudflare::Cloudflare::new(settings).map(Self::Cloudflare)
             }

@@ -1,30 +1,39 @@
 //! Services that hold one address of each family for a name and can say nothing of it: what stands is asked of the name
-//! servers, and what was sent is remembered until they show it.
+//! servers.
 //!
-//! Never sends what was sent already: such services block whoever does. Never guesses an address.
+//! Never guesses an address. That what the name servers do not show yet is not sent again is the guard's doing
+//! ([`crate::dns::account`]): it has to outlast the process.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use super::cloud::{Class, Place};
+use super::cloud::Place;
 use super::wire::{self, wire_name, wire_type};
-use super::{ProviderError, WallClock, authority};
+use super::{
+    Aliases, Atomic, Capabilities, CompareAndSet, Consistency, Lines, OwnerMarks, ProviderError, authority,
+};
 use crate::dns::plan::{Operation, Plan};
 use crate::dns::snapshot::{Record, Snapshot, TtlChoice};
 use crate::dns::{Name, Rdata, RecordType, Ttl};
 
-/// How long name servers may take to show an update that was taken.
-const TAKEN: Duration = Duration::from_secs(60 * 60);
+/// How long a name server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long they may take to show one of which it is not known whether it was taken.
-const IN_DOUBT: Duration = Duration::from_secs(5 * 60);
+/// How long name servers usually lag behind an update.
+const LAG: Duration = Duration::from_secs(60);
 
-/// The least time between two updates of one name, which some services count violations of (pubyun's rule).
-const SPACING: Duration = Duration::from_secs(60);
+/// What such services can do.
+pub(super) const CAPABILITIES: Capabilities = Capabilities {
+    atomic: Atomic::Rrset,
+    compare_and_set: CompareAndSet::None,
+    lines: Lines::None,
+    owner_marks: OwnerMarks::None,
+    min_ttl: None,
+    consistency: Consistency::Delayed(LAG),
+    aliases: Aliases::NotHeld,
+};
 
-/// How soon to look again for an update that does not show yet.
+/// How soon to look again when name servers do not agree.
 const LOOK: Duration = Duration::from_secs(15);
 
 /// One address of each family.
@@ -41,19 +50,7 @@ pub(super) struct Slots {
 pub(super) struct Shown {
     zone: Name,
     name_servers: Vec<SocketAddr>,
-    wall: WallClock,
     patience: Duration,
-    sent: Arc<Mutex<BTreeMap<Name, Sent>>>,
-}
-
-/// An update that was sent.
-#[derive(Clone, Copy, Debug)]
-struct Sent {
-    slots: Slots,
-    /// When it was sent.
-    at: SystemTime,
-    /// Until when the name servers may show something else.
-    until: SystemTime,
 }
 
 impl Slots {
@@ -109,25 +106,12 @@ impl Slots {
     pub(super) fn iter(self) -> impl Iterator<Item = IpAddr> {
         self.v4.map(IpAddr::from).into_iter().chain(self.v6.map(IpAddr::from))
     }
-
-    fn shows(self, records: &[Record]) -> bool {
-        self.iter().all(|address| {
-            let mut kin =
-                records.iter().filter_map(|r| r.rdata.address()).filter(|a| a.is_ipv4() == address.is_ipv4());
-            kin.next() == Some(address) && kin.next().is_none()
-        })
-    }
 }
 
 impl Shown {
     /// The names of `zone`, asked of `name_servers`, or of those that the zone's NS records name.
-    pub(super) fn new(
-        zone: Name,
-        name_servers: Vec<SocketAddr>,
-        wall: WallClock,
-        patience: Duration,
-    ) -> Self {
-        Self { zone, name_servers, wall, patience, sent: Arc::default() }
+    pub(super) fn new(zone: Name, name_servers: Vec<SocketAddr>) -> Self {
+        Self { zone, name_servers, patience: PATIENCE }
     }
 
     /// The same, waiting this long for an answer.
@@ -148,16 +132,9 @@ impl Shown {
     /// What the name servers show of `name`.
     ///
     /// # Errors
-    /// When none of them answers, when they do not agree, and while they do not show an update that was sent.
+    /// When none of them answers, and when they do not agree.
     pub(super) async fn observe(&self, place: &Place<'_>) -> Result<Snapshot, ProviderError> {
         let records = self.records(place).await?;
-        let now = (self.wall)();
-        let sent = self.sent().get(place.name).copied().filter(|sent| now < sent.until);
-        if sent.is_some_and(|sent| !sent.slots.shows(&records)) {
-            let reason =
-                "an update was sent that its name servers do not show yet; it is not sent again".to_owned();
-            return Err(Class::Wait(LOOK).error(place, reason));
-        }
         Ok(Snapshot::unmarked(place.name.clone(), records))
     }
 
@@ -199,37 +176,6 @@ impl Shown {
         }
         records.sort_by(|a, b| a.rdata.cmp(&b.rdata));
         Ok(records)
-    }
-
-    /// Notes how sending `slots` ended.
-    pub(super) fn note(&self, name: &Name, slots: Slots, ended: &Result<(), ProviderError>) {
-        let hold = match ended {
-            Ok(()) => TAKEN,
-            Err(ProviderError::Unconfirmed { .. }) => IN_DOUBT,
-            Err(_) => return,
-        };
-        let at = (self.wall)();
-        self.sent().insert(name.clone(), Sent { slots, at, until: at + hold });
-    }
-
-    /// Whether the name may be updated again already.
-    ///
-    /// # Errors
-    /// When the last update was less than a minute ago.
-    pub(super) fn pace(&self, place: &Place<'_>) -> Result<(), ProviderError> {
-        let sent = self.sent().get(place.name).map(|sent| sent.at);
-        let age = sent.and_then(|at| (self.wall)().duration_since(at).ok());
-        match age.map(|age| SPACING.saturating_sub(age)).filter(|wait| !wait.is_zero()) {
-            Some(wait) => {
-                let reason = "its last update is less than a minute ago".to_owned();
-                Err(Class::Wait(wait).error(place, reason))
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn sent(&self) -> std::sync::MutexGuard<'_, BTreeMap<Name, Sent>> {
-        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

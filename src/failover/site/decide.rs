@@ -62,7 +62,7 @@ impl Site {
         stakes
     }
 
-    pub(super) fn type_for(&self, family: Family) -> RecordType {
+    pub(in crate::failover) fn type_for(&self, family: Family) -> RecordType {
         match (self.setup.shape, family) {
             (Shape::Cname, _) => RecordType::Cname,
             (Shape::Address, Family::Ipv4) => RecordType::A,

@@ -210,3 +210,75 @@ fn a_directory_that_cannot_be_written_is_named() {
     assert!(matches!(error, JournalError::Disk { .. }), "{error}");
     assert!(error.to_string().contains("file/journal cannot be used"), "{error}");
 }
+
+#[test]
+fn a_replay_tells_the_first_difference_with_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut journal, _) = Journal::open(directory.path()).unwrap();
+    let mut engine = Engine::default();
+    go_on(&mut journal, &mut engine, 0, 4);
+    let (at, event) = (Moment::from_millis(4_000), event(4));
+    engine.step(at, &event);
+    journal.append(Step { at, wall_ms: 77, event, effects: vec![Effect::LookAtReferences; 3] }).unwrap();
+    go_on(&mut journal, &mut engine, 5, 8);
+    let path = journal.path();
+    let mut steps = 0;
+    let reports = super::super::replay::replay(&[directory.path().to_owned()], |_| steps += 1).unwrap();
+    let [report] = &reports[..] else { panic!("{reports:?}") };
+    assert_eq!((report.steps, report.differing, steps), (8, 1, 8));
+    let first = report.first.as_ref().unwrap();
+    let bytes = fs::read(&path).unwrap();
+    assert_eq!((first.line, first.wall_ms), (6, 77));
+    assert_eq!(first.byte, ends(&bytes)[4], "the place is that of the line");
+    assert!(first.written.contains("look-at-references") && first.written != first.today, "{first:?}");
+}
+
+#[test]
+fn a_replay_goes_on_from_segment_to_segment_and_tells_where_it_cannot() {
+    use super::super::replay::{Follows, replay};
+    let directory = tempfile::tempdir().unwrap();
+    let (mut journal, _) = Journal::open(directory.path()).unwrap();
+    let mut engine = Engine::default();
+    go_on(&mut journal, &mut engine, 0, 5);
+    journal.renew(&engine, Moment::from_millis(5_000), 1).unwrap();
+    go_on(&mut journal, &mut engine, 5, 9);
+    // As after a full disk: what happened meanwhile was not written down.
+    engine.step(Moment::from_millis(9_000), &event(9));
+    engine.step(Moment::from_millis(10_000), &event(11));
+    journal.renew(&engine, Moment::from_millis(11_000), 1).unwrap();
+    let reports = replay(&[directory.path().to_owned()], |_| {}).unwrap();
+    let follows: Vec<_> = reports.iter().map(|report| report.follows).collect();
+    assert_eq!(follows, [Follows::Nothing, Follows::On, Follows::Anew]);
+    assert!(reports.iter().all(|report| report.differing == 0 && report.rest == walk::Rest::Nothing));
+}
+
+#[test]
+fn a_replay_tells_half_a_line_at_the_end_from_a_line_that_was_changed() {
+    use walk::Rest;
+    let directory = tempfile::tempdir().unwrap();
+    let (path, bytes) = written(directory.path(), 6);
+    let ends = ends(&bytes);
+    let rest = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        walk(&path, |_| ControlFlow::Continue(())).unwrap().rest
+    };
+    assert_eq!(rest(&bytes), Rest::Nothing);
+    assert_eq!(rest(&bytes[..ends[5] + 10]), Rest::Torn { bytes: 10 });
+    let mut changed = bytes.clone();
+    changed[ends[2] + 30] ^= 1;
+    assert_eq!(rest(&changed), Rest::Damaged { line: 4, byte: ends[2], lines: 4 });
+}
+
+#[test]
+fn a_look_back_tells_how_it_stood_then_and_not_how_it_stands_now() {
+    let directory = tempfile::tempdir().unwrap();
+    written(directory.path(), 12);
+    let at = |n: u64| super::super::replay::at(directory.path(), 1_700_000_000_000 + n, None).unwrap();
+    let held = |n: u64| at(n).unwrap().told[0].explanation.held.join("\n");
+    assert_ne!(held(2), held(10));
+    let engine = engine_after(3);
+    let now = engine.explain(&"www.example.com".parse().unwrap(), Moment::from_millis(2_000));
+    assert_eq!(at(2).unwrap().told[0].explanation, now.unwrap());
+    assert_eq!(at(1_000_000).unwrap().silent, std::time::Duration::from_millis(999_989));
+    assert!(super::super::replay::at(directory.path(), 0, None).unwrap().unwrap().told.is_empty());
+}

@@ -1,5 +1,12 @@
 //! `hearth dns why`: what a person is told of the decisions on a name, by a running agent and by what it left.
 
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use hearth::dns::change::change;
+use hearth::dns::plan::{Desired, Scope};
+use hearth::dns::provider::{Provider, ProviderSettings, Rfc2136Settings};
+use hearth::dns::{Owner, Rdata, RdataSet, Ttl};
 use hearth::status::{RecordState, RecordStatus};
 use serde_json::Value;
 
@@ -27,6 +34,25 @@ fn decisions(rig: &Rig) -> (String, Vec<Value>) {
     let decisions = answer["agent"]["decisions"].as_array().unwrap();
     let decisions = decisions.iter().map(|told| told["decision"].clone()).collect();
     (answer["agent"]["from"].as_str().unwrap().to_owned(), decisions)
+}
+
+/// Takes a record away behind everybody's back.
+fn take_away(settings: &Rfc2136Settings, rdata: &str) {
+    let (name, rdata) = ("pi1.hearth.test".parse().unwrap(), rdata.parse::<Rdata>().unwrap());
+    let provider = Provider::new(&ProviderSettings::Rfc2136(settings.clone()), SystemTime::now).unwrap();
+    let leaves = Desired {
+        name,
+        owner: Owner::new("pi1"),
+        ttl: Ttl::from_secs(60),
+        epoch: None,
+        scope: Scope::Member,
+        line: None,
+        sets: vec![RdataSet::of("AAAA 2001:db8::1".parse().unwrap())],
+        retire: BTreeSet::from([rdata.record_type()]),
+        mine: BTreeSet::new(),
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(change(&provider, &leaves, |_| async { Ok(()) })).unwrap();
 }
 
 #[test]
@@ -96,6 +122,33 @@ fn a_refusal_is_told_with_what_the_server_said_and_after_a_crash_with_what_the_g
     assert_eq!(told[1]["what"], "refused");
     let words = why(&rig, 0);
     assert!(words.contains("held back") && words.contains("the key was refused"), "{words}");
+}
+
+#[test]
+fn what_is_done_by_hand_is_told_with_and_without_an_agent() {
+    if left_out("Knot") {
+        return;
+    }
+    let knot = Knot::start();
+    let mut rig = Rig::keeping(knot.address(), &["pi1"]);
+    let applied = rig.hearth(&["dns", "apply"]);
+    assert_eq!(applied.status.code(), Some(0), "{}", text(&applied));
+    let words = why(&rig, 0);
+    for shown in ["pi1.hearth.test: wrote", "by hand: written and read back: + A 127.0.9.1", "https one"] {
+        assert!(words.contains(shown), "{shown}: {words}");
+    }
+    rig.start();
+    rig.wait_for_record("read", |r| in_force(r) && r.why.starts_with("read"));
+    // Somebody else took the record away; the agent would see it within the hour.
+    let takes = knot.settings("pi1");
+    take_away(&takes, "A 127.0.9.1");
+    let applied = rig.hearth(&["dns", "apply"]);
+    assert_eq!(applied.status.code(), Some(0), "{}", text(&applied));
+    assert!(text(&applied).contains("+ A 127.0.9.1"), "{}", text(&applied));
+    let (from, told) = decisions(&rig);
+    assert_eq!((from.as_str(), told[0]["what"].as_str()), ("running", Some("wrote")), "{told:?}");
+    assert!(told[0]["said"].as_str().unwrap().starts_with("by hand: written"), "{told:?}");
+    assert_eq!(knot.query("pi1", hickory_proto::rr::RecordType::A), ["127.0.9.1"]);
 }
 
 #[test]

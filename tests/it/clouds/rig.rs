@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
-use hearth::dns::change::{self, ChangeError, Held, Outcome};
+use hearth::dns::change::{self, ChangeError, Outcome};
 use hearth::dns::plan::{Desired, Scope};
 use hearth::dns::provider::{Provider, ProviderError, ProviderSettings};
 use hearth::dns::snapshot::Snapshot;
@@ -101,15 +101,6 @@ impl<S: Stand> Rig<S> {
         Self { provider: Self::provider(settings), ..self }
     }
 
-    /// One with these settings, made of those of the stand.
-    pub(crate) fn with(
-        settings: impl FnOnce(ProviderSettings, &Served<S::Service>) -> ProviderSettings,
-    ) -> Self {
-        let rig = Self::new();
-        let settings = settings(S::settings(&rig.served), &rig.served);
-        rig.beside(&settings)
-    }
-
     fn provider(settings: &ProviderSettings) -> Provider {
         // As in main: before anything can ask for TLS.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -133,15 +124,6 @@ impl<S: Stand> Rig<S> {
 
     pub(crate) fn change(&self, desired: &Desired) -> Result<Outcome, ChangeError> {
         self.runtime.block_on(change::change(&self.provider, desired, |_| async { Ok(()) }))
-    }
-
-    /// The same, with what is done right before a write.
-    pub(crate) fn change_noted(
-        &self,
-        desired: &Desired,
-        mut note: impl FnMut() -> Result<(), Held>,
-    ) -> Result<Outcome, ChangeError> {
-        self.runtime.block_on(change::change(&self.provider, desired, |_| std::future::ready(note())))
     }
 
     pub(crate) fn apply(&self, plan: &hearth::dns::plan::Plan) -> Result<(), ProviderError> {

@@ -9,12 +9,12 @@ use super::rig::Rig;
 use crate::support::knot::Knot;
 use crate::support::name_server::left_out;
 
-fn text(output: &Output) -> String {
+pub(super) fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 #[track_caller]
-fn done(rig: &Rig, words: &[&str]) -> String {
+pub(super) fn done(rig: &Rig, words: &[&str]) -> String {
     let output = rig.hearth(words);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     text(&output)

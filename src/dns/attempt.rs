@@ -1,0 +1,72 @@
+//! One round of a change behind the guard: counted before it is sent, and settled once it is known what became of it.
+//!
+//! Everybody who changes a record goes through here. Never asks whether the provider may be asked at all: that is
+//! [`Entry::permission`], and whoever has to wait does so by themselves.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::account_book::Entry;
+use super::change::{ChangeError, Outcome, change};
+use super::guard::Held;
+use super::plan::{Desired, Plan};
+use super::provider::Provider;
+use super::{Rdata, RdataSet};
+
+/// Makes `desired` stand, as [`change`] does, and keeps the `entry` in step. What `note` makes of the
+/// plan runs after the change was counted and before it is sent; when it fails, nothing is sent. The next change keeps `spacing` away from one that landed.
+///
+/// # Errors
+/// As [`change`].
+pub async fn attempt<F: Future<Output = Result<(), Held>>>(
+    entry: &Entry,
+    provider: &Provider,
+    desired: &Desired,
+    spacing: Duration,
+    note: impl Fn(&Plan) -> F,
+) -> Result<Outcome, ChangeError> {
+    let (wanted, sent) = (wanted(desired), AtomicBool::new(false));
+    let sending = |plan: &Plan| {
+        let noted = note(plan);
+        async {
+            entry.sending(&wanted).await?;
+            noted.await?;
+            sent.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+    };
+    let outcome = change(provider, desired, sending).await;
+    match &outcome {
+        Ok(Outcome::Unchanged { .. }) => entry.landed(&wanted, Duration::ZERO).await,
+        Ok(Outcome::Landed { .. }) => entry.landed(&wanted, spacing).await,
+        Err(error) => {
+            if sent.into_inner() {
+                settle(entry, error).await;
+            }
+            entry.failed(error.setback()).await;
+        }
+    }
+    outcome
+}
+
+/// Notes what is known of a change that was sent and did not come about.
+async fn settle(entry: &Entry, error: &ChangeError) {
+    match error {
+        ChangeError::NotShown(_) => entry.taken().await,
+        // Nothing of ours is on its way.
+        ChangeError::Provider(_) | ChangeError::Collided(_) => entry.not_taken().await,
+        ChangeError::Unconfirmed(_)
+        | ChangeError::Overwritten(_)
+        | ChangeError::Plan(_)
+        | ChangeError::NotNoted(_)
+        | ChangeError::Budget(_)
+        | ChangeError::TooSoon(_) => {}
+    }
+}
+
+/// The record data that is wanted.
+#[must_use]
+pub fn wanted(desired: &Desired) -> BTreeSet<Rdata> {
+    desired.sets.iter().flat_map(RdataSet::iter).cloned().collect()
+}
