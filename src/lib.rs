@@ -71,6 +71,9 @@ pub mod probe;
 pub mod probe {
     pub mod outcome;
     pub mod page;
+
+    pub use outcome::{Failure, Outcome};
+    pub use page::{PageCheck, Scheme};
 }
 
 // What is written in the file, and what it means.

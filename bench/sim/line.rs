@@ -8,7 +8,7 @@ use hearth::moment::Moment;
 use hearth::policy::Policy;
 
 use super::faults::{Fault, Planned, normal, play};
-use super::world::{Layout, World};
+use super::world::{Layout, Telling, World};
 
 /// The length of a year.
 pub(crate) const YEAR: Duration = Duration::from_secs(365 * 86_400);
@@ -83,7 +83,7 @@ impl Line {
     }
 
     /// What the engine makes of the year with these numbers: when the record led to the fallback, and the steps taken.
-    pub(crate) fn live(&self, policy: &Policy) -> (Vec<(Moment, bool)>, u64) {
+    pub(crate) fn live(&self, policy: &Policy, telling: Telling) -> (Vec<(Moment, bool)>, u64) {
         let layout = Layout {
             nodes: 1,
             policy: policy.clone(),
@@ -91,7 +91,7 @@ impl Line {
             loss: LOSS,
             references: 4,
             journal: false,
-            aloud: false,
+            telling,
         };
         let mut world = World::new(layout, self.seed, None);
         play(&mut world, &self.plan, Moment::START + YEAR);

@@ -16,6 +16,7 @@ use sim::line::{Figures, Line};
 use sim::mutant::MUTANTS;
 use sim::naive::NAIVE;
 use sim::run::Story;
+use sim::world::Telling;
 
 /// The watcher's engine in a world of random faults
 #[derive(Debug, Parser)]
@@ -31,6 +32,9 @@ enum Words {
         /// How long each is, in hours
         #[arg(long, default_value_t = 24)]
         hours: u64,
+        /// Play each a second time with nothing left out, and compare
+        #[arg(long)]
+        compare: bool,
     },
     /// Plays schedules against engines that are wrong on purpose: each must be caught
     Mutants {
@@ -43,26 +47,42 @@ enum Words {
         /// How many years
         #[arg(long, default_value_t = 4)]
         years: u64,
+        /// Leave nothing out
+        #[arg(long)]
+        at_length: bool,
     },
 }
 
 fn main() -> ExitCode {
     match Words::parse() {
-        Words::Schedules { count, seed, hours } => schedules(count, seed, hours),
+        Words::Schedules { count, seed, hours, compare } => schedules(count, seed, hours, compare),
         Words::Mutants { count } => mutants(count),
-        Words::Line { years } => compare(years),
+        Words::Line { years, at_length } => {
+            compare(years, if at_length { Telling::AtLength } else { Telling::Leaps })
+        }
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the speed is measured in real time")]
-fn schedules(count: u64, first: u64, hours: u64) -> ExitCode {
+fn schedules(count: u64, first: u64, hours: u64, compare: bool) -> ExitCode {
     let begun = Instant::now();
     let (mut steps, mut landed) = (0, 0);
     for seed in first..first + count {
         let story = Story::draw(seed, Duration::from_secs(hours * 3_600));
         let told = story.tell(None);
         steps += told.steps;
-        landed += told.landed;
+        if compare {
+            let other = story.tell_at_length(None);
+            if other.landings != told.landings {
+                let at = told.landings.iter().zip(&other.landings).find(|(a, b)| a != b);
+                println!(
+                    "seed {seed}: {} and {} changes, first {at:?}",
+                    told.landings.len(),
+                    other.landings.len()
+                );
+            }
+        }
+        landed += told.landings.len();
         if let Some(broken) = told.broken {
             println!("seed {seed}, {:?}: {} at {}: {}", story.mode, broken.rule, broken.at, broken.what);
             let short = story.shrink(None);
@@ -95,7 +115,7 @@ fn mutants(count: u64) -> ExitCode {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the speed is measured in real time")]
-fn compare(years: u64) -> ExitCode {
+fn compare(years: u64, telling: Telling) -> ExitCode {
     let lines: Vec<Line> = (1..=years).map(Line::draw).collect();
     println!(
         "| policy | changes | false | useless | detect p50 / p95, s | dead, min | needless, min | most in an hour |"
@@ -111,7 +131,7 @@ fn compare(years: u64) -> ExitCode {
         let begun = Instant::now();
         let policy = Policy::of(profile);
         for line in &lines {
-            let (landings, taken) = line.live(&policy);
+            let (landings, taken) = line.live(&policy, telling);
             figures.add(line, &landings);
             steps += taken;
         }

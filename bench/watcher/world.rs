@@ -154,7 +154,7 @@ impl World {
         }
         let mut now = 0;
         while now < end {
-            let wake = self.engine.next_wake(Moment::from_millis(now)).map_or(now + 1_000, |m| m.as_millis());
+            let wake = self.engine.next_wake().map_or(now + 1_000, |m| m.as_millis());
             let wake = wake.clamp(now + 20, now + 1_000);
             let next = self.queue.peek().map_or(u64::MAX, |Reverse((at, _))| *at);
             // What is overdue is taken as soon as the core is free.

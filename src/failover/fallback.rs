@@ -34,10 +34,21 @@ struct Look {
     failure: Option<Failure>,
 }
 
+/// Whether a look has shown something new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The same as the look before.
+    None,
+    /// Something else.
+    Some,
+}
+
 impl FallbackWatch {
-    /// A look at `address` has come back.
-    pub fn record(&mut self, now: Moment, address: IpAddr, failure: Option<Failure>) {
+    /// A look at `address` has come back. Returns whether it shows something new.
+    pub fn record(&mut self, now: Moment, address: IpAddr, failure: Option<Failure>) -> Change {
+        let known = self.looks.contains_key(&address);
         let look = self.looks.entry(address).or_default();
+        let same = known && look.failure == failure;
         if failure.is_none() {
             look.good = Some(now);
             look.failing_since = None;
@@ -45,6 +56,7 @@ impl FallbackWatch {
             look.failing_since.get_or_insert(now);
         }
         look.failure = failure;
+        if same { Change::None } else { Change::Some }
     }
 
     /// Forgets everything: it was gathered while the watcher could not be trusted.

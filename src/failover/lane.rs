@@ -154,6 +154,12 @@ impl Lane {
         self.side == Side::Home && self.members.contains(node)
     }
 
+    /// To how many nodes visitors may be sent.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        if self.side == Side::Home { self.members.len() } else { 0 }
+    }
+
     /// What was last read or read back.
     #[must_use]
     pub fn in_force(&self) -> Option<&RdataSet> {

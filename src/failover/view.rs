@@ -219,7 +219,7 @@ impl Engine {
             references: self.isolation.answered(),
             warming_up_for_ms: self.warm_until.map(|until| ms(until - now)),
             journal_trouble: None,
-            sites: self.sites.values().map(|site| self.site_status(site, now)).collect(),
+            sites: self.sites.iter().map(|site| self.site_status(site, now)).collect(),
             timeline,
         }
     }
@@ -282,7 +282,7 @@ impl Engine {
     /// What a node is told in the answer to its beat.
     #[must_use]
     pub fn told(&self, node: &NodeName, now: Moment) -> Vec<SiteView> {
-        let mine = self.sites.values().filter(|site| site.setup.nodes.contains(node));
+        let mine = self.sites.iter().filter(|site| site.setup.nodes.contains(node));
         mine.map(|site| SiteView {
             site: site.setup.site.to_string(),
             health: self.node_status(site, node, now).health.to_string(),

@@ -17,6 +17,7 @@ pub mod witness;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
@@ -53,10 +54,10 @@ pub struct WatcherPin {
     pub key: seal::VerifyingKey,
 }
 
-/// What a node is called: one DNS label, lower case.
+/// What a node is called: one DNS label, lower case. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct NodeName(String);
+pub struct NodeName(Arc<str>);
 
 /// Why a text is not the name of a node.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,7 +80,7 @@ impl FromStr for NodeName {
         if text.is_empty() || text.len() > 63 || edges || !text.chars().all(allowed) {
             return Err(NodeNameError(text.to_owned()));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 
@@ -92,7 +93,7 @@ impl TryFrom<String> for NodeName {
 
 impl From<NodeName> for String {
     fn from(name: NodeName) -> String {
-        name.0
+        name.0.as_ref().to_owned()
     }
 }
 

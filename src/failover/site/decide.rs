@@ -20,15 +20,15 @@ use crate::policy::Policy;
 
 impl Site {
     /// Judges every target, and tells of those that look different now.
-    pub(in crate::failover) fn judge(&mut self, now: Moment, patience: u32, out: &mut Vec<Effect>) {
-        let stakes = self.stakes();
-        let policy = &self.setup.policy;
+    pub(super) fn judge(&mut self, now: Moment, patience: u32, out: &mut Vec<Effect>) {
+        let siblings = self.siblings();
+        let (policy, shape, silent) = (&self.setup.policy, self.setup.shape, Beats::default());
         let mut notes = Vec::new();
         for (node, families) in &mut self.targets {
-            let beats = self.beats.entry(node.clone()).or_default();
+            let beats = self.beats.get(node).unwrap_or(&silent);
             for (family, watched) in families {
-                let stake = stakes.get(&(node.clone(), *family)).copied().unwrap_or(Stakes::LastOne);
-                let health = watched.liveness.judge(now, beats, stake, patience, policy);
+                let stakes = siblings.stakes(node, type_for(shape, *family));
+                let health = watched.liveness.judge(now, beats, stakes, patience, policy);
                 if health != watched.health {
                     notes.push(transition(node, watched, health));
                     watched.health = health;
@@ -36,50 +36,52 @@ impl Site {
                 }
             }
         }
+        self.stirred |= !notes.is_empty();
         for (weight, text) in notes {
             self.note(out, weight, text);
         }
     }
 
-    /// A target has a sibling when another member of its RRset is up.
-    pub(in crate::failover) fn stakes(&self) -> BTreeMap<(NodeName, Family), Stakes> {
-        let mut stakes = BTreeMap::new();
-        for (node, families) in &self.targets {
-            for family in families.keys() {
-                let lane = self.lanes.get(&self.type_for(*family));
-                let up = |other: &NodeName| {
-                    other != node
-                        && lane.is_some_and(|l| l.has(other))
-                        && self.targets[other]
-                            .iter()
-                            .any(|(f, w)| self.same_lane(*f, *family) && w.health.is_up())
-                };
-                let sibling = self.targets.keys().any(up);
-                let stake = if sibling { Stakes::HasSibling } else { Stakes::LastOne };
-                stakes.insert((node.clone(), *family), stake);
+    /// The members of each RRset that are up. Nobody asks as long as nothing fails.
+    pub(in crate::failover) fn siblings(&self) -> Siblings {
+        let mut up = BTreeSet::new();
+        let watched = || self.targets.values().flat_map(BTreeMap::values);
+        if watched().any(|w| w.liveness.failures() > 0) {
+            for (node, families) in &self.targets {
+                let healthy = families.iter().filter(|(_, w)| w.health.is_up());
+                let types = healthy.map(|(family, _)| self.type_for(*family));
+                let member = |t: &RecordType| self.lanes.get(t).is_some_and(|lane| lane.has(node));
+                up.extend(types.filter(member).map(|t| (t, node.clone())));
             }
         }
-        stakes
+        Siblings(up)
+    }
+
+    /// Whether time alone may lead to another decision: something is undecided, somebody could come back, or visitors
+    /// are led to what is down.
+    pub(super) fn is_restless(&self) -> bool {
+        self.lanes.values().any(|lane| {
+            let record_type = lane.record_type();
+            let is_restless = |(node, families): (&NodeName, &BTreeMap<Family, Watched>)| {
+                let mut here = families.iter().filter(|(family, _)| self.type_for(**family) == record_type);
+                let member = lane.has(node);
+                here.any(|(_, w)| if member { w.health.is_down() } else { w.health.is_up() })
+            };
+            let present = self.targets.keys().filter(|node| lane.has(node)).count();
+            lane.side() == Side::Undecided || present < lane.size() || self.targets.iter().any(is_restless)
+        })
     }
 
     pub(in crate::failover) fn type_for(&self, family: Family) -> RecordType {
-        match (self.setup.shape, family) {
-            (Shape::Cname, _) => RecordType::Cname,
-            (Shape::Address, Family::Ipv4) => RecordType::A,
-            (Shape::Address, Family::Ipv6) => RecordType::Aaaa,
-        }
-    }
-
-    pub(super) fn same_lane(&self, a: Family, b: Family) -> bool {
-        self.type_for(a) == self.type_for(b)
+        type_for(self.setup.shape, family)
     }
 
     /// Decides every RRset, and asks for a write when what is wanted is not what is in force.
-    pub(in crate::failover) fn decide(&mut self, now: Moment, out: &mut Vec<Effect>) {
-        if self.read.is_none() || self.frozen(now, out) {
+    pub(super) fn decide(&mut self, now: Moment, out: &mut Vec<Effect>) {
+        if self.read.is_none() || self.frozen_until.is_some() {
             return;
         }
-        let pinned = self.pinned(now, out);
+        let pinned = self.pin.is_some();
         self.hold_back(now, out);
         let setup = &self.setup;
         let mut lanes = std::mem::take(&mut self.lanes);
@@ -176,15 +178,17 @@ impl Site {
         }
     }
 
-    pub(super) fn pinned(&mut self, now: Moment, out: &mut Vec<Effect>) -> bool {
+    /// Ends what was only to hold for a while.
+    pub(super) fn expire(&mut self, now: Moment, out: &mut Vec<Effect>) {
         if let Some(pin) = self.pin.take_if(|pin| now >= pin.until) {
-            self.note(
-                out,
-                Weight::Info,
-                format!("the override by {} is over; the watcher decides again", pin.owner),
-            );
+            let text = format!("the override by {} is over; the watcher decides again", pin.owner);
+            self.note(out, Weight::Info, text);
+            self.stir();
         }
-        self.pin.is_some()
+        if self.frozen_until.take_if(|until| now >= *until).is_some() {
+            self.note(out, Weight::Info, "the pause after a foreign change is over".to_owned());
+            self.stir();
+        }
     }
 
     /// The nodes as they matter for one RRset.
@@ -230,6 +234,25 @@ impl Site {
         let late = now - self.begun >= policy.warm_up + policy.hard;
         let health = if late { Health::DownHard } else { Health::Unknown };
         Candidate { health, rdata: None, risen: false, steady: false, stale: false }
+    }
+}
+
+/// The members of RRsets that are up.
+pub(in crate::failover) struct Siblings(BTreeSet<(RecordType, NodeName)>);
+
+impl Siblings {
+    /// A target has a sibling when another member of its RRset is up.
+    pub(in crate::failover) fn stakes(&self, node: &NodeName, record_type: RecordType) -> Stakes {
+        let other = |(t, other): &(RecordType, NodeName)| *t == record_type && other != node;
+        if self.0.iter().any(other) { Stakes::HasSibling } else { Stakes::LastOne }
+    }
+}
+
+fn type_for(shape: Shape, family: Family) -> RecordType {
+    match (shape, family) {
+        (Shape::Cname, _) => RecordType::Cname,
+        (Shape::Address, Family::Ipv4) => RecordType::A,
+        (Shape::Address, Family::Ipv6) => RecordType::Aaaa,
     }
 }
 

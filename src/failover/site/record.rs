@@ -12,6 +12,7 @@ use crate::moment::Moment;
 impl Site {
     /// Gives up what is on its way: it was decided on evidence that is worth nothing any more.
     pub(in crate::failover) fn abandon(&mut self, out: &mut Vec<Effect>) {
+        self.stir();
         if self.pending.take().is_some() {
             out.push(Effect::Abandon { site: self.setup.site.clone() });
         }
@@ -36,6 +37,7 @@ impl Site {
         epoch: Option<u64>,
         out: &mut Vec<Effect>,
     ) {
+        self.stir();
         let sets = match result {
             // It may tell what stood before the write, which would look like a change by somebody else.
             Ok(_) if self.landed.is_some_and(|landed| started < landed) => {
@@ -54,7 +56,7 @@ impl Site {
         };
         self.read = Some(now);
         self.read_trouble = None;
-        self.read_due = now + self.setup.policy.read_every;
+        self.read_due = self.rounds.next(now, self.setup.policy.read_every);
         for set in sets.iter().filter(|s| self.minds(s.record_type())).cloned().collect::<Vec<_>>() {
             self.open_lane(set.record_type(), now);
         }
@@ -121,6 +123,7 @@ impl Site {
         result: &Result<Vec<RdataSet>, String>,
         out: &mut Vec<Effect>,
     ) {
+        self.stir();
         match result {
             Ok(sets) => {
                 self.landed = Some(now);
@@ -144,13 +147,6 @@ impl Site {
                 }
             }
         }
-    }
-
-    pub(super) fn frozen(&mut self, now: Moment, out: &mut Vec<Effect>) -> bool {
-        if self.frozen_until.take_if(|until| now >= *until).is_some() {
-            self.note(out, Weight::Info, "the pause after a foreign change is over".to_owned());
-        }
-        self.frozen_until.is_some()
     }
 
     pub(super) fn write(&mut self, now: Moment, out: &mut Vec<Effect>) {

@@ -69,7 +69,7 @@ pub(super) fn change(site: &Site, lane: &Lane, target: &Target<'_>, patience: u3
             "{node} said that it is leaving: it comes back when it beats without that, or when that is forgotten"
         ),
         () if lane.has(node) => {
-            let stakes = site.stakes().get(&(node.clone(), family)).copied().unwrap_or(Stakes::LastOne);
+            let stakes = site.siblings().stakes(node, site.type_for(family));
             leave(target, watched, &Rule { stakes, patience, policy: &site.setup.policy }, now)
         }
         () => {

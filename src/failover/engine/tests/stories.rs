@@ -204,7 +204,7 @@ fn a_write_that_was_decided_before_the_cut_does_not_land_after_it() {
     world.provider = false;
     world.kill("pi2");
     world.run(seconds(45));
-    assert!(world.engine.sites[&site()].pending.is_some());
+    assert!(world.site().pending.is_some());
     world.connected = false;
     world.run(seconds(60));
     world.revive("pi2");
@@ -223,7 +223,7 @@ fn a_reading_that_began_before_a_write_landed_is_not_taken_for_a_change_by_someb
     world.run(seconds(2));
     let result = Ok(RdataSet::new(record).into_iter().collect());
     world.step(Event::Read { site: site(), started, result, epoch: None });
-    assert_eq!(world.engine.sites[&site()].frozen_until, None);
+    assert_eq!(world.site().frozen_until, None);
     world.run(seconds(10));
     assert_eq!((world.record().as_str(), world.landed.len()), ("203.0.113.2", 2), "{}", world.story());
 }
@@ -231,18 +231,18 @@ fn a_reading_that_began_before_a_write_landed_is_not_taken_for_a_change_by_someb
 #[test]
 fn a_watcher_without_a_memory_goes_on_from_the_epoch_of_its_mark() {
     let mut world = home();
-    let before = world.engine.sites[&site()].epoch;
+    let before = world.site().epoch;
     let (started, result) = (world.now, Ok(world.sets()));
     world.step(Event::Read { site: site(), started, result, epoch: Some(before + 40) });
     world.leave("pi1");
-    assert_eq!(world.engine.sites[&site()].epoch, before + 41);
+    assert_eq!(world.site().epoch, before + 41);
 }
 
 #[test]
 fn a_stall_discards_evidence() {
     let mut world = home();
     world.kill("pi2");
-    world.run(seconds(20));
+    world.run(seconds(15));
     world.step(Event::Stalled(seconds(90)));
     world.revive("pi2");
     world.run(seconds(600));
@@ -275,7 +275,7 @@ fn what_is_overtaken_by_recovery_is_written_back_even_though_it_never_landed() {
     world.try_to_write();
     world.run(seconds(10));
     assert_eq!(world.record(), BOTH);
-    assert!(world.engine.sites[&site()].pending.is_none());
+    assert!(world.site().pending.is_none());
 }
 
 #[test]
@@ -382,7 +382,7 @@ fn a_decision_that_did_not_land_before_the_death_is_made_again_from_new_evidence
     world.provider = false;
     world.kill("pi2");
     world.run(seconds(50));
-    assert!(world.engine.sites[&site()].pending.is_some());
+    assert!(world.site().pending.is_some());
     world.revive("pi2");
     world.provider = true;
     world.start();
