@@ -395,12 +395,11 @@ impl Site {
         at(self.pin.as_ref().map(|p| p.until));
         at(Some(self.begun + policy.warm_up + policy.hard));
         self.beats.values().for_each(|beats| at(beats.next_deadline(now, policy)));
-        let siblings = self.siblings();
+        let grounds = self.grounds(patience, now);
         for (node, families) in &self.targets {
             for (family, watched) in families {
                 at(Some(watched.due));
-                let stakes = siblings.stakes(node, self.type_for(*family));
-                at(watched.liveness.next_deadline(now, stakes, patience, policy));
+                at(watched.liveness.next_deadline(now, &grounds.of(node, *family), policy));
             }
         }
         next

@@ -56,6 +56,7 @@ const PURE: &[&str] = &[
     "leds/settings.rs",
     "leds/words.rs",
     "liveness.rs",
+    "liveness/grounds.rs",
     "moment.rs",
     "mount/info.rs",
     "mount/judge.rs",

@@ -10,25 +10,25 @@ use crate::address::Family;
 use crate::dns::{Rdata, RecordType};
 use crate::failover::Shape;
 use crate::failover::content::{Freshness, STALE_HOLD};
+use crate::failover::errand::same_line;
 use crate::failover::event::{Effect, SiteSetup, Weight};
 use crate::failover::fallback;
 use crate::failover::lane::{Candidate, Decided, Lane, Readiness, Side, Situation, words};
 use crate::heartbeat::NodeName;
-use crate::liveness::{Beats, Health, Stakes};
+use crate::liveness::{Accord, Beats, Grounds, Health, Stakes};
 use crate::moment::Moment;
 use crate::policy::Policy;
 
 impl Site {
     /// Judges every target, and tells of those that look different now.
     pub(super) fn judge(&mut self, now: Moment, patience: u32, out: &mut Vec<Effect>) {
-        let siblings = self.siblings();
-        let (policy, shape, silent) = (&self.setup.policy, self.setup.shape, Beats::default());
+        let grounds = self.grounds(patience, now);
+        let (policy, silent) = (&self.setup.policy, Beats::default());
         let mut notes = Vec::new();
         for (node, families) in &mut self.targets {
             let beats = self.beats.get(node).unwrap_or(&silent);
             for (family, watched) in families {
-                let stakes = siblings.stakes(node, type_for(shape, *family));
-                let health = watched.liveness.judge(now, beats, stakes, patience, policy);
+                let health = watched.liveness.judge(now, beats, &grounds.of(node, *family), policy);
                 if health != watched.health {
                     notes.push(transition(node, watched, health));
                     watched.health = health;
@@ -42,19 +42,46 @@ impl Site {
         }
     }
 
-    /// The members of each RRset that are up. Nobody asks as long as nothing fails.
-    pub(in crate::failover) fn siblings(&self) -> Siblings {
-        let mut up = BTreeSet::new();
-        let watched = || self.targets.values().flat_map(BTreeMap::values);
-        if watched().any(|w| w.liveness.failures() > 0) {
-            for (node, families) in &self.targets {
-                let healthy = families.iter().filter(|(_, w)| w.health.is_up());
-                let types = healthy.map(|(family, _)| self.type_for(*family));
-                let member = |t: &RecordType| self.lanes.get(t).is_some_and(|lane| lane.has(node));
-                up.extend(types.filter(member).map(|t| (t, node.clone())));
-            }
-        }
-        Siblings(up)
+    /// The grounds on which each target may be given up. Nobody asks for those of one that does not fail.
+    pub(super) fn grounds(&self, patience: u32, now: Moment) -> GroundsOfAll {
+        let watched = self.targets.iter().flat_map(|(n, fs)| fs.iter().map(move |(f, w)| (n, f, w)));
+        let failing = watched.filter(|(_, _, w)| w.liveness.failures() > 0);
+        let grounds =
+            |(n, f, _): (&NodeName, &Family, _)| ((n.clone(), *f), self.grounds_of(n, *f, patience, now));
+        GroundsOfAll { patience, failing: failing.map(grounds).collect() }
+    }
+
+    /// The grounds on which one target may be given up: whether another member of its RRset is up, and what others see.
+    pub(in crate::failover) fn grounds_of(
+        &self,
+        node: &NodeName,
+        family: Family,
+        patience: u32,
+        now: Moment,
+    ) -> Grounds {
+        let record_type = self.type_for(family);
+        let here = |(f, w): (&Family, &Watched)| self.type_for(*f) == record_type && w.health.is_up();
+        let sibling = |(other, families): (&NodeName, &BTreeMap<Family, Watched>)| {
+            other != node
+                && self.lanes.get(&record_type).is_some_and(|lane| lane.has(other))
+                && families.iter().any(here)
+        };
+        let stakes = if self.targets.iter().any(sibling) { Stakes::HasSibling } else { Stakes::LastOne };
+        let watched = self.targets.get(node).and_then(|families| families.get(&family));
+        let accord = watched.map(|w| self.accord(node, w, now)).unwrap_or_default();
+        Grounds { stakes, accord, patience }
+    }
+
+    /// What witnesses have said of a target since this watcher got through last. One behind the same line sees what no
+    /// visitor does.
+    fn accord(&self, node: &NodeName, watched: &Watched, now: Moment) -> Accord {
+        let address = watched.liveness.address();
+        let lives_there = |witness: &NodeName| {
+            let mut own = self.targets.get(witness).into_iter().flat_map(BTreeMap::values);
+            witness == node || own.any(|w| same_line(w.liveness.address(), address))
+        };
+        let since = watched.liveness.unreached_since().max(now.back(self.setup.policy.testimony_fresh));
+        self.witnesses.accord(address, since, |witness| !lives_there(witness))
     }
 
     /// Whether time alone may lead to another decision: something is undecided, somebody could come back, or visitors
@@ -237,14 +264,18 @@ impl Site {
     }
 }
 
-/// The members of RRsets that are up.
-pub(in crate::failover) struct Siblings(BTreeSet<(RecordType, NodeName)>);
+/// The grounds on which targets may be given up.
+pub(super) struct GroundsOfAll {
+    patience: u32,
+    failing: BTreeMap<(NodeName, Family), Grounds>,
+}
 
-impl Siblings {
-    /// A target has a sibling when another member of its RRset is up.
-    pub(in crate::failover) fn stakes(&self, node: &NodeName, record_type: RecordType) -> Stakes {
-        let other = |(t, other): &(RecordType, NodeName)| *t == record_type && other != node;
-        if self.0.iter().any(other) { Stakes::HasSibling } else { Stakes::LastOne }
+impl GroundsOfAll {
+    pub(super) fn of(&self, node: &NodeName, family: Family) -> Grounds {
+        let none =
+            || Grounds { stakes: Stakes::default(), accord: Accord::default(), patience: self.patience };
+        let failing = Some(&self.failing).filter(|failing| !failing.is_empty());
+        failing.and_then(|failing| failing.get(&(node.clone(), family))).copied().unwrap_or_else(none)
     }
 }
 
