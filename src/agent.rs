@@ -20,6 +20,10 @@
 //!    changes.
 //! 3. The ports are closed, and answers under way end within the site's time for draining.
 //! 4. The LEDs go dark and the control socket is gone.
+//!
+//! A relief (`systemctl reload`, an upgrade) is short: a last beat says that an update is under way, then comes 3. The next
+//! agent is there within a second or two, visitors wait at ports that the service manager holds open, and no watcher is
+//! to lead anybody elsewhere.
 
 pub mod address;
 pub mod decision;
@@ -126,7 +130,7 @@ pub struct Doors {
 pub async fn run(config: AgentConfig, doors: Doors, shutdown: &Shutdown) -> Result<(), AgentError> {
     let (memory, line) = Memory::open(&config.state).await;
     let book = AccountBook::open(&config.state, line).await;
-    let agent = Agent::start(config, doors, Remembering { memory, book, line }, shutdown)?;
+    let agent = Agent::start(config, doors, Remembering { memory, book, line })?;
     notify::ready();
     agent.until_stopped(shutdown).await
 }
@@ -168,17 +172,14 @@ struct Agent {
     memory: Memory,
     book: AccountBook,
     line: Timeline,
+    /// The end of what takes leave.
+    leave: Shutdown,
     /// The end of what goes on while visitors are still served.
     close: Shutdown,
 }
 
 impl Agent {
-    fn start(
-        config: AgentConfig,
-        doors: Doors,
-        remembering: Remembering,
-        shutdown: &Shutdown,
-    ) -> Result<Self, AgentError> {
+    fn start(config: AgentConfig, doors: Doors, remembering: Remembering) -> Result<Self, AgentError> {
         let Remembering { memory, book, line } = remembering;
         let (events, reports) = mpsc::channel(BACKLOG);
         let key = Arc::new(config.key);
@@ -206,8 +207,8 @@ impl Agent {
         .with_hooks(hooks);
         let status = watch::Sender::new(board.snapshot(line.now(), line.uptime()));
         let (tasks, keepers, beats) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
-        let close = Shutdown::manual();
-        let mut agent = Self { tasks, keepers, beats, events, memory, book, line, close };
+        let (leave, close) = (Shutdown::manual(), Shutdown::manual());
+        let mut agent = Self { tasks, keepers, beats, events, memory, book, line, leave, close };
 
         let board = board.sleeping(config.leds.night);
         let (report, waits) = (watch::Sender::new(None), watch::Sender::new(false));
@@ -226,14 +227,14 @@ impl Agent {
         }
         let looking =
             address::Looking { settings: config.address, memory: agent.memory.clone(), line, report };
-        let agreed = agent.look(looking, Gate { standing, judges, waits }, shutdown);
+        let agreed = agent.look(looking, Gate { standing, judges, waits });
         agent.stand_by(config.fail_backs, &config.providers, &config.node, &own_key, &status);
         let names = Names { records: config.records, providers: config.providers, node: config.node };
-        let orders = agent.keep(&agreed, &heard, names, shutdown);
+        let orders = agent.keep(&agreed, &heard, names);
         agent.show(config.leds, doors.control, &status, heard, orders);
         let every = config.beats.map_or(Duration::MAX, |beats| beats.every);
         for line in lines {
-            agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), shutdown.receiver()));
+            agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), agent.leave.clone()));
         }
         agent.tasks.spawn(board.run(reports, status, line, agent.close.receiver()).named("loop"));
         Ok(agent)
@@ -281,18 +282,14 @@ impl Agent {
     }
 
     /// Starts to look for the public address. What may be published comes through the gate.
-    fn look(
-        &mut self,
-        looking: address::Looking,
-        gate: Gate,
-        shutdown: &Shutdown,
-    ) -> watch::Receiver<Option<Agreed>> {
+    fn look(&mut self, looking: address::Looking, gate: Gate) -> watch::Receiver<Option<Agreed>> {
         let ((agree, agreed), (publish, published)) = (watch::channel(None), watch::channel(None));
-        self.tasks.spawn(looking.run(self.events.clone(), agree, shutdown.receiver()).named("address task"));
+        self.tasks
+            .spawn(looking.run(self.events.clone(), agree, self.leave.receiver()).named("address task"));
         let Gate { standing, judges: status, waits } = gate;
         let (memory, line) = (self.memory.clone(), self.line);
         let proof = Proof { standing, memory, agreed, status, publish, waits, line };
-        self.tasks.spawn(proof.run(shutdown.receiver()).named("gate of addresses"));
+        self.tasks.spawn(proof.run(self.leave.receiver()).named("gate of addresses"));
         published
     }
 
@@ -302,7 +299,6 @@ impl Agent {
         agreed: &watch::Receiver<Option<Agreed>>,
         report: &watch::Receiver<Option<Report>>,
         names: Names,
-        shutdown: &Shutdown,
     ) -> Orders {
         let mut orders = Orders::new();
         for (index, record) in names.records.into_iter().enumerate() {
@@ -316,7 +312,7 @@ impl Agent {
             let upkeep =
                 Upkeep::new(record, names.node.clone(), provider, Books { memory, entry }, self.line);
             let keeper = Keeper::new(index, names.node.clone(), upkeep, around);
-            self.keepers.spawn(keeper.keep(Bell::new(agreed.clone(), shutdown.receiver(), ordered)));
+            self.keepers.spawn(keeper.keep(Bell::new(agreed.clone(), self.leave.receiver(), ordered)));
         }
         orders
     }
@@ -364,27 +360,34 @@ impl Agent {
             }),
             Some(Err(error)) = self.beats.join_next() => Some(AgentError::Panicked(error.to_string())),
         };
-        // Every task hears of a stop at once, and on another thread one of them may be quicker than this one: that is
-        // no defect.
-        let defect = defect.filter(|_| !*stop.borrow());
         notify::stopping();
         match defect {
+            None if shutdown.is_relief() => self.make_room().await,
             None => self.leave().await,
             Some(_) => {
                 // Not announced, and no name is left: another agent is about to be started.
                 self.beats.abort_all();
                 self.keepers.abort_all();
-                shutdown.begin();
+                self.leave.begin();
                 self.close_the_doors(AFTER_DEFECT).await;
             }
         }
         defect.map_or(Ok(()), Err)
     }
 
+    /// The way out when another agent is about to be started on purpose: no name is left, and watchers hear of an update.
+    async fn make_room(&mut self) {
+        self.keepers.abort_all();
+        self.leave.begin_relief();
+        self.take_leave().await;
+        self.close_the_doors(CLOSING).await;
+    }
+
     /// The way out, in the order that the module says.
     async fn leave(&mut self) {
         // The board may be gone only when the process is on its way out already.
         let _ = self.events.send(Event::Leaving).await;
+        self.leave.begin();
         let heard = self.take_leave().await;
         if self.leave_the_names().await || heard {
             tracing::info!("serving visitors for {LINGER:?} more while records change");
@@ -419,7 +422,7 @@ impl Agent {
         }
     }
 
-    /// Whether a watcher has heard that we leave.
+    /// Lets the beats end; whether a watcher has heard of it.
     async fn take_leave(&mut self) -> bool {
         let mut heard = false;
         let telling = async {

@@ -41,6 +41,8 @@
 
 // Words and decisions.
 pub mod address;
+#[cfg(feature = "io")]
+pub mod appliance;
 pub mod dns;
 pub mod failover;
 #[cfg(feature = "io")]

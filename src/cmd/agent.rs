@@ -8,7 +8,8 @@ use tracing::level_filters::LevelFilter;
 
 use crate::agent::{self, Doors};
 use crate::config::{self, AgentConfig};
-use crate::host::listen::{self, ListenError};
+use crate::host::handed::Handed;
+use crate::host::listen::ListenError;
 use crate::host::shutdown::Shutdown;
 use crate::host::{control, log};
 use crate::site::{self, Door};
@@ -50,8 +51,10 @@ pub fn run(path: &Path) -> anyhow::Result<()> {
 
 async fn serve(config: AgentConfig) -> anyhow::Result<()> {
     let shutdown = Shutdown::install().context("the signals cannot be taken over")?;
-    let open = |(address, sites)| Ok(Door { listener: listen::tcp(address)?, sites });
+    let mut handed = Handed::take();
+    let open = |(address, sites)| Ok(Door { listener: handed.tcp(address)?, sites });
     let site = site::addresses(&config.sites).into_iter().map(open).collect::<Result<_, ListenError>>()?;
+    handed.turn_away_the_rest();
     let control = control::Server::bind(&config.control)?;
     Ok(agent::run(config, Doors { site, control }, &shutdown).await?)
 }

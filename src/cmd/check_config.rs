@@ -45,7 +45,7 @@ pub fn run(path: &Path, args: &CheckConfigArgs) -> anyhow::Result<()> {
     if let Some(remark) = checked.config().include.as_ref().and_then(Included::remark) {
         eprintln!("warning: {remark}\n");
     }
-    print(&effective(path, &checked))
+    if args.quiet { Ok(()) } else { print(&effective(path, &checked)) }
 }
 
 /// The whole file as it is understood, in the form of the file.

@@ -4,11 +4,13 @@
 
 pub mod address;
 pub mod agent;
+pub mod appliance;
 pub mod check_config;
 pub mod demo;
 pub mod dns;
 pub mod failover;
 pub mod gluster;
+pub mod init;
 pub mod key;
 pub mod led;
 pub mod status;
@@ -33,6 +35,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Agent => agent::run(config)?,
         Command::Watcher(args) => return watcher::run(config, args),
         Command::Demo(args) => return on_one_thread(demo::run(args)),
+        Command::Init(args) => init::run(config, args)?,
         Command::CheckConfig(args) => check_config::run(config, args)?,
         Command::Status(args) => on_one_thread(status::run(config, args))?,
         Command::Address(args) => return on_one_thread(address::run(config, args)),
@@ -41,6 +44,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Gluster(command) => return on_one_thread(gluster::run(config, command)),
         Command::Led(command) => on_one_thread(led::run(config, command))?,
         Command::Key(command) => key::run(command)?,
+        Command::Appliance(command) => on_one_thread(appliance::run(command))?,
     }
     Ok(ExitCode::SUCCESS)
 }

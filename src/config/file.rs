@@ -10,6 +10,7 @@ pub(super) mod gluster;
 pub(super) mod hook;
 pub(super) mod leds;
 pub(super) mod mount;
+pub(super) mod pi;
 pub(super) mod policy;
 pub(super) mod provider;
 pub(super) mod site;
@@ -27,6 +28,7 @@ use self::gluster::Gluster;
 use self::hook::Hook;
 use self::leds::Leds;
 use self::mount::Mount;
+use self::pi::Pi;
 use self::provider::Provider;
 use self::site::Sites;
 use self::watcher::{Peer, Watch, Watcher};
@@ -39,6 +41,8 @@ pub(super) struct File {
     pub(super) include: Option<Spanned<PathBuf>>,
     /// Who this node is. Without it: no agent.
     pub(super) node: Option<Spanned<Node>>,
+    /// What the Pi itself is told to be; only the flashable image acts on it. Without it: the defaults of its keys.
+    pub(super) pi: Option<Pi>,
     /// The volume that two nodes share. Without it: `hearth gluster` needs to be told.
     pub(super) gluster: Option<Spanned<Gluster>>,
     /// The site that the agent serves, or the sites: `[site]` or `[[site]]`. Without it: the agent serves none.

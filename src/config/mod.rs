@@ -18,6 +18,7 @@ mod hook;
 pub mod include;
 mod leds;
 mod mount;
+mod pi;
 mod policy;
 mod provider;
 mod reading;
@@ -46,6 +47,7 @@ use self::error::{Source, of_parser};
 use self::file::File;
 use self::reading::Reading;
 use crate::address::{AddressSettings, Family, Suffix};
+use crate::appliance::PiSettings;
 use crate::dns::provider::ProviderSettings;
 use crate::dns::{Name, Owner, Ttl};
 use crate::failover::Shape;
@@ -71,6 +73,8 @@ pub struct Config {
     pub witness: Option<WitnessConfig>,
     /// The volume that two nodes share; None: there is none, or nothing is said of it.
     pub gluster: Option<GlusterSettings>,
+    /// What the Pi itself is told to be.
+    pub pi: PiSettings,
     /// What is allowed and probably not meant.
     pub warnings: Vec<Warning>,
     /// The part of it that is shared with other machines, if any.

@@ -11,6 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use toml::Spanned;
 
 use crate::address::{Network, Suffix};
+use crate::appliance::settings::{Country, SshKey, Ssid, TimeZone};
 use crate::dns::{Name, Ttl};
 use crate::gluster::{Host, Place, VolumeName};
 use crate::heartbeat::NodeName;
@@ -76,6 +77,10 @@ macro_rules! written_by_from_str {
 
 written_by_from_str! {
     Name: "a domain name in quotes, such as \"www.example.com\"",
+    Country: "the two letters of a country in quotes, such as \"DE\"",
+    Ssid: "the name of a Wi-Fi network in quotes",
+    SshKey: "a public key of SSH in quotes, such as \"ssh-ed25519 AAAA…\"",
+    TimeZone: "a time zone in quotes, such as \"Europe/Berlin\"",
     NodeName: "the name of a node in quotes, such as \"pi1\"",
     Network: "a network in quotes, such as \"10.0.0.0/8\"",
     Host: "a machine in quotes, such as \"pi1\"",

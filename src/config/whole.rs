@@ -7,7 +7,7 @@ use super::file::File;
 use super::file::agent::Record;
 use super::file::watcher::Watch;
 use super::reading::Reading;
-use super::{Config, gluster, provider, watcher, witness};
+use super::{Config, gluster, pi, provider, watcher, witness};
 
 /// What a file means as a whole. When a problem was reported, the parts with problems may be missing.
 pub(super) fn understood(reading: &mut Reading<'_>, written: File) -> Config {
@@ -48,7 +48,8 @@ pub(super) fn understood(reading: &mut Reading<'_>, written: File) -> Config {
         Some(written) => (watcher::watcher(reading, written, watch, peer, &providers), None),
         None => (None, None),
     };
-    Config { agent, watcher, witness, gluster, warnings: Vec::new(), include: None }
+    let pi = written.pi.map(pi::pi).unwrap_or_default();
+    Config { agent, watcher, witness, gluster, pi, warnings: Vec::new(), include: None }
 }
 
 /// A node's name is written by its agent alone and a site's by the watcher alone.

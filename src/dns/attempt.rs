@@ -14,8 +14,8 @@ use super::plan::{Desired, Plan};
 use super::provider::Provider;
 use super::{Rdata, RdataSet};
 
-/// Makes `desired` stand, as [`change`] does, and keeps the `entry` in step. What `note` makes of the
-/// plan runs after the change was counted and before it is sent; when it fails, nothing is sent. The next change keeps `spacing` away from one that landed.
+/// Makes `desired` stand, as [`change`] does, and keeps the `entry` in step. `note` is given the plan
+/// after it was counted and before it is sent; when it fails, nothing is sent. The next change keeps `spacing` away from one that landed.
 ///
 /// # Errors
 /// As [`change`].
@@ -27,12 +27,13 @@ pub async fn attempt<F: Future<Output = Result<(), Held>>>(
     note: impl Fn(&Plan) -> F,
 ) -> Result<Outcome, ChangeError> {
     let (wanted, sent) = (wanted(desired), AtomicBool::new(false));
+    let (wanted_there, was_sent) = (&wanted, &sent);
     let sending = |plan: &Plan| {
         let noted = note(plan);
-        async {
-            entry.sending(&wanted).await?;
+        async move {
+            entry.sending(wanted_there).await?;
             noted.await?;
-            sent.store(true, Ordering::Relaxed);
+            was_sent.store(true, Ordering::Relaxed);
             Ok(())
         }
     };

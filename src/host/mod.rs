@@ -4,8 +4,10 @@
 //! the site, its nodes or its records.
 
 pub mod control;
+pub mod handed;
 pub mod listen;
 pub mod log;
+pub mod message;
 pub mod notify;
 pub mod random;
 pub mod shutdown;

@@ -1,4 +1,4 @@
-//! What a visitor would ask for: the page that a look fetches. PURE.
+//! What a look asks for: the page that a visitor would get. PURE.
 
 use std::fmt;
 

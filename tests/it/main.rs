@@ -7,6 +7,7 @@ mod support;
 
 mod address;
 mod agent;
+mod appliance;
 mod beats;
 mod cli;
 mod clouds;
@@ -15,6 +16,7 @@ mod config;
 mod demo;
 mod dns;
 mod leds;
+mod packages;
 mod roles;
 mod simulator;
 mod site;

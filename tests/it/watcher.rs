@@ -4,6 +4,7 @@ mod crash;
 mod disk;
 mod door;
 pub(crate) mod node;
+mod partition;
 mod person;
 mod provider;
 mod replay;
