@@ -33,6 +33,7 @@ pub mod upkeep;
 mod answer;
 mod beating;
 mod board;
+mod certificates;
 mod failing_back;
 mod faults;
 mod hooks;
@@ -75,8 +76,10 @@ use crate::host::shutdown::{Shutdown, stopped};
 use crate::host::time::{Timeline, wall_clock};
 use crate::leds::{self, LampSettings};
 use crate::mount::{self, MountSettings};
-use crate::site::{self, Door, SiteError};
+use crate::site::{self, Door, SiteError, SiteSettings};
 use crate::status::AgentStatus;
+use crate::tls::Shelf;
+use crate::tls::keeping::Household;
 
 /// The addresses that were agreed on, by family.
 pub type Agreed = BTreeMap<Family, IpAddr>;
@@ -204,6 +207,7 @@ impl Agent {
             lines.iter().map(Line::url).collect(),
         )
         .with_include(config.include)
+        .with_certificates(certificates::before_the_first_look(&config.sites))
         .with_hooks(hooks);
         let status = watch::Sender::new(board.snapshot(line.now(), line.uptime()));
         let (tasks, keepers, beats) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
@@ -218,7 +222,11 @@ impl Agent {
         let heard = report.subscribe();
         if !config.sites.is_empty() {
             let node = config.node.clone();
-            let parts = serving::Parts { sites: config.sites, doors: doors.site, key, node };
+            let shelf = Arc::new(Shelf::default());
+            let (own, state) = (config.node.to_string(), config.state.clone());
+            let house = Household { node: own, state, shelf: Arc::clone(&shelf), line };
+            agent.keep_certificates(&config.sites, &house);
+            let parts = serving::Parts { sites: config.sites, doors: doors.site, key, node, shelf };
             agent.tasks.spawn(serving::serve(parts, agent.events.clone(), agent.close.receiver()));
         }
         agent.look_after(config.mounts);
@@ -259,6 +267,14 @@ impl Agent {
         let around = Around { status: status.subscribe(), report, events, memory, orders };
         let answers = control_task(control, around, self.close.receiver());
         self.tasks.spawn(answers.named("control socket"));
+    }
+
+    /// Starts to keep the certificates of the sites on the shelf.
+    fn keep_certificates(&mut self, sites: &[SiteSettings], house: &Household) {
+        for keeping in certificates::keepings(sites, house) {
+            let keeping = keeping.run(self.events.clone(), self.close.receiver());
+            self.tasks.spawn(keeping.named("keeper of a certificate"));
+        }
     }
 
     /// Starts to look after the mounts. What hangs is in other processes, so that a task can be dropped at any moment.

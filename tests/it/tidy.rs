@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// What knows no tokio, files, sockets, environment, clock or logging. A folder stands for all files in it.
 const PURE: &[&str] = &[
+    "acme/renewal.rs",
+    "acme/settings.rs",
     "address/admissible.rs",
     "address/agreement.rs",
     "address/mod.rs",
@@ -90,6 +92,8 @@ const PURE: &[&str] = &[
     "site/log/line.rs",
     "site/log/stamp.rs",
     "status.rs",
+    "tls/certificate.rs",
+    "tls/settings.rs",
     "watcher/errand.rs",
     "watcher/page.rs",
     "watcher/question.rs",
@@ -137,6 +141,8 @@ const FLOORS: &[&[&str]] = &[
         "liveness",
         "status",
         "gluster",
+        "acme",
+        "tls",
     ],
     &["host"],
     &["moment", "policy", "secret"],
