@@ -102,6 +102,7 @@ pub(crate) fn draw(seed: u64, nodes: usize, length: Duration) -> Vec<Planned> {
         let fault = one(&mut chance, nodes);
         let median = match fault {
             Fault::Pause => 20.0,
+            Fault::WitnessLies | Fault::Forged(_) => 3_600.0,
             Fault::Reboot(_) | Fault::Crash(_) | Fault::WatcherDies | Fault::WatcherTorn => 60.0,
             _ => 180.0,
         };

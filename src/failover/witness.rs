@@ -75,6 +75,13 @@ impl Witnesses {
         }
     }
 
+    /// Every look that is kept: whose, where, and what it saw.
+    pub fn iter(&self) -> impl Iterator<Item = (&NodeName, IpAddr, Seen)> {
+        self.said
+            .iter()
+            .flat_map(|(witness, places)| places.iter().map(move |(at, seen)| (witness, *at, *seen)))
+    }
+
     /// Forgets every look at an address that is not `kept`: nobody will ask for it again.
     pub fn keep(&mut self, kept: impl Fn(IpAddr) -> bool) {
         self.said.values_mut().for_each(|places| places.retain(|address, _| kept(*address)));

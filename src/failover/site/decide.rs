@@ -28,7 +28,8 @@ impl Site {
         for (node, families) in &mut self.targets {
             let beats = self.beats.get(node).unwrap_or(&silent);
             for (family, watched) in families {
-                let health = watched.liveness.judge(now, beats, &grounds.of(node, *family), policy);
+                let judged = watched.liveness.judge(now, beats, &grounds.of(node, *family), policy);
+                let health = if self.drains.contains_key(node) { Health::Draining } else { judged };
                 if health != watched.health {
                     notes.push(transition(node, watched, health));
                     watched.health = health;
@@ -105,16 +106,40 @@ impl Site {
 
     /// Decides every RRset, and asks for a write when what is wanted is not what is in force.
     pub(super) fn decide(&mut self, now: Moment, out: &mut Vec<Effect>) {
-        if self.read.is_none() || self.frozen_until.is_some() {
+        if self.read.is_none() || self.frozen_until.is_some() || self.doubt.is_some() {
             return;
         }
-        let pinned = self.pin.is_some();
+        if self.freeze.is_some() {
+            return self.rehearse(now, out);
+        }
         self.hold_back(now, out);
+        self.decide_lanes(now, out);
+        self.write(now, out);
+    }
+
+    /// Tells what would be done, and does not do it.
+    fn rehearse(&mut self, now: Moment, out: &mut Vec<Effect>) {
+        let lanes = self.lanes.clone();
+        let mut notes = Vec::new();
+        self.decide_lanes(now, &mut notes);
+        self.lanes = lanes;
+        let text = |effect: Effect| if let Effect::Note(note) = effect { Some(note.text) } else { None };
+        let would = notes.into_iter().filter_map(text).next_back();
+        if would.is_some() && would != self.would {
+            let text = format!("but for the freeze: {}", would.as_deref().unwrap_or_default());
+            self.note(out, Weight::Warning, text);
+            self.would = would;
+        }
+    }
+
+    fn decide_lanes(&mut self, now: Moment, out: &mut Vec<Effect>) {
+        let pinned = self.pin.is_some();
         let setup = &self.setup;
         let mut lanes = std::mem::take(&mut self.lanes);
         for lane in lanes.values_mut() {
             let candidates = self.candidates(lane, now);
-            if candidates.is_empty() && lane.side() == Side::Undecided {
+            if (candidates.is_empty() && lane.side() == Side::Undecided) || self.waits(lane, &candidates, now)
+            {
                 continue;
             }
             let fallback = self.fallback.readiness(lane.record_type(), setup, now);
@@ -132,7 +157,14 @@ impl Site {
             lane.want(&situation, &fallback::possible(lane.record_type(), setup));
         }
         self.lanes = lanes;
-        self.write(now, out);
+    }
+
+    /// The last node leaves by its own word, which comes without warning: the fallback must be seen as it is now.
+    fn waits(&self, lane: &Lane, candidates: &BTreeMap<NodeName, Candidate>, now: Moment) -> bool {
+        let mut members = candidates.iter().filter(|(node, _)| lane.has(node)).map(|(_, c)| c.health);
+        members.clone().any(|health| health == Health::Draining)
+            && members.all(Health::is_down)
+            && self.fallback.is_awaited(&self.setup, now)
     }
 
     pub(super) fn situation<'a>(
@@ -210,6 +242,25 @@ impl Site {
         if let Some(pin) = self.pin.take_if(|pin| now >= pin.until) {
             let text = format!("the override by {} is over; the watcher decides again", pin.owner);
             self.note(out, Weight::Info, text);
+            self.stir();
+        }
+        if let Some(word) = self.freeze.take_if(|word| now >= word.until) {
+            self.would = None;
+            self.note(out, Weight::Info, format!("the freeze by {} is over", word.owner));
+            self.stir();
+        }
+        let over: Vec<NodeName> =
+            self.drains.iter().filter(|(_, word)| now >= word.until).map(|(node, _)| node.clone()).collect();
+        for node in over {
+            self.drains.remove(&node);
+            self.note(
+                out,
+                Weight::Info,
+                format!("{node} may serve again: the time to keep visitors away is over"),
+            );
+            self.stir();
+        }
+        if self.doubt.take_if(|doubt| now >= doubt.until).is_some() {
             self.stir();
         }
         if self.frozen_until.take_if(|until| now >= *until).is_some() {
