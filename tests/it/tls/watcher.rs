@@ -47,7 +47,12 @@ fn a_node_beats_to_it_and_a_browser_reads_it_over_https_alone() {
     let _watcher = Watcher(watcher.unwrap());
     let curl = |words: &[&str]| {
         let mut command = Command::new("curl");
-        command.args(["-sS", "--max-time", "5", "--cacert"]).arg(path("root.pem")).args(words).output().unwrap()
+        command
+            .args(["-sS", "--max-time", "5", "--cacert"])
+            .arg(path("root.pem"))
+            .args(words)
+            .output()
+            .unwrap()
     };
     let url = format!("https://{at}/healthz");
     let log = || std::fs::read_to_string(path("log")).unwrap();
@@ -59,7 +64,9 @@ fn a_node_beats_to_it_and_a_browser_reads_it_over_https_alone() {
 
     let heartbeat = |ca: &str| {
         let key = key.verifying();
-        format!("[heartbeat]\nevery = \"200ms\"\nwatchers = [{{ url = \"https://{at}\", public-key = \"{key}\"{ca} }}]\n")
+        format!(
+            "[heartbeat]\nevery = \"200ms\"\nwatchers = [{{ url = \"https://{at}\", public-key = \"{key}\"{ca} }}]\n"
+        )
     };
     let mut stranger = Rig::new(&heartbeat(""));
     stranger.start();
