@@ -410,7 +410,17 @@ Example:
 Example:
   hearth failover to-home www.example.com --for 1h --reason \"the probe is wrong\"")]
     ToHome(OverrideArgs),
-    /// Ends an override: the watcher decides again
+    /// Leaves a record as it is, for a while; what would be done is told
+    #[command(after_help = "\
+Example:
+  hearth failover freeze www.example.com --for 2h --reason \"the provider moves\"")]
+    Freeze(OverrideArgs),
+    /// Keeps visitors away from a node, for a while, at every site that it serves
+    #[command(after_help = "\
+Example:
+  hearth failover drain pi2 --for 30m --reason \"new SD card\"")]
+    Drain(DrainArgs),
+    /// Ends every override of a site: the watcher decides again, by itself and of every node
     Auto {
         /// The site's name
         #[arg(value_name = "SITE")]
@@ -418,13 +428,32 @@ Example:
     },
 }
 
-/// An override by hand. It always ends, and it always has a reason.
+/// An override by hand.
 #[derive(Args, Clone, Debug)]
 pub struct OverrideArgs {
     /// The site's name
     #[arg(value_name = "SITE")]
     pub site: crate::dns::Name,
-    /// When the override ends by itself, such as 30m or 2h
+    /// How long, and why
+    #[command(flatten)]
+    pub word: WordArgs,
+}
+
+/// A node that visitors are kept away from by hand.
+#[derive(Args, Clone, Debug)]
+pub struct DrainArgs {
+    /// The node's name
+    #[arg(value_name = "NODE")]
+    pub node: crate::heartbeat::NodeName,
+    /// How long, and why
+    #[command(flatten)]
+    pub word: WordArgs,
+}
+
+/// A person's word. It always ends, and it always has a reason.
+#[derive(Args, Clone, Debug)]
+pub struct WordArgs {
+    /// When it ends by itself, such as 30m or 2h
     #[arg(long = "for", value_name = "TIME", default_value = "2h", value_parser = crate::config::time_in_words)]
     pub duration: Duration,
     /// Why, for the journal and for whoever asks
@@ -603,7 +632,7 @@ mod tests {
         assert!(parse("hearth failover to-fallback www.example.com").is_err());
         let cli = parse("hearth failover to-fallback www.example.com --reason x").unwrap();
         let Command::Failover(FailoverCommand::ToFallback(args)) = cli.command else { panic!("{cli:?}") };
-        assert_eq!(args.duration, Duration::from_secs(7200));
+        assert_eq!(args.word.duration, Duration::from_secs(7200));
         assert!(parse("hearth failover auto www.example.com").is_ok());
     }
 

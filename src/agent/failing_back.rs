@@ -20,8 +20,7 @@ use crate::dns::RdataSet;
 use crate::dns::account_book::Entry;
 use crate::dns::attempt::attempt;
 use crate::dns::change::{ChangeError, Outcome as Changed};
-use crate::dns::guard::Held;
-use crate::dns::guard::Permission;
+use crate::dns::guard::{Held, Permission};
 use crate::dns::lookup::{Expected, View, views};
 use crate::dns::plan::{Desired, Plan, Scope};
 use crate::dns::provider::{Provider, ProviderError, ProviderSettings};
@@ -210,12 +209,11 @@ impl FailBack {
             let (sets, epoch) = held(plan.seen());
             matches!(Standing::of(&sets, epoch, fallback), Standing::OnFallback { .. }) && epoch == over
         };
-        let unchanged = |plan: &Plan| {
+        let stands = |plan: &Plan| {
             let changed = || Held::NotNoted("the record was changed in the meantime".to_owned());
             std::future::ready(if still(plan) { Ok(()) } else { Err(changed()) })
         };
-        let entry = &self.around.entry;
-        let outcome = attempt(entry, &self.provider, &desired, Duration::ZERO, unchanged).await;
+        let outcome = attempt(&self.around.entry, &self.provider, &desired, Duration::ZERO, stands).await;
         self.settle(&desired, outcome).await;
     }
 

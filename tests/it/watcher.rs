@@ -6,6 +6,7 @@ mod door;
 pub(crate) mod node;
 mod notify;
 mod page;
+mod partition;
 mod person;
 mod provider;
 mod replay;
