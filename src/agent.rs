@@ -21,9 +21,9 @@
 //! 3. The ports are closed, and answers under way end within the site's time for draining.
 //! 4. The LEDs go dark and the control socket is gone.
 //!
-//! A relief (`systemctl reload`, an upgrade) is short: a last beat says that an update is under way, then comes 3. The next
-//! agent is there within a second or two, visitors wait at ports that the service manager holds open, and no watcher is
-//! to lead anybody elsewhere.
+//! A relief (`systemctl reload`, an upgrade) is short: a last beat says that an update is under way, then comes 3, and the
+//! next agent takes this one's place in the same process. Visitors wait at ports that stay open, and no watcher is to
+//! lead anybody elsewhere.
 
 pub mod address;
 pub mod decision;
@@ -376,7 +376,9 @@ impl Agent {
             }),
             Some(Err(error)) = self.beats.join_next() => Some(AgentError::Panicked(error.to_string())),
         };
-        notify::stopping();
+        if defect.is_some() || !shutdown.is_relief() {
+            notify::stopping();
+        }
         match defect {
             None if shutdown.is_relief() => self.make_room().await,
             None => self.leave().await,
