@@ -81,7 +81,7 @@ fn an_override_ends_by_itself() {
     done(&rig, &["failover", "to-fallback", "www.hearth.test", "--for", "4s", "--reason", "a try"]);
     rig.wait_for_record(&server, &rig.away());
     rig.wait_for_record(&server, &rig.both());
-    assert!(rig.status().pinned.is_none());
+    rig.wait_for("it is over", |s| s.pinned.is_none());
     rig.wait_for_note("is over; the watcher decides again");
 }
 
