@@ -21,8 +21,9 @@
 //! 3. The ports are closed, and answers under way end within the site's time for draining.
 //! 4. The LEDs go dark and the control socket is gone.
 //!
-//! A relief (`systemctl reload`, an upgrade) begins at 3: the next agent is there within a second or two, its visitors wait
-//! at ports that the service manager holds open, and so no watcher is to lead anybody elsewhere.
+//! A relief (`systemctl reload`, an upgrade) is short: a last beat says that an update is under way, then comes 3. The next
+//! agent is there within a second or two, visitors wait at ports that the service manager holds open, and no watcher is
+//! to lead anybody elsewhere.
 
 pub mod address;
 pub mod decision;
@@ -32,6 +33,7 @@ pub mod upkeep;
 mod answer;
 mod beating;
 mod board;
+mod certificates;
 mod failing_back;
 mod faults;
 mod hooks;
@@ -73,8 +75,10 @@ use crate::host::shutdown::{Shutdown, stopped};
 use crate::host::time::{Timeline, wall_clock};
 use crate::leds::{self, LampSettings};
 use crate::mount::{self, MountSettings};
-use crate::site::{self, Door, SiteError};
+use crate::site::{self, Door, SiteError, SiteSettings};
 use crate::status::AgentStatus;
+use crate::tls::Shelf;
+use crate::tls::keeping::Household;
 
 /// The addresses that were agreed on, by family.
 pub type Agreed = BTreeMap<Family, IpAddr>;
@@ -202,6 +206,7 @@ impl Agent {
             lines.iter().map(Line::url).collect(),
         )
         .with_include(config.include)
+        .with_certificates(certificates::before_the_first_look(&config.sites))
         .with_hooks(hooks);
         let status = watch::Sender::new(board.snapshot(line.now(), line.uptime()));
         let (tasks, keepers, beats) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
@@ -216,7 +221,11 @@ impl Agent {
         let heard = report.subscribe();
         if !config.sites.is_empty() {
             let node = config.node.clone();
-            let parts = serving::Parts { sites: config.sites, doors: doors.site, key, node };
+            let shelf = Arc::new(Shelf::default());
+            let (own, state) = (config.node.to_string(), config.state.clone());
+            let house = Household { node: own, state, shelf: Arc::clone(&shelf), line };
+            agent.keep_certificates(&config.sites, &house);
+            let parts = serving::Parts { sites: config.sites, doors: doors.site, key, node, shelf };
             agent.tasks.spawn(serving::serve(parts, agent.events.clone(), agent.close.receiver()));
         }
         agent.look_after(config.mounts);
@@ -250,7 +259,7 @@ impl Agent {
         agent.show(config.leds, doors.control, &status, heard, orders);
         let every = config.beats.map_or(Duration::MAX, |beats| beats.every);
         for line in lines {
-            agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), agent.leave.receiver()));
+            agent.beats.spawn(line.run(every, status.subscribe(), hurry.clone(), agent.leave.clone()));
         }
         agent.tasks.spawn(board.run(reports, status, line, agent.close.receiver()).named("loop"));
         Ok(agent)
@@ -277,6 +286,14 @@ impl Agent {
         self.tasks.spawn(answers.named("control socket"));
     }
 
+    /// Starts to keep the certificates of the sites on the shelf.
+    fn keep_certificates(&mut self, sites: &[SiteSettings], house: &Household) {
+        for keeping in certificates::keepings(sites, house) {
+            let keeping = keeping.run(self.events.clone(), self.close.receiver());
+            self.tasks.spawn(keeping.named("keeper of a certificate"));
+        }
+    }
+
     /// Starts to look after the mounts. What hangs is in other processes, so that a task can be dropped at any moment.
     fn look_after(&mut self, mounts: Vec<MountSettings>) {
         for (index, settings) in mounts.into_iter().enumerate() {
@@ -298,13 +315,10 @@ impl Agent {
     }
 
     /// Starts to look for the public address. What may be published comes through the gate.
-    fn look(
-        &mut self,
-        looking: address::Looking,
-        gate: Gate,
-    ) -> watch::Receiver<Option<Agreed>> {
+    fn look(&mut self, looking: address::Looking, gate: Gate) -> watch::Receiver<Option<Agreed>> {
         let ((agree, agreed), (publish, published)) = (watch::channel(None), watch::channel(None));
-        self.tasks.spawn(looking.run(self.events.clone(), agree, self.leave.receiver()).named("address task"));
+        self.tasks
+            .spawn(looking.run(self.events.clone(), agree, self.leave.receiver()).named("address task"));
         let Gate { standing, judges: status, waits } = gate;
         let (memory, line) = (self.memory.clone(), self.line);
         let proof = Proof { standing, memory, agreed, status, publish, waits, line };
@@ -350,19 +364,25 @@ impl Agent {
         };
         notify::stopping();
         match defect {
-            None if shutdown.is_relief() => self.make_room(CLOSING).await,
+            None if shutdown.is_relief() => self.make_room().await,
             None => self.leave().await,
-            Some(_) => self.make_room(AFTER_DEFECT).await,
+            Some(_) => {
+                // Not announced, and no name is left: another agent is about to be started.
+                self.beats.abort_all();
+                self.keepers.abort_all();
+                self.leave.begin();
+                self.close_the_doors(AFTER_DEFECT).await;
+            }
         }
         defect.map_or(Ok(()), Err)
     }
 
-    /// The way out when another agent is about to be started: nothing is announced, and no name is left.
-    async fn make_room(&mut self, patience: Duration) {
-        self.beats.abort_all();
+    /// The way out when another agent is about to be started on purpose: no name is left, and watchers hear of an update.
+    async fn make_room(&mut self) {
         self.keepers.abort_all();
-        self.leave.begin();
-        self.close_the_doors(patience).await;
+        self.leave.begin_relief();
+        self.take_leave().await;
+        self.close_the_doors(CLOSING).await;
     }
 
     /// The way out, in the order that the module says.
@@ -404,7 +424,7 @@ impl Agent {
         }
     }
 
-    /// Whether a watcher has heard that we leave.
+    /// Lets the beats end; whether a watcher has heard of it.
     async fn take_leave(&mut self) -> bool {
         let mut heard = false;
         let telling = async {

@@ -2,13 +2,21 @@
 //!
 //! Types only: what a command does is in [`crate::cmd`].
 
+use std::fmt;
+mod watcher;
+
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::dns::Name;
 use crate::gluster::{Host, Place, VolumeName};
+use crate::heartbeat::NodeName;
+use crate::heartbeat::seal::VerifyingKey;
 use crate::leds::Shown;
+pub use watcher::{FailoverWhyArgs, ReplayArgs, WatcherArgs, WatcherCommand};
 
 /// Keeps a website that lives on Raspberry Pis at home reachable.
 #[derive(Debug, Parser)]
@@ -19,7 +27,7 @@ use crate::leds::Shown;
     after_help = "\
 Examples:
   hearth demo                           the whole system on this machine, nothing to set up
-  hearth key new --out /etc/hearth/node.key
+  hearth init                           sets this machine up as a node; --watcher: as the watcher
   hearth check-config                   is the configuration in order, and what does it mean?
   hearth agent                          on each Pi
   hearth watcher                        on a machine elsewhere
@@ -43,6 +51,8 @@ pub enum Command {
     Watcher(WatcherArgs),
     /// Shows the whole system on this machine: no account, no root, nothing leaves loopback
     Demo(DemoArgs),
+    /// Sets this machine up: makes its key, writes a commented configuration, and says what comes next
+    Init(InitArgs),
     /// Checks the configuration and prints what it means; mistakes come with their place and a hint
     CheckConfig(CheckConfigArgs),
     /// Shows what this machine is doing and why
@@ -129,6 +139,119 @@ pub enum DemoScript {
     Outage,
 }
 
+/// The words of `hearth init`. What is not said is asked, on a terminal.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Keys that are there are kept. The DNS provider's secret is no word here: init makes an empty file for it.
+
+Examples:
+  hearth init
+  hearth init --name pi1 --site www.example.com --record pi1.example.com --provider desec --zone example.com \\
+      --watcher-url https://watch.example.net --watcher-key ed25519:…
+  hearth init --watcher --site www.example.com --fallback user.github.io --provider rfc2136 --zone example.com \\
+      --server ns1.example.com --account watcher --peer pi1=ed25519:…")]
+pub struct InitArgs {
+    /// Sets up the watcher instead of a node
+    #[arg(long)]
+    pub watcher: bool,
+    /// The node's name, one DNS label [default: the host name]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<NodeName>,
+    /// The name that visitors use
+    #[arg(long, value_name = "HOST")]
+    pub site: Option<Name>,
+    /// The directory of the site [default: /srv/www]
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<String>,
+    /// The DNS name that this node keeps pointed at itself [default: none]
+    #[arg(long, value_name = "NAME")]
+    pub record: Option<Name>,
+    /// Who serves the zone
+    #[arg(long, value_name = "KIND", value_enum)]
+    pub provider: Option<ProviderChoice>,
+    /// The zone
+    #[arg(long, value_name = "NAME")]
+    pub zone: Option<Name>,
+    /// rfc2136: the primary name server. powerdns, dyndns2: the URL of its API
+    #[arg(long, value_name = "WHERE")]
+    pub server: Option<String>,
+    /// rfc2136: the name of the TSIG key. tencent, alidns: the id of the access key. dyndns2: the user
+    #[arg(long, value_name = "WHO")]
+    pub account: Option<String>,
+    /// dnspod, dyndns2: your mail address
+    #[arg(long, value_name = "MAIL")]
+    pub contact: Option<String>,
+    /// The watcher that this node beats to [default: none yet]
+    #[arg(long, value_name = "URL", requires = "watcher_key")]
+    pub watcher_url: Option<String>,
+    /// The watcher's public key
+    #[arg(long, value_name = "KEY", requires = "watcher_url")]
+    pub watcher_key: Option<VerifyingKey>,
+    /// With --watcher: where visitors go when no node is up
+    #[arg(long, value_name = "USER.github.io")]
+    pub fallback: Option<Name>,
+    /// With --watcher: a node that may beat here, and serves the site
+    #[arg(long, value_name = "NAME=KEY")]
+    pub peer: Vec<PeerWord>,
+    /// Replaces a configuration that is there
+    #[arg(long)]
+    pub replace: bool,
+}
+
+/// The kinds of DNS provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProviderChoice {
+    /// Any server that takes updates
+    Rfc2136,
+    /// DNSPod, by a token
+    Dnspod,
+    /// Tencent Cloud
+    Tencent,
+    /// Alibaba Cloud
+    Alidns,
+    /// deSEC
+    Desec,
+    /// Any service that speaks dyndns2
+    Dyndns2,
+    /// DuckDNS
+    Duckdns,
+    /// Cloudflare
+    Cloudflare,
+    /// PowerDNS
+    Powerdns,
+}
+
+impl fmt::Display for ProviderChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_possible_value().map_or(Ok(()), |value| f.write_str(value.get_name()))
+    }
+}
+
+impl FromStr for ProviderChoice {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        <Self as ValueEnum>::from_str(text, true).map_err(|_| format!("`{text}` is none of them"))
+    }
+}
+
+/// A node and its public key, as `NAME=KEY`.
+#[derive(Clone, Debug)]
+pub struct PeerWord {
+    /// Its name.
+    pub name: NodeName,
+    /// Its key.
+    pub key: VerifyingKey,
+}
+
+impl FromStr for PeerWord {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, key) = text.split_once('=').ok_or("write NAME=ed25519:…")?;
+        let name = name.parse().map_err(|error| format!("{error}"))?;
+        Ok(Self { name, key: key.parse().map_err(|error| format!("{error}"))? })
+    }
+}
+
 /// The words of `hearth check-config`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
@@ -206,68 +329,6 @@ pub struct WhyArgs {
     /// The name, as the configuration has it
     #[arg(value_name = "NAME")]
     pub name: crate::dns::Name,
-    /// Prints JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `hearth watcher`, which runs it, and `hearth watcher …`, which looks at what it left
-#[derive(Args, Clone, Debug)]
-pub struct WatcherArgs {
-    /// What to do instead of running it.
-    #[command(subcommand)]
-    pub command: Option<WatcherCommand>,
-}
-
-/// `hearth watcher …`
-#[derive(Clone, Debug, Subcommand)]
-pub enum WatcherCommand {
-    /// Replays the journal: does the engine decide the same today, byte for byte?
-    Replay(ReplayArgs),
-    /// Sends one test message on every way of `notify`, and says what came back
-    #[command(after_help = "\
-The running watcher is not asked. Exit code 0: every way took it. 1: one did not.")]
-    NotifyTest,
-}
-
-/// The words of `hearth watcher replay`.
-#[derive(Args, Clone, Debug)]
-#[command(after_help = "\
-Exit code 0: every step is answered as it was written down; a tail that a crash tore off is no fault. 1: it cannot be read.
-3: a step is answered differently today; the first is shown with its place. 4: lines in the middle are damaged.
-
-Examples:
-  hearth watcher replay                           all that the configured watcher has kept
-  hearth watcher replay --story
-  hearth watcher replay 00000007.journal 00000008.journal")]
-pub struct ReplayArgs {
-    /// Segments of a journal, or directories of them [default: the journal of the configuration]
-    #[arg(value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// Tells what happened, too
-    #[arg(long)]
-    pub story: bool,
-}
-
-/// The words of `hearth failover why`.
-#[derive(Args, Clone, Debug)]
-#[command(after_help = "\
-Without --at the watcher that runs here is asked. With it the journal is replayed up to then; the watcher need not run.
-TIME is how long ago, or a date with its time, in the zone of this machine unless it says another.
-Exit code 0: told. 1: it cannot be found out. 3: the journal does not reach back so far.
-
-Examples:
-  hearth failover why
-  hearth failover why www.example.com --at 90m
-  hearth failover why --at \"2026-11-20 21:04:30\"
-  hearth failover why --at 2026-11-20T20:04:30Z --json")]
-pub struct FailoverWhyArgs {
-    /// The site's name [default: every site]
-    #[arg(value_name = "SITE")]
-    pub site: Option<crate::dns::Name>,
-    /// How it stood then
-    #[arg(long, value_name = "TIME")]
-    pub at: Option<String>,
     /// Prints JSON
     #[arg(long)]
     pub json: bool,

@@ -40,6 +40,8 @@
 //! needs, and it wants them optimised.
 
 // Words and decisions.
+#[cfg(feature = "io")]
+pub mod acme;
 pub mod address;
 #[cfg(feature = "io")]
 pub mod appliance;
@@ -63,6 +65,8 @@ pub mod secret;
 pub mod site;
 #[cfg(feature = "io")]
 pub mod status;
+#[cfg(feature = "io")]
+pub mod tls;
 
 // The world.
 #[cfg(feature = "io")]

@@ -116,12 +116,12 @@ impl World {
         self.process == Process::Runs
             && self.wish.is_none()
             && self.faults == 0
-            && self.parcels.len() == self.nodes.len()
+            && self.parcels.len() == self.regulars()
             && self.all_home()
             && self.engine.is_at_rest(self.now)
     }
 
-    /// The next beat of each node is the first that falls on the time that is played.
+    /// The next beat of each node, and the next look of the witness, is the first that falls on the time that is played.
     pub(super) fn put_off_beats(&mut self) {
         let every = 10_000;
         let late = |at: Moment| (self.now - at).as_millis().div_ceil(every);
@@ -130,6 +130,8 @@ impl World {
             Reverse((at + Duration::from_secs(10 * rounds), number))
         };
         self.coming = std::mem::take(&mut self.coming).into_iter().map(put_off).collect();
-        debug_assert!(self.parcels.values().all(|parcel| matches!(parcel, Coming::Beat(_))));
+        debug_assert!(
+            self.parcels.values().all(|parcel| matches!(parcel, Coming::Beat(_) | Coming::Witness))
+        );
     }
 }

@@ -16,6 +16,15 @@ pub(crate) const YEAR: Duration = Duration::from_secs(365 * 86_400);
 /// The chance that a probe is lost at any time.
 pub(crate) const LOSS: f64 = 0.005;
 
+/// Who looks beside the watcher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Witnesses {
+    /// Nobody.
+    None,
+    /// One, with the same losses and a path of its own.
+    One,
+}
+
 /// A year of the line.
 #[derive(Debug)]
 pub(crate) struct Line {
@@ -83,13 +92,19 @@ impl Line {
     }
 
     /// What the engine makes of the year with these numbers: when the record led to the fallback, and the steps taken.
-    pub(crate) fn live(&self, policy: &Policy, telling: Telling) -> (Vec<(Moment, bool)>, u64) {
+    pub(crate) fn live(
+        &self,
+        policy: &Policy,
+        witnesses: Witnesses,
+        telling: Telling,
+    ) -> (Vec<(Moment, bool)>, u64) {
         let layout = Layout {
             nodes: 1,
             policy: policy.clone(),
             rules: policy.clone(),
             loss: LOSS,
             references: 4,
+            witnessed: witnesses == Witnesses::One,
             journal: false,
             telling,
         };

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use hearth::policy::{Policy, Profile};
-use sim::line::{Figures, Line};
+use sim::line::{Figures, Line, Witnesses};
 use sim::mutant::MUTANTS;
 use sim::naive::NAIVE;
 use sim::run::Story;
@@ -47,7 +47,16 @@ enum Words {
         /// How many years
         #[arg(long, default_value_t = 4)]
         years: u64,
-        /// Leave nothing out
+        /// The threshold of a hard verdict in `steady`, in seconds; can be given several times
+        #[arg(long)]
+        hard: Vec<u64>,
+        /// Let somebody else look too, from a place of his own
+        #[arg(long)]
+        witness: bool,
+        /// Leave the policies of others out
+        #[arg(long)]
+        ours: bool,
+        /// Play all of it
         #[arg(long)]
         at_length: bool,
     },
@@ -57,8 +66,18 @@ fn main() -> ExitCode {
     match Words::parse() {
         Words::Schedules { count, seed, hours, compare } => schedules(count, seed, hours, compare),
         Words::Mutants { count } => mutants(count),
-        Words::Line { years, at_length } => {
-            compare(years, if at_length { Telling::AtLength } else { Telling::Leaps })
+        Words::Line { years, hard, witness, ours, at_length } => {
+            let telling = if at_length { Telling::AtLength } else { Telling::Leaps };
+            let witnesses = if witness { Witnesses::One } else { Witnesses::None };
+            let lines: Vec<Line> = (1..=years).map(Line::draw).collect();
+            head();
+            if !ours {
+                compare(&lines);
+            }
+            for (name, policy) in policies(&hard) {
+                live(&lines, &name, &policy, witnesses, telling);
+            }
+            ExitCode::SUCCESS
         }
     }
 }
@@ -114,34 +133,49 @@ fn mutants(count: u64) -> ExitCode {
     if survivors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the speed is measured in real time")]
-fn compare(years: u64, telling: Telling) -> ExitCode {
-    let lines: Vec<Line> = (1..=years).map(Line::draw).collect();
+fn head() {
     println!(
         "| policy | changes | false | useless | detect p50 / p95, s | dead, min | needless, min | most in an hour |"
     );
     println!("|-|-|-|-|-|-|-|-|");
+}
+
+fn compare(lines: &[Line]) {
     for naive in NAIVE {
         let mut figures = Figures::default();
         lines.iter().zip(1..).for_each(|(line, seed)| figures.add(line, &naive.live(line, seed)));
         println!("{}", figures.row(naive.name));
     }
-    for profile in [Profile::Fast, Profile::Steady, Profile::Calm] {
-        let (mut figures, mut steps) = (Figures::default(), 0);
-        let begun = Instant::now();
-        let policy = Policy::of(profile);
-        for line in &lines {
-            let (landings, taken) = line.live(&policy, telling);
-            figures.add(line, &landings);
-            steps += taken;
-        }
-        let seconds = begun.elapsed().as_secs_f64();
-        println!("{}", figures.row(&format!("hearth {profile:?}")));
-        eprintln!(
-            "{:.2} policy-years/s, {steps} steps, {:.0} ns each",
-            years as f64 / seconds,
-            seconds * 1e9 / steps as f64
-        );
+}
+
+/// The three profiles, or `steady` with other thresholds.
+fn policies(hard: &[u64]) -> Vec<(String, Policy)> {
+    let profile = |profile| (format!("hearth {profile:?}"), Policy::of(profile));
+    let steady = |seconds: &u64| {
+        let hard = Duration::from_secs(*seconds);
+        (format!("hearth Steady with {seconds} s"), Policy { hard, ..Policy::default() })
+    };
+    if hard.is_empty() {
+        [Profile::Fast, Profile::Steady, Profile::Calm].map(profile).into()
+    } else {
+        hard.iter().map(steady).collect()
     }
-    ExitCode::SUCCESS
+}
+
+#[expect(clippy::disallowed_methods, reason = "the speed is measured in real time")]
+fn live(lines: &[Line], name: &str, policy: &Policy, witnesses: Witnesses, telling: Telling) {
+    let (mut figures, mut steps) = (Figures::default(), 0);
+    let begun = Instant::now();
+    for line in lines {
+        let (landings, taken) = line.live(policy, witnesses, telling);
+        figures.add(line, &landings);
+        steps += taken;
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    println!("{}", figures.row(name));
+    eprintln!(
+        "{:.2} policy-years/s, {steps} steps, {:.0} ns each",
+        lines.len() as f64 / seconds,
+        seconds * 1e9 / steps as f64
+    );
 }

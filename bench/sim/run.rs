@@ -33,6 +33,7 @@ pub(crate) struct Story {
     pub(crate) plan: Vec<Planned>,
     profile: Profile,
     nodes: usize,
+    witnessed: bool,
     length: Duration,
 }
 
@@ -54,7 +55,8 @@ impl Story {
         let profile =
             [Profile::Steady, Profile::Fast, Profile::Calm][usize::try_from(seed / 4 % 3).unwrap_or(0)];
         let mode = if seed.is_multiple_of(2) { Mode::Safety } else { Mode::Liveness };
-        Self { seed, mode, plan: draw(seed, nodes, length), profile, nodes, length }
+        let witnessed = (seed / 12).is_multiple_of(2);
+        Self { seed, mode, plan: draw(seed, nodes, length), profile, nodes, witnessed, length }
     }
 
     /// Plays it.
@@ -76,8 +78,16 @@ impl Story {
         let rules = Policy::of(self.profile);
         let policy = mutant.map_or(rules.clone(), |mutant| mutant.policy(rules.clone()));
         let journal = self.seed.is_multiple_of(16);
-        let layout =
-            Layout { nodes: self.nodes, policy, rules, loss: 0.005, references: 4, journal, telling };
+        let layout = Layout {
+            nodes: self.nodes,
+            policy,
+            rules,
+            loss: 0.005,
+            references: 4,
+            witnessed: self.witnessed,
+            journal,
+            telling,
+        };
         let mut world = World::new(layout, self.seed, mutant);
         let end = Moment::START + self.length;
         play(&mut world, &self.plan, end);

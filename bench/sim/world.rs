@@ -17,6 +17,7 @@ use hearth::probe::outcome::{Failure, Outcome};
 
 mod node;
 mod process;
+mod witness;
 
 pub(crate) use self::node::Node;
 use self::node::{home, said};
@@ -50,6 +51,8 @@ pub(crate) struct Layout {
     pub(crate) loss: f64,
     /// How many references the watcher has.
     pub(crate) references: u32,
+    /// Whether somebody else looks, from a place of his own.
+    pub(crate) witnessed: bool,
     /// Whether every step is kept, for a replay.
     pub(crate) journal: bool,
     /// How it is played.
@@ -78,11 +81,23 @@ pub(crate) struct Trouble {
     pub(crate) stale: u32,
 }
 
+/// The witness, and who pretends to be one. Counts say how many faults make it so at the same time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Witness {
+    /// It says the opposite of what it sees.
+    pub(crate) lies: u32,
+    /// It is not heard.
+    pub(crate) mute: u32,
+    /// Nodes that speak well of themselves.
+    pub(crate) forging: Vec<usize>,
+}
+
 /// What is on its way.
 #[derive(Clone, Debug)]
 pub(super) enum Coming {
     Event(Event),
     Beat(usize),
+    Witness,
     Attempt(u64),
     Pause(Duration),
     Resume,
@@ -109,6 +124,8 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     /// The watcher reaches nothing at all.
     pub(crate) cut: u32,
+    /// Who looks from elsewhere.
+    pub(crate) witness: Witness,
     /// How many references are away for reasons of their own.
     pub(crate) references_away: u32,
     /// The fallback does not work.
@@ -174,6 +191,7 @@ impl World {
             chance: fastrand::Rng::with_seed(seed),
             noise: Noise::new(seed, layout.loss),
             cut: 0,
+            witness: Witness::default(),
             references_away: 0,
             fallback_bad: 0,
             trouble: Trouble::default(),
@@ -203,8 +221,16 @@ impl World {
         for i in 0..world.nodes.len() {
             world.send_at(world.nodes[i].next_beat, Coming::Beat(i));
         }
+        if world.layout.witnessed {
+            world.send_at(Moment::from_millis(3_300), Coming::Witness);
+        }
         world.start();
         world
+    }
+
+    /// How many parcels are on their way at any time: beats, and a witness's next look.
+    pub(super) fn regulars(&self) -> usize {
+        self.nodes.len() + usize::from(self.layout.witnessed)
     }
 
     /// What time it is.
@@ -222,7 +248,7 @@ impl World {
                 self.put_off_beats();
             }
             // What is on its way now, and nothing else, may be what a leap waits for.
-            let slice = if self.parcels.len() > self.nodes.len() { SLICE / 10 } else { SLICE };
+            let slice = if self.parcels.len() > self.regulars() { SLICE / 10 } else { SLICE };
             self.run((to - self.now).min(slice));
         }
     }
@@ -235,6 +261,7 @@ impl World {
             writes: self.trouble.away == 0 && self.trouble.mute == 0 && self.trouble.stale == 0,
             cut: self.cut > 0,
             fallback_bad: self.fallback_bad > 0,
+            witnessed: self.layout.witnessed && self.witness.lies == 0 && self.witness.mute == 0,
         };
         let now = self.today();
         if let Some(since) = self.checker.truth.cut.filter(|_| self.cut == 0) {
@@ -285,6 +312,7 @@ impl World {
         match parcel {
             Coming::Event(event) => self.hand(event),
             Coming::Beat(node) => self.beat(node),
+            Coming::Witness => self.bear_witness(),
             Coming::Attempt(epoch) => self.attempt(epoch),
             Coming::Pause(span) => {
                 if self.process == Process::Runs {
@@ -371,6 +399,7 @@ impl World {
 
     /// The node says that it leaves. It is down as long as its fault says.
     pub(crate) fn leave(&mut self, i: usize) {
+        self.checker.truth.announced(self.today() + self.layout.rules.announced);
         self.speak(i, Some("reboot"));
     }
 

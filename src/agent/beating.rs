@@ -18,9 +18,9 @@ use crate::heartbeat::send::{SendError, Sender, SenderError, SenderSettings};
 use crate::heartbeat::witness::Errand;
 use crate::heartbeat::{Answer, Beat, BootId, Claim, Leaving, WatcherPin};
 use crate::host::random;
-use crate::host::shutdown::stopped;
+use crate::host::shutdown::{Shutdown, stopped};
 use crate::host::time::Timeline;
-use crate::leds::state;
+use crate::leds::{Shown, state};
 use crate::moment::Moment;
 use crate::probe::rounds::Rounds;
 use crate::probe::witness::Witness;
@@ -96,12 +96,12 @@ impl Line {
         every: Duration,
         status: watch::Receiver<AgentStatus>,
         hurry: watch::Receiver<bool>,
-        stop: watch::Receiver<bool>,
+        leave: Shutdown,
     ) -> Farewell {
         let errands = self.witness.errands();
         let rounds = self.rounds.take().expect("a line runs once");
         tokio::select! {
-            farewell = self.keep_beating(every, status, hurry, stop) => farewell,
+            farewell = self.keep_beating(every, status, hurry, leave) => farewell,
             // They end with their errands, and those with this line.
             () = rounds.run(errands) => Farewell::Unheard,
         }
@@ -114,8 +114,9 @@ impl Line {
         every: Duration,
         mut status: watch::Receiver<AgentStatus>,
         mut hurry: watch::Receiver<bool>,
-        mut stop: watch::Receiver<bool>,
+        leave: Shutdown,
     ) -> Farewell {
+        let mut stop = leave.receiver();
         let mut due = tokio::time::interval(every);
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         due.reset();
@@ -136,13 +137,14 @@ impl Line {
             }
         }
         let last = status.borrow().clone();
-        self.take_leave(last).await
+        if leave.is_relief() { self.make_room(&last).await } else { self.take_leave(last).await }
     }
 
     async fn beat(&mut self, status: &AgentStatus) {
-        let mut answered = self.send(status, None).await;
+        let shown = state(status);
+        let mut answered = self.send(status, shown, None).await;
         if matches!(&answered, Err(SendError::Refused { status: REPLAYED, .. })) && self.renew() {
-            answered = self.send(status, None).await;
+            answered = self.send(status, shown, None).await;
         }
         self.report(answered).await;
     }
@@ -150,13 +152,24 @@ impl Line {
     async fn take_leave(&mut self, mut status: AgentStatus) -> Farewell {
         status.phase = Phase::Leaving;
         let reason = Leaving { reason: "stopped on purpose".to_owned() };
-        let answered = self.send(&status, Some(reason)).await;
+        let answered = self.send(&status, state(&status), Some(reason)).await;
         let heard = if answered.is_ok() { Farewell::Heard } else { Farewell::Unheard };
         self.report(answered).await;
         heard
     }
 
-    async fn send(&mut self, status: &AgentStatus, leaving: Option<Leaving>) -> Result<Answer, SendError> {
+    /// Says that an update is under way: the node stays where it is, and the next process beats in a run of its own.
+    async fn make_room(&mut self, status: &AgentStatus) -> Farewell {
+        let answered = self.send(status, Shown::Updating, None).await;
+        if answered.is_ok() { Farewell::Heard } else { Farewell::Unheard }
+    }
+
+    async fn send(
+        &mut self,
+        status: &AgentStatus,
+        shown: Shown,
+        leaving: Option<Leaving>,
+    ) -> Result<Answer, SendError> {
         self.sequence += 1;
         let mut beat = Beat {
             form: FORM,
@@ -170,7 +183,7 @@ impl Line {
             sites: status.site_reports(),
             mounts: status.mounts_report(),
             records: status.records_report(),
-            led: state(status).to_string(),
+            led: shown.to_string(),
             leaving,
             testimonies: Vec::new(),
         };

@@ -15,7 +15,7 @@ use crate::status::{
 /// The faults of `status`, the worst first: nothing to serve, then unreachable, then what is only not kept up to date.
 pub(super) fn faults(status: &AgentStatus) -> Vec<Fault> {
     let served = sites(status).chain(address(status)).chain(records(status));
-    served.chain(watchers(status)).chain(include(status)).collect()
+    served.chain(certificates(status)).chain(watchers(status)).chain(include(status)).collect()
 }
 
 fn fault(code: FaultCode, message: String) -> Fault {
@@ -48,6 +48,12 @@ fn address(status: &AgentStatus) -> Option<Fault> {
             format!("the router's address is not one that visitors get through to; {todo} ({})", why()),
         )
     })
+}
+
+/// No certificate, or one that will not be renewed.
+fn certificates(status: &AgentStatus) -> impl Iterator<Item = Fault> {
+    let stuck = status.certificates.iter().filter(|certificate| certificate.needs_person);
+    stuck.map(|certificate| fault(FaultCode::TlsOrClock, certificate.why.clone()))
 }
 
 /// A shared file with mistakes. One that could not be read at the start is no fault: at boot the volume comes later.

@@ -2,20 +2,22 @@
 //!
 //! The tasks report and do not log, so that nothing is said twice.
 
-use crate::host::notify;
+use crate::host::{message, notify};
 use crate::leds::state;
 use crate::status::{AgentStatus, LinkState, RecordState};
+use crate::tls::certificate::day;
 
 /// Says what is new in `now`.
 pub(super) fn tell(last: &AgentStatus, now: &AgentStatus) {
     tell_addresses(last, now);
     tell_sites(last, now);
+    tell_certificates(last, now);
     tell_mounts(last, now);
     tell_records(last, now);
     tell_watchers(last, now);
     let state_now = state(now);
     if state(last) != state_now {
-        tracing::info!("{state_now}: {}", state_now.describe());
+        tracing::info!(message_id = message::STATE, "{state_now}: {}", state_now.describe());
         notify::status(&format!("{state_now}: {}", state_now.describe()));
     }
 }
@@ -27,8 +29,14 @@ fn tell_addresses(last: &AgentStatus, now: &AgentStatus) {
             continue;
         }
         match address.agreed {
-            Some(agreed) => tracing::info!("{family}: {agreed} ({})", address.why),
-            None => tracing::warn!("{family}: no address is agreed on ({})", address.why),
+            Some(agreed) => {
+                tracing::info!(message_id = message::ADDRESS, "{family}: {agreed} ({})", address.why)
+            }
+            None => tracing::warn!(
+                message_id = message::ADDRESS,
+                "{family}: no address is agreed on ({})",
+                address.why
+            ),
         }
     }
 }
@@ -41,8 +49,24 @@ fn tell_sites(last: &AgentStatus, now: &AgentStatus) {
         }
         let name = site.hosts.first().map_or("the site", String::as_str);
         match site.why.as_str() {
-            "" => tracing::info!("the source of {name} is in order"),
-            why => tracing::warn!("the source of {name}: {why}"),
+            "" => tracing::info!(message_id = message::SOURCE, "the source of {name} is in order"),
+            why => tracing::warn!(message_id = message::SOURCE, "the source of {name}: {why}"),
+        }
+    }
+}
+
+fn tell_certificates(last: &AgentStatus, now: &AgentStatus) {
+    for (before, certificate) in last.certificates.iter().zip(&now.certificates) {
+        let name = certificate.hosts.first().map_or("the site", String::as_str);
+        if let Some(until) = certificate.until.filter(|until| before.until != Some(*until)) {
+            tracing::info!(
+                "the certificate of {name} from {} is good until {}",
+                certificate.from,
+                day(until)
+            );
+        }
+        if before.why != certificate.why && !certificate.why.is_empty() {
+            tracing::warn!("the certificate of {name}: {}", certificate.why);
         }
     }
 }
@@ -54,8 +78,8 @@ fn tell_mounts(last: &AgentStatus, now: &AgentStatus) {
         }
         let (path, state) = (&mount.path, mount.state.word());
         match mount.why.as_str() {
-            "" => tracing::info!("the mount {path} is {state}"),
-            why => tracing::warn!("the mount {path} is {state}: {why}"),
+            "" => tracing::info!(message_id = message::MOUNT, "the mount {path} is {state}"),
+            why => tracing::warn!(message_id = message::MOUNT, "the mount {path} is {state}: {why}"),
         }
     }
 }
@@ -67,9 +91,11 @@ fn tell_records(last: &AgentStatus, now: &AgentStatus) {
         }
         let (name, why) = (&record.name, &record.why);
         match record.state {
-            RecordState::Unknown | RecordState::InForce => tracing::info!("{name}: {why}"),
-            RecordState::Pending => tracing::warn!("{name}: {why}"),
-            RecordState::Refused => tracing::error!("{name}: {why}"),
+            RecordState::Unknown | RecordState::InForce => {
+                tracing::info!(message_id = message::RECORD, "{name}: {why}")
+            }
+            RecordState::Pending => tracing::warn!(message_id = message::RECORD, "{name}: {why}"),
+            RecordState::Refused => tracing::error!(message_id = message::RECORD, "{name}: {why}"),
         }
     }
 }
@@ -81,9 +107,11 @@ fn tell_watchers(last: &AgentStatus, now: &AgentStatus) {
         }
         let (url, why) = (&link.url, &link.why);
         match link.state {
-            LinkState::Unknown | LinkState::Answered => tracing::info!("watcher {url}: {why}"),
-            LinkState::Unreachable => tracing::warn!("watcher {url}: {why}"),
-            LinkState::Refused => tracing::error!("watcher {url}: {why}"),
+            LinkState::Unknown | LinkState::Answered => {
+                tracing::info!(message_id = message::WATCHER, "watcher {url}: {why}")
+            }
+            LinkState::Unreachable => tracing::warn!(message_id = message::WATCHER, "watcher {url}: {why}"),
+            LinkState::Refused => tracing::error!(message_id = message::WATCHER, "watcher {url}: {why}"),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::host::handed::Handed;
 use crate::host::listen::ListenError;
 use crate::host::shutdown::Shutdown;
 use crate::host::{control, log};
-use crate::site::{self, Door};
+use crate::site::{self, Door, Entrance};
 
 /// Threads of the event loop. The site is served from memory, so one would do; the second keeps beats, probes and the
 /// watchdog on time while the first is busy with a burst of requests. A Pi's other cores are left to the mount.
@@ -52,8 +52,9 @@ pub fn run(path: &Path) -> anyhow::Result<()> {
 async fn serve(config: AgentConfig) -> anyhow::Result<()> {
     let shutdown = Shutdown::install().context("the signals cannot be taken over")?;
     let mut handed = Handed::take();
-    let open = |(address, sites)| Ok(Door { listener: handed.tcp(address)?, sites });
-    let site = site::addresses(&config.sites).into_iter().map(open).collect::<Result<_, ListenError>>()?;
+    let open =
+        |Entrance { address, scheme, sites }| Ok(Door { listener: handed.tcp(address)?, sites, scheme });
+    let site = site::entrances(&config.sites).into_iter().map(open).collect::<Result<_, ListenError>>()?;
     handed.turn_away_the_rest();
     let control = control::Server::bind(&config.control)?;
     Ok(agent::run(config, Doors { site, control }, &shutdown).await?)

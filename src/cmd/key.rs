@@ -27,11 +27,16 @@ pub fn run(command: &KeyCommand) -> anyhow::Result<()> {
 }
 
 fn new_in_file(path: &Path) -> anyhow::Result<()> {
+    print(&public_lines(&make(path)?.verifying()))
+}
+
+/// Makes a key in a new file, which its owner alone can read.
+pub(super) fn make(path: &Path) -> anyhow::Result<SigningKey> {
     let key = generate()?;
     write_private(path, &key).with_context(|| {
         format!("the key cannot be written to {}; a key that is there is never replaced", path.display())
     })?;
-    print(&public_lines(&key.verifying()))
+    Ok(key)
 }
 
 #[expect(
@@ -46,9 +51,13 @@ fn new_on_terminal() -> anyhow::Result<()> {
 }
 
 fn show(path: &Path) -> anyhow::Result<()> {
+    print(&format!("{}\n", read(path)?.verifying()))
+}
+
+/// The key in a file.
+pub(super) fn read(path: &Path) -> anyhow::Result<SigningKey> {
     let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-    let key: SigningKey = text.parse().with_context(|| path.display().to_string())?;
-    print(&format!("{}\n", key.verifying()))
+    text.parse().with_context(|| path.display().to_string())
 }
 
 fn generate() -> anyhow::Result<SigningKey> {

@@ -10,6 +10,7 @@ pub mod demo;
 pub mod dns;
 pub mod failover;
 pub mod gluster;
+pub mod init;
 pub mod key;
 pub mod led;
 pub mod status;
@@ -34,6 +35,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Agent => agent::run(config)?,
         Command::Watcher(args) => return watcher::run(config, args),
         Command::Demo(args) => return on_one_thread(demo::run(args)),
+        Command::Init(args) => init::run(config, args)?,
         Command::CheckConfig(args) => check_config::run(config, args)?,
         Command::Status(args) => on_one_thread(status::run(config, args))?,
         Command::Address(args) => return on_one_thread(address::run(config, args)),

@@ -18,6 +18,7 @@ use super::leds::lamps;
 use super::mount::mounts;
 use super::provider::{Providers, check_reference, warn_low_ttl};
 use super::reading::Reading;
+use super::tls::roots;
 use super::value::At;
 use super::{AgentConfig, RecordSettings, fail_back, site};
 use crate::address::{AddressSettings, Family};
@@ -68,7 +69,7 @@ pub(super) fn agent(
 ) -> Option<AgentConfig> {
     let key = reading.signing_key("node.key", node.key);
     let mounts = mounts(reading, tables.mount);
-    let sites = site::sites(reading, tables.site, &mounts);
+    let sites = site::sites(reading, tables.site, &mounts, providers);
     let address = address(reading, tables.address.map(Spanned::into_inner).unwrap_or_default());
     let records = records(reading, tables.record, &address, providers);
     let mut heartbeat = tables.heartbeat.map(Spanned::into_inner);
@@ -158,12 +159,16 @@ fn beats(reading: &mut Reading<'_>, written: Heartbeat) -> BeatSettings {
     let example = "[{ url = \"https://watch.example.net\", public-key = \"ed25519:…\" }]";
     reading.not_empty(&written.watchers, "`watchers`", example);
     BeatSettings {
-        watchers: written.watchers.into_inner().into_iter().map(pin).collect(),
+        watchers: written.watchers.into_inner().into_iter().map(|watcher| pin(reading, watcher)).collect(),
         every: written.every.map_or(BEAT, |at| at.value),
     }
 }
 
 /// A watcher that is beaten to.
-pub(super) fn pin(pin: written::WatcherPin) -> WatcherPin {
-    WatcherPin { url: pin.url.value.0.as_str().trim_end_matches('/').to_owned(), key: pin.public_key.value }
+pub(super) fn pin(reading: &mut Reading<'_>, pin: written::WatcherPin) -> WatcherPin {
+    WatcherPin {
+        url: pin.url.value.0.as_str().trim_end_matches('/').to_owned(),
+        key: pin.public_key.value,
+        roots: pin.ca.and_then(|ca| roots(reading, &ca)).unwrap_or_default(),
+    }
 }

@@ -26,6 +26,7 @@ mod reading;
 pub mod secret;
 mod site;
 mod stars;
+mod tls;
 mod value;
 mod watcher;
 mod whole;
@@ -65,6 +66,7 @@ use crate::probe::PageCheck;
 use crate::secret::Secret;
 use crate::site::SiteSettings;
 use crate::status::IncludeStatus;
+use crate::tls::CertificateSource;
 
 /// What one file means. At least one of the two roles is there.
 #[derive(Debug)]
@@ -172,6 +174,8 @@ pub struct WatcherConfig {
     pub name: Owner,
     /// Where it takes beats and shows its status.
     pub listen: Vec<SocketAddr>,
+    /// What it answers there by HTTPS with. None: it answers without TLS.
+    pub tls: Option<WatcherTls>,
     /// The directory for what it must remember.
     pub state: PathBuf,
     /// The socket that answers `hearth failover`.
@@ -220,6 +224,15 @@ pub struct WitnessConfig {
     pub decider: WatcherPin,
     /// Between two beats.
     pub every: Duration,
+}
+
+/// What a watcher answers by HTTPS with.
+#[derive(Debug)]
+pub struct WatcherTls {
+    /// What it is called by those who ask it.
+    pub hosts: Vec<String>,
+    /// Where its certificate is from.
+    pub certificate: CertificateSource,
 }
 
 /// A site that a watcher writes the record of.

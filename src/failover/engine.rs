@@ -13,7 +13,7 @@ use crate::failover::event::{BeatSeen, Command, Effect, Event, Note, Setup, Targ
 use crate::failover::isolation::{AllFail, Isolation, Turn};
 use crate::failover::lane::{Readiness, Side, Situation, words};
 use crate::failover::rounds::Rounds;
-use crate::failover::site::{Pin, Site};
+use crate::failover::site::{Pin, Site, Word};
 use crate::failover::sites::Sites;
 use crate::heartbeat::window::{Replayed, Window};
 use crate::heartbeat::{BootId, MountReport, NodeName, SourceState};
@@ -245,8 +245,21 @@ impl Engine {
         let Some(site) = self.sites.touch(name) else { return };
         site.stir();
         match command {
+            Command::Freeze { span } => {
+                site.abandon(out);
+                let why = format!("{owner} freezes the record for {}: {reason}", words(*span));
+                site.note(out, Weight::Warning, why);
+                site.freeze = Some(word(now + *span, owner, reason));
+            }
+            Command::Drain { node, span } => {
+                let why = format!("{owner} keeps visitors away from {node} for {}: {reason}", words(*span));
+                site.note(out, Weight::Warning, why);
+                site.fallback.alert(now, site.setup.policy.fallback_suspect_every);
+                site.drains.insert(node.clone(), word(now + *span, owner, reason));
+            }
             Command::Auto => {
-                site.pin = None;
+                (site.pin, site.freeze) = (None, None);
+                site.drains.clear();
                 site.note(out, Weight::Info, format!("{owner} lets the watcher decide again: {reason}"));
             }
             Command::Pin { side, span } => {
@@ -329,10 +342,10 @@ impl Engine {
         self.warm_until.is_some()
     }
 
-    /// Whether the record of `site` is left alone because somebody else has changed it.
+    /// Whether the record of `site` is left alone: somebody else has changed it, or a person wants that.
     #[must_use]
     pub fn is_frozen(&self, site: &Name) -> bool {
-        self.sites.get(site).is_some_and(|site| site.frozen_until.is_some())
+        self.sites.get(site).is_some_and(|site| site.frozen_until.is_some() || site.freeze.is_some())
     }
 
     /// Whether nothing is under way and nothing is remembered that time would change: as long as all that is looked at
@@ -403,6 +416,10 @@ fn pin(site: &mut Site, side: Side, now: Moment, why: &str) {
         lane.pin(now, side, &situation, why.to_owned());
     }
     site.lanes = lanes;
+}
+
+fn word(until: Moment, owner: &Owner, reason: &str) -> Word {
+    Word { until, owner: owner.clone(), reason: reason.to_owned() }
 }
 
 fn note(out: &mut Vec<Effect>, weight: Weight, text: String) {

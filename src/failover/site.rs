@@ -67,6 +67,26 @@ pub struct Pin {
     pub reason: String,
 }
 
+/// A person's word that holds for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    /// Until when.
+    pub until: Moment,
+    /// Who said so.
+    pub owner: Owner,
+    /// Why.
+    pub reason: String,
+}
+
+/// A record that is not what was written last. One reading may be a stale one, from a server that lags behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Doubt {
+    /// What was read.
+    sets: Vec<RdataSet>,
+    /// Nothing is decided until it is read again, or until then.
+    until: Moment,
+}
+
 /// One site under watch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Site {
@@ -98,6 +118,18 @@ pub struct Site {
     /// The nodes that are up and kept out for what they serve, and since when.
     #[serde(default)]
     pub(super) held_back: BTreeMap<NodeName, Moment>,
+    /// A person wants the record left as it is.
+    #[serde(default)]
+    pub(super) freeze: Option<Word>,
+    /// What was told last that would be done but for that.
+    #[serde(default)]
+    would: Option<String>,
+    /// A person wants visitors kept away from these nodes.
+    #[serde(default)]
+    pub(super) drains: BTreeMap<NodeName, Word>,
+    /// A reading that looked like a change by somebody else, until a second one says the same.
+    #[serde(default)]
+    doubt: Option<Doubt>,
     /// What others saw of its nodes and its fallback.
     #[serde(default)]
     pub(super) witnesses: Witnesses,
@@ -146,6 +178,10 @@ impl Site {
             confirmed: None,
             contents: Contents::default(),
             held_back: BTreeMap::new(),
+            freeze: None,
+            would: None,
+            drains: BTreeMap::new(),
+            doubt: None,
             witnesses: Witnesses::default(),
         };
         site.open_lane(site.main_type(), now);
@@ -162,6 +198,7 @@ impl Site {
         }
         self.setup = setup;
         self.open_lane(self.main_type(), now);
+        self.doubt = None;
         self.limbo = self.pending.take().map(|p| p.sets).unwrap_or_default();
         self.read = None;
         self.read_due = now;
@@ -235,6 +272,7 @@ impl Site {
         beats.record(now, beat.boot, &self.setup.policy);
         if beat.leaving.is_some() {
             beats.record_leaving(now, &self.setup.policy);
+            self.fallback.alert(now, self.setup.policy.fallback_suspect_every);
         }
         for address in &beat.addresses {
             self.claim(now, &beat.node, *address);
@@ -378,6 +416,9 @@ impl Site {
             && self.read_trouble.is_none()
             && self.pin.is_none()
             && self.frozen_until.is_none()
+            && self.freeze.is_none()
+            && self.drains.is_empty()
+            && self.doubt.is_none()
             && self.setup.nodes.iter().all(|node| self.targets.contains_key(node))
             && self.targets.values().flat_map(BTreeMap::values).all(|w| w.liveness.is_at_rest(now, policy))
             && self.beats.values().all(|beats| beats.is_at_rest(now, policy))
@@ -393,14 +434,15 @@ impl Site {
             |deadline: Option<Moment>| next = deadline.filter(|at| *at > now).map_or(next, |at| at.min(next));
         at(self.frozen_until);
         at(self.pin.as_ref().map(|p| p.until));
+        at(self.doubt.as_ref().map(|d| d.until));
+        self.freeze.iter().chain(self.drains.values()).for_each(|word| at(Some(word.until)));
         at(Some(self.begun + policy.warm_up + policy.hard));
         self.beats.values().for_each(|beats| at(beats.next_deadline(now, policy)));
-        let siblings = self.siblings();
+        let grounds = self.grounds(patience, now);
         for (node, families) in &self.targets {
             for (family, watched) in families {
                 at(Some(watched.due));
-                let stakes = siblings.stakes(node, self.type_for(*family));
-                at(watched.liveness.next_deadline(now, stakes, patience, policy));
+                at(watched.liveness.next_deadline(now, &grounds.of(node, *family), policy));
             }
         }
         next

@@ -20,6 +20,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -52,6 +53,8 @@ pub struct WatcherPin {
     pub url: String,
     /// Its public key.
     pub key: seal::VerifyingKey,
+    /// Trusted besides the usual roots when it is asked over HTTPS: those of a private authority.
+    pub roots: Vec<CertificateDer<'static>>,
 }
 
 /// What a node is called: one DNS label, lower case. Cheap to clone.

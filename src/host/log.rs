@@ -2,11 +2,16 @@
 //!
 //! Never writes a file, and never writes to standard output: that belongs to what a command was asked for.
 
+use std::fmt::{self, Debug};
 use std::io::{self, IsTerminal};
 
+use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing_journald::{Priority, PriorityMappings};
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::filter::{ParseError, Targets};
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
@@ -46,7 +51,10 @@ pub fn start(level: LevelFilter) -> Result<(), LogError> {
         Some(journal) => registry.with(journal).try_init()?,
         None => {
             let colours = io::stderr().is_terminal();
-            let stderr = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(colours);
+            let stderr = tracing_subscriber::fmt::layer()
+                .with_writer(io::stderr)
+                .with_ansi(colours)
+                .fmt_fields(WithoutNumber);
             registry.with(stderr).try_init()?;
         }
     }
@@ -69,7 +77,41 @@ fn journal() -> Option<tracing_journald::Layer> {
         return None;
     }
     let layer = tracing_journald::layer().ok()?;
-    Some(layer.with_syslog_identifier("hearth".to_owned()).with_priority_mappings(priorities()))
+    let layer = layer.with_syslog_identifier("hearth".to_owned()).with_priority_mappings(priorities());
+    // Without a prefix, so that `message_id` is the journal's own MESSAGE_ID.
+    Some(layer.with_field_prefix(None))
+}
+
+/// Writes a message and its fields, but not its number: only the journal has a use for that.
+struct WithoutNumber;
+
+impl<'w> FormatFields<'w> for WithoutNumber {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut line = Line { writer, begun: false, written: Ok(()) };
+        fields.record(&mut line);
+        line.written
+    }
+}
+
+/// The fields of one message, as they are written.
+struct Line<'w> {
+    writer: Writer<'w>,
+    begun: bool,
+    written: fmt::Result,
+}
+
+impl Visit for Line<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        if field.name() == "message_id" || self.written.is_err() {
+            return;
+        }
+        let space = if self.begun { " " } else { "" };
+        self.begun = true;
+        self.written = match field.name() {
+            "message" => write!(self.writer, "{space}{value:?}"),
+            name => write!(self.writer, "{space}{name}={value:?}"),
+        };
+    }
 }
 
 /// INFO is the ordinary course of things (6), not Notice (5), which the crate would say.

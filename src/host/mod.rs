@@ -7,6 +7,7 @@ pub mod control;
 pub mod handed;
 pub mod listen;
 pub mod log;
+pub mod message;
 pub mod notify;
 pub mod random;
 pub mod shutdown;

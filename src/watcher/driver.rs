@@ -28,8 +28,8 @@ use crate::failover::event::{BeatSeen, Command, Effect, Event, Note, Setup, Targ
 use crate::failover::view::{Happened, WatcherStatus};
 use crate::heartbeat::receive::FORM;
 use crate::heartbeat::{Answer, NodeName};
-use crate::host::random;
 use crate::host::time::{ClockCheck, Timeline};
+use crate::host::{message, random};
 use crate::moment::Moment;
 use crate::notify::run::{Fared, Notices};
 use crate::probe::{self, Patience, Prober, ProberSettings};
@@ -249,7 +249,7 @@ impl Driver {
             Effect::LookAtReferences => self.look_at_references(),
             Effect::Read { site } => self.read(site),
             Effect::Write { site, epoch, sets, why } => {
-                info!(%site, epoch, ?sets, "to be written: {why}");
+                info!(message_id = message::DECISION, %site, epoch, ?sets, "to be written: {why}");
                 // One that is owed still ends every earlier one.
                 let wish = self.ledger.release(&site, Some(Wish { epoch, sets }));
                 self.wish(&site, wish);
@@ -259,11 +259,13 @@ impl Driver {
                 self.wish(&site, None);
             }
             Effect::Note(note) => {
+                // What people are told is shown at once.
+                self.published = None;
                 let site = note.site.as_ref().map(ToString::to_string).unwrap_or_default();
                 match note.weight {
-                    Weight::Info => info!(site, "{}", note.text),
-                    Weight::Warning => warn!(site, "{}", note.text),
-                    Weight::Alarm => error!(site, "{}", note.text),
+                    Weight::Info => info!(message_id = message::SITE, site, "{}", note.text),
+                    Weight::Warning => warn!(message_id = message::SITE, site, "{}", note.text),
+                    Weight::Alarm => error!(message_id = message::SITE, site, "{}", note.text),
                 }
                 self.notices.tell(&tell::of_note(&self.name, wall_ms, &note));
                 self.remember(wall_ms, note);

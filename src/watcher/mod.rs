@@ -4,6 +4,7 @@
 //! power cut (a write that was decided on) is on disk before it is acted on. Never decides anything itself.
 
 pub mod actuate;
+mod certificate;
 mod driver;
 mod errand;
 pub mod history;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -57,6 +59,9 @@ pub enum WatcherError {
     /// The control socket ended.
     #[error("the control socket ended although nobody asked it to")]
     Control,
+    /// There are no keys for TLS.
+    #[error("HTTPS cannot be served: {0}; does this machine give random numbers?")]
+    Tls(#[from] rustls::Error),
     /// The HTTP server ended.
     #[error("the HTTP server ended although nobody asked it to")]
     Listener,
@@ -119,7 +124,12 @@ pub async fn run(config: WatcherConfig, with: Surroundings) -> Result<(), Watche
     let shows = shows(&driver.seen, line);
     let handler =
         listen::Handler { key: Arc::new(config.key), peers, beats, shows, door, words: ask.clone() };
-    essential.spawn(listening(with.listeners, handler, with.shutdown.clone()));
+    let tls = config.tls.map(|tls| certificate::keep(tls, &config.state, line)).transpose()?;
+    let (tls, keeping) = tls.unzip();
+    // Ends with this function; without a certificate there is only no TLS.
+    let mut keepers = JoinSet::new();
+    keeping.map(|keeping| keepers.spawn(keeping));
+    essential.spawn(listening(with.listeners, handler, tls, with.shutdown.clone()));
     essential.spawn(controlled(with.control, ask, with.shutdown.clone()));
     let mut stop = with.shutdown;
     notify::ready();
@@ -202,10 +212,11 @@ fn json(value: &impl serde::Serialize) -> String {
 async fn listening(
     listeners: Vec<TcpListener>,
     handler: listen::Handler,
+    tls: Option<Arc<ServerConfig>>,
     mut stop: watch::Receiver<bool>,
 ) -> WatcherError {
     let stopped = async move { shutdown::stopped(&mut stop).await };
-    listen::run(listeners, handler, listen::Limits::default(), stopped).await;
+    listen::run(listeners, handler, listen::Limits::default(), tls, stopped).await;
     WatcherError::Listener
 }
 

@@ -70,7 +70,8 @@ impl Pi {
             if steps > cut { Err(io::Error::other("the plug was pulled")) } else { Ok(()) }
         };
         let check = |text: &str, file: &Path| {
-            let checked = config::check_text(text, file, Secrets::Skip).map_err(|errors| errors.to_string())?;
+            let checked =
+                config::check_text(text, file, Secrets::Skip).map_err(|errors| errors.to_string())?;
             let node = checked.config().agent.as_ref().map(|agent| agent.node.to_string());
             Ok(InOrder { settings: checked.config().pi.clone(), node })
         };
@@ -112,7 +113,11 @@ fn a_card_that_nobody_edited_is_in_force_and_has_a_key_of_its_own() {
     let imported = pi.start();
     assert_eq!(imported.outcome, Outcome::InForce("hearth.toml".to_owned()));
     assert_eq!(imported.kept.hostname(), "hearth");
-    assert!(imported.kept.keys[0].starts_with("node.key: public-key = \"ed25519:"), "{:?}", imported.kept.keys);
+    assert!(
+        imported.kept.keys[0].starts_with("node.key: public-key = \"ed25519:"),
+        "{:?}",
+        imported.kept.keys
+    );
     let secrets = pi.secrets();
     assert!(secrets.len() == 1 && secrets[0].1.contains("hearth-key-1:"), "{}", secrets[0].0);
     assert_eq!(pi.start().kept, imported.kept, "the key is made once");
@@ -216,10 +221,8 @@ fn a_new_secret_over_the_stars_takes_the_place_of_the_old_and_the_others_stay() 
     pi.write("hearth.toml", pi.card("hearth.toml").replace("'************'", "'third'"));
     let imported = pi.start();
     assert_eq!(imported.outcome, Outcome::InForce("hearth.toml".to_owned()));
-    let kept = [
-        sealed("hearth.provider.one.token", "first-token"),
-        sealed("hearth.provider.two.token", "third"),
-    ];
+    let kept =
+        [sealed("hearth.provider.one.token", "first-token"), sealed("hearth.provider.two.token", "third")];
     assert_eq!(pi.secrets()[1..], kept);
     assert!(pi.card("hearth.toml").contains("'*****'"));
 }
@@ -254,14 +257,18 @@ fn a_file_with_another_ending_is_taken_before_the_untouched_one() {
     let imported = pi.start();
     assert_eq!(imported.outcome, Outcome::InForce("HEARTH.TOML.TXT".to_owned()));
     let told = imported.remarks.join("\n");
-    assert!(told.contains("hearth.toml was left alone") && told.contains("firstrun.sh was left alone"), "{told}");
+    assert!(
+        told.contains("hearth.toml was left alone") && told.contains("firstrun.sh was left alone"),
+        "{told}"
+    );
     assert_eq!(pi.start().kept, imported.kept);
 }
 
 #[test]
 fn the_imagers_file_fills_what_the_configuration_leaves_open() {
     let pi = Pi::new();
-    let preseed = "[system]\nhostname = \"shed\"\n[wlan]\nssid = \"home\"\npassword = \"hunter22\"\ncountry = \"DE\"\n";
+    let preseed =
+        "[system]\nhostname = \"shed\"\n[wlan]\nssid = \"home\"\npassword = \"hunter22\"\ncountry = \"DE\"\n";
     pi.write("rpi-preseed.toml", preseed);
     let imported = pi.start();
     assert_eq!(imported.kept.hostname(), "shed");
@@ -305,7 +312,9 @@ fn the_system_finds_what_is_in_force_in_its_places() {
     let read = |path: &str| fs::read_to_string(pi.places.root.join(path)).unwrap();
     let config = pi.places.root.join("etc/hearth/hearth.toml");
     config::check(&config, Secrets::Skip).unwrap();
-    assert!(read("etc/hearth/hearth.toml").contains("token = { credential = \"hearth.provider.one.token\" }"));
+    assert!(
+        read("etc/hearth/hearth.toml").contains("token = { credential = \"hearth.provider.one.token\" }")
+    );
     assert_eq!(read("etc/hostname"), "attic\n");
     assert_eq!(read("etc/iwd/main.conf"), "[General]\nCountry=DE\n");
     assert_eq!(read("root/.ssh/authorized_keys"), "ssh-ed25519 AAAAC3 me\n");
@@ -344,7 +353,8 @@ fn the_card_is_told_how_the_pi_stands() {
 
 #[test]
 fn the_images_own_configuration_is_in_order_with_everything_that_is_commented_out() {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("pi-image/card/hearth.toml")).unwrap();
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("pi-image/card/hearth.toml")).unwrap();
     let in_force = text.lines().map(|line| match line.strip_prefix('#') {
         Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => rest,
         _ => line,
@@ -355,4 +365,19 @@ fn the_images_own_configuration_is_in_order_with_everything_that_is_commented_ou
     let imported = pi.start();
     assert_eq!(imported.outcome, Outcome::InForce("hearth.toml".to_owned()));
     assert_eq!((imported.kept.hostname(), pi.secrets().len()), ("pi1", 2));
+}
+
+#[test]
+fn every_script_of_the_image_can_be_read_by_its_shell() {
+    let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("pi-image");
+    let scripts =
+        ["build", "initramfs/init", "root/usr/lib/hearth/persist", "root/usr/lib/hearth/last-words"];
+    for script in scripts {
+        let path = image.join(script);
+        let bash = fs::read_to_string(&path).unwrap().starts_with("#!/usr/bin/env bash");
+        let shell = if bash { "bash" } else { "sh" };
+        let read = Command::new(shell).arg("-n").arg(&path).output().unwrap();
+        assert!(read.status.success(), "{script}: {}", String::from_utf8_lossy(&read.stderr));
+        assert_ne!(fs::metadata(&path).unwrap().permissions().mode() & 0o111, 0, "{script} cannot be run");
+    }
 }

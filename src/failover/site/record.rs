@@ -2,7 +2,7 @@
 //!
 //! Never talks to a provider: it asks for writes and hears how they went.
 
-use super::{Pending, Site};
+use super::{Doubt, Pending, Site};
 use crate::dns::{RdataSet, RecordType};
 use crate::failover::Shape;
 use crate::failover::event::{Effect, Weight};
@@ -64,8 +64,28 @@ impl Site {
             self.epoch = epoch;
             self.adopt(now, sets, out);
         }
+        if self.is_doubtful(now, sets) {
+            return;
+        }
         self.take_reading(now, sets, out);
         self.limbo.clear();
+    }
+
+    /// Whether a reading shows what nobody here has written, for the first time: it is read again soon.
+    fn is_doubtful(&mut self, now: Moment, sets: &[RdataSet]) -> bool {
+        let known = |set: &RdataSet| {
+            let written = self.lanes.get(&set.record_type()).and_then(Lane::written);
+            written.is_none_or(|written| written == set) || self.limbo.contains(set)
+        };
+        let foreign = self.frozen_until.is_none() && self.pending.is_none() && !sets.iter().all(known);
+        let confirmed = self.doubt.take().is_some_and(|doubt| doubt.sets == sets);
+        if !foreign || confirmed {
+            return false;
+        }
+        let again = now + self.setup.policy.probe_suspect_every;
+        self.read_due = again;
+        self.doubt = Some(Doubt { sets: sets.to_vec(), until: again + self.setup.policy.write_patience });
+        true
     }
 
     /// The record carries a later epoch than this watcher has written: a node has sent visitors home while no watcher

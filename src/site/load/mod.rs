@@ -29,6 +29,7 @@ use super::generation::{Adopted, Content, File, Files, Generation, Stamp, unix};
 use super::keep::{Copy, Keeper, Origin};
 use super::{Rules, media};
 use crate::heartbeat::SourceState;
+use crate::host::message;
 
 /// A look that takes longer than this is called slow.
 const SLOW: Duration = Duration::from_secs(1);
@@ -376,7 +377,7 @@ impl Supervisor {
         let changed = previous.is_none_or(|previous| previous.digest() != next.digest());
         self.held = files;
         if changed {
-            tracing::info!(generation = %next.content(), files = next.files(), bytes = next.bytes(), "new generation");
+            tracing::info!(message_id = message::GENERATION, generation = %next.content(), files = next.files(), bytes = next.bytes(), "new generation");
             self.current.send_replace(Some(Arc::new(next)));
         }
     }

@@ -17,6 +17,7 @@ use super::desk::Desk;
 use super::general::{self, Server};
 use super::house::{House, Seat};
 use super::plain::Outbox;
+use super::secure::Handshakes;
 use crate::site::served::Served;
 
 /// How much is read at once; a head that does not fit is not ours to answer.
@@ -28,6 +29,7 @@ pub(super) struct Worker {
     /// For what is not plain.
     pub(super) server: Server,
     pub(super) room: RefCell<Room>,
+    pub(super) handshakes: Handshakes,
     is_leaving: Cell<bool>,
     leaving: Notify,
 }
@@ -50,6 +52,7 @@ impl Worker {
     pub(super) fn new(house: Arc<House>) -> Self {
         Self {
             server: general::server(house.limits),
+            handshakes: Handshakes::at_most(house.limits.handshakes),
             house,
             room: RefCell::new(Room { input: vec![0; READ].into(), out: Outbox::default() }),
             is_leaving: Cell::new(false),

@@ -63,7 +63,7 @@ impl Watcher {
             door: Door::new(PageAccess::Public, None),
             words: tokio::sync::mpsc::channel(1).0,
         };
-        runtime.spawn(run(vec![listener], handler, Limits::default(), std::future::pending()));
+        runtime.spawn(run(vec![listener], handler, Limits::default(), None, std::future::pending()));
         runtime.spawn(listen(asked, Arc::clone(&heard)));
         Self { at, heard, _runtime: runtime }
     }

@@ -334,7 +334,7 @@ async fn every_listener_is_served() {
         door: Door::new(PageAccess::Public, None),
         words: tokio::sync::mpsc::channel(1).0,
     };
-    let server = tokio::spawn(run(listeners, handler, Limits::default(), std::future::pending()));
+    let server = tokio::spawn(run(listeners, handler, Limits::default(), None, std::future::pending()));
     for address in addresses {
         assert_eq!(status(&raw(address, &get("/healthz")).await), 200);
     }

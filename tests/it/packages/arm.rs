@@ -1,0 +1,161 @@
+//! The programs for the Pi, emulated: what `packages/build` made for arm64 and armhf, in a root of nothing but their
+//! libraries. Left out where it was not run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::{at, quick, run, said, text};
+use crate::support::wait_until;
+
+/// An emulator on a busy machine takes its time.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A root directory with the program and its libraries; what runs in it ends with this value.
+struct Board {
+    root: tempfile::TempDir,
+    running: Vec<Child>,
+}
+
+impl Board {
+    /// For Debian's name of an architecture. None: there is nothing to run, or nothing to run it with; says so.
+    fn new(architecture: &str, libraries: &str, emulator: &str) -> Option<Self> {
+        if quick("a test with an emulated Pi") || !rustix::process::geteuid().is_root() {
+            println!("left out: a root directory of another architecture needs root");
+            return None;
+        }
+        let Some(package) = package(architecture) else {
+            println!("left out: packages/build has made no package for {architecture} here");
+            return None;
+        };
+        let known = Path::new("/proc/sys/fs/binfmt_misc").join(emulator);
+        if !known.exists() || !Path::new(libraries).is_dir() {
+            println!("left out: {} and {libraries} are not both there", known.display());
+            return None;
+        }
+        let root = tempfile::tempdir().unwrap();
+        said(Command::new("dpkg-deb").arg("-x").arg(package).arg(root.path()));
+        said(Command::new("cp").args(["-r", "--dereference", libraries]).arg(root.path().join("lib")));
+        for directory in ["proc", "tmp", "etc", "srv/www"] {
+            fs::create_dir_all(root.path().join(directory)).unwrap();
+        }
+        fs::write(root.path().join("srv/www/index.html"), "hello").unwrap();
+        Some(Self { root, running: Vec::new() })
+    }
+
+    fn hearth(&self, words: &[&str]) -> Command {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--pid", "--fork", "--kill-child"]);
+        command.args(["sh", "-c", "mount -t proc proc \"$1/proc\" && exec chroot \"$@\"", "sh"]);
+        command.arg(self.root.path()).arg("/usr/bin/hearth").args(words).stdin(Stdio::null());
+        command
+    }
+
+    fn start(&mut self, words: &[&str]) {
+        let child = self.hearth(words).stdout(Stdio::null()).spawn().unwrap();
+        self.running.push(child);
+    }
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        for child in &mut self.running {
+            // What it started ends with it.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn package(architecture: &str) -> Option<PathBuf> {
+    let ending = format!("_{architecture}.deb");
+    let found = fs::read_dir(at("target/packages")).ok()?.map(|entry| entry.unwrap().path());
+    found.into_iter().find(|path| path.to_str().is_some_and(|path| path.ends_with(&ending)))
+}
+
+/// A watcher of this machine's own architecture.
+struct Watcher {
+    directory: tempfile::TempDir,
+    child: Child,
+}
+
+impl Watcher {
+    fn start(port: u16, peer: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        said(
+            Command::new(env!("CARGO_BIN_EXE_hearth")).args(["key", "new", "--out"]).arg(path("watcher.key")),
+        );
+        let file = format!(
+            "[watcher]\nlisten = [\"127.0.0.1:{port}\"]\nstate = \"state\"\ncontrol = \"watcher.sock\"\n\
+             key = {{ file = \"watcher.key\" }}\n{peer}"
+        );
+        fs::write(path("hearth.toml"), file).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_hearth"))
+            .args(["watcher", "--config"])
+            .arg(path("hearth.toml"))
+            .spawn()
+            .unwrap();
+        Self { directory, child }
+    }
+
+    fn key(&self) -> String {
+        let key = self.directory.path().join("watcher.key");
+        said(Command::new(env!("CARGO_BIN_EXE_hearth")).args(["key", "show"]).arg(key)).trim().to_owned()
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn serves_beats_and_demonstrates(mut board: Board) {
+    let told = said(&mut board.hearth(&["init", "--name", "pi1", "--site", "www.example.com"]));
+    let peer = &told[told.find("[[peer]]").expect(&told)..told.find("\nStart it").expect(&told)];
+    let (beats, site) = (free_port(), free_port());
+    let watcher = Watcher::start(beats, peer);
+    let file = board.root.path().join("etc/hearth/hearth.toml");
+    let written = fs::read_to_string(&file).unwrap();
+    let listening = written.replace("rules =", &format!("listen = [\"127.0.0.1:{site}\"]\nrules ="));
+    let whole = format!(
+        "{listening}\n[heartbeat]\nwatchers = [{{ url = \"http://127.0.0.1:{beats}\", public-key = \"{}\" }}]\n",
+        watcher.key()
+    );
+    fs::write(&file, whole).unwrap();
+    said(&mut board.hearth(&["check-config"]));
+
+    board.start(&["agent"]);
+    wait_until("the page of an emulated Pi", PATIENCE, || {
+        let url = format!("http://127.0.0.1:{site}/");
+        let visit =
+            run(Command::new("curl").args(["--silent", "--fail", "--header", "Host: www.example.com", &url]));
+        (text(&visit.stdout) == "hello").then_some(())
+    });
+    wait_until("a beat of an emulated Pi", PATIENCE, || {
+        let status = said(&mut board.hearth(&["status"]));
+        status.contains("answers under its key").then_some(())
+    });
+    said(&mut board.hearth(&["demo", "--script", "outage", "--speed", "5"]));
+}
+
+#[test]
+fn the_program_for_arm64_serves_beats_and_demonstrates() {
+    if let Some(board) = Board::new("arm64", "/usr/aarch64-linux-gnu/lib", "qemu-aarch64") {
+        serves_beats_and_demonstrates(board);
+    }
+}
+
+#[test]
+fn the_program_for_armhf_serves_beats_and_demonstrates() {
+    if let Some(board) = Board::new("armhf", "/usr/arm-linux-gnueabihf/lib", "qemu-arm") {
+        serves_beats_and_demonstrates(board);
+    }
+}

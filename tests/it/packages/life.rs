@@ -1,0 +1,187 @@
+//! The life of a package: installed, set up, reloaded, hung, killed, upgraded, removed, purged.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use super::machine::Machine;
+use super::{at, said, text};
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// Asks for the page as a visitor does.
+const VISIT: &str = "curl --silent --fail --max-time 10 --header 'Host: www.example.com' http://127.0.0.1/";
+
+/// Visits as long as /visiting exists, and counts what was answered and what was not.
+const VISITS: &str = "touch /visiting; good=0; bad=0; while [ -e /visiting ]; do if [ \"$(curl --silent --fail \
+    --max-time 10 --header 'Host: www.example.com' http://127.0.0.1/)\" = hello ]; then good=$((good+1)); else \
+    bad=$((bad+1)); fi; done; echo $good $bad";
+
+/// The package of the program that is tested, and one that only differs in its version.
+fn packages() -> (PathBuf, PathBuf) {
+    let program = env!("CARGO_BIN_EXE_hearth");
+    let directory = at("target/packages-test");
+    fs::create_dir_all(&directory).unwrap();
+    // Tests run beside each other.
+    let script = "set -e; rm -f \"$2\"/*.deb; packages/build --with \"$1\"; dpkg-deb -R \"$2\"/*.deb \"$2\"/later; \
+        sed -i 's/^Version:.*/Version: 99.0-1/' \"$2\"/later/DEBIAN/control; \
+        dpkg-deb --root-owner-group -b -Znone \"$2\"/later \"$2\"/later.deb; rm -r \"$2\"/later; \
+        mv \"$2\"/hearth_*.deb \"$2\"/hearth.deb";
+    said(
+        Command::new("flock")
+            .arg(directory.join("lock"))
+            .args(["bash", "-c", script, "bash", program])
+            .arg(&directory)
+            .current_dir(at("")),
+    );
+    (directory.join("hearth.deb"), directory.join("later.deb"))
+}
+
+impl Machine {
+    fn process(&self) -> String {
+        self.said("systemctl show --property MainPID --value hearth").trim().to_owned()
+    }
+
+    /// Waits until the service is up with another process than `before`.
+    #[track_caller]
+    fn wait_for_another(&self, before: &str) {
+        self.wait_for(
+            &format!(
+                "test \"$(systemctl is-active hearth)\" = active && test \"$(systemctl show -P MainPID hearth)\" != {before}"
+            ),
+            SOON,
+        );
+    }
+
+    /// Does something while visitors come, and tells how many were answered; none may be turned away.
+    #[track_caller]
+    fn visited(&self, during: impl FnOnce()) {
+        let visits = self.start(VISITS);
+        self.wait_for("test -e /visiting", SOON);
+        during();
+        fs::remove_file(self.path("/visiting")).unwrap();
+        let counted = text(&visits.wait_with_output().unwrap().stdout);
+        let (good, bad) = counted.trim().split_once(' ').expect(&counted);
+        assert!(good.parse::<u32>().unwrap() > 3, "{counted}");
+        assert_eq!(bad, "0", "visitors turned away, of {good}");
+    }
+}
+
+fn a_life_in(suite: &str) {
+    let (package, later) = packages();
+    let Some(machine) = Machine::boot(suite, &package) else { return };
+    installs(&machine);
+    serves(&machine);
+    outlives(&machine);
+    fs::copy(later, machine.path("/later.deb")).unwrap();
+    upgrades(&machine);
+    goes(&machine);
+}
+
+fn installs(machine: &Machine) {
+    machine.said("dpkg -i /hearth.deb");
+    machine.said("hearth --version && id hearth | grep -q gpio && man -w hearth 2>/dev/null || test -e /usr/share/man/man1/hearth.1.gz");
+    assert_eq!(machine.said("systemctl show --property ActiveState --value hearth").trim(), "inactive");
+    let directory = fs::metadata(machine.path("/etc/hearth")).unwrap();
+    assert_eq!(directory.permissions().mode() & 0o7777, 0o750);
+}
+
+fn serves(machine: &Machine) {
+    machine.said("mkdir -p /srv/www && echo hello >/srv/www/index.html");
+    let told = machine.said("hearth init --name pi1 --site www.example.com </dev/null");
+    assert!(told.contains("[[peer]]") && told.contains("systemctl enable --now hearth"), "{told}");
+    // A hang is to be seen within the patience of a test.
+    machine.said("mkdir -p /run/systemd/system/hearth.service.d");
+    let shorter = "[Service]\nWatchdogSec=4\n";
+    machine.said(&format!(
+        "printf '{}' >/run/systemd/system/hearth.service.d/test.conf",
+        shorter.replace('\n', "\\n")
+    ));
+    machine.said("systemctl daemon-reload && systemctl enable --now hearth");
+    machine.wait_for(VISIT, SOON);
+    assert_eq!(machine.said("ps -o user= -p $(systemctl show -P MainPID hearth)").trim(), "hearth");
+    machine.said("hearth status");
+    // Nothing is served there yet: a visitor is told so at once.
+    let tls = machine.run("curl --silent --max-time 10 http://127.0.0.1:443/");
+    assert_ne!(tls.status.code(), Some(28), "a visitor of port 443 waits in vain");
+    assert!(!tls.status.success());
+}
+
+fn outlives(machine: &Machine) {
+    // A reload.
+    let before = machine.process();
+    machine.visited(|| {
+        machine.said("systemctl reload hearth");
+        machine.wait_for_another(&before);
+    });
+    // A reload with a mistake changes nothing.
+    let before = machine.process();
+    machine.said("cp -p /etc/hearth/hearth.toml /good && echo 'nonsense = 1' >>/etc/hearth/hearth.toml");
+    assert!(!machine.run("systemctl reload hearth").status.success());
+    machine.said(VISIT);
+    assert_eq!(machine.process(), before);
+    machine.said("cp -p /good /etc/hearth/hearth.toml");
+    // A hang: the watchdog ends it.
+    machine.said(&format!("kill -STOP {before}"));
+    machine.wait_for_another(&before);
+    machine.wait_for(VISIT, SOON);
+    // A crash, again and again.
+    for _ in 0..8 {
+        let before = machine.process();
+        machine.said(&format!("kill -KILL {before}"));
+        machine.wait_for_another(&before);
+    }
+    machine.said(VISIT);
+    // A full disk.
+    let before = machine.process();
+    machine
+        .said("mount -t tmpfs -o size=4k,mode=0700 tmpfs /var/lib/hearth && chown hearth: /var/lib/hearth");
+    machine.said("dd if=/dev/zero of=/var/lib/hearth/full 2>/dev/null; systemctl restart hearth");
+    machine.wait_for_another(&before);
+    machine.wait_for(VISIT, SOON);
+    machine.said("umount --lazy /var/lib/hearth && systemctl restart hearth");
+    machine.wait_for(VISIT, SOON);
+}
+
+fn upgrades(machine: &Machine) {
+    let before = machine.process();
+    machine.visited(|| {
+        machine.said("dpkg -i /later.deb");
+        machine.wait_for_another(&before);
+    });
+    assert_eq!(machine.said("dpkg-query -W -f '${Version}' hearth"), "99.0-1");
+}
+
+fn goes(machine: &Machine) {
+    // A stop closes the port: a visitor is refused, and does not wait.
+    machine.said("systemctl stop hearth");
+    assert_eq!(machine.run(VISIT).status.code(), Some(7), "curl: refused");
+    machine.said("systemctl start hearth");
+    machine.wait_for(VISIT, SOON);
+    // A removal keeps what a person wrote and what was learnt.
+    machine.said("dpkg -r hearth");
+    assert_eq!(machine.run(VISIT).status.code(), Some(7), "curl: refused");
+    machine
+        .said("test -s /etc/hearth/hearth.toml && test -s /etc/hearth/node.key && test -d /var/lib/hearth");
+    // A purge keeps nothing.
+    machine.said("dpkg -P hearth && rm -r /run/systemd/system/hearth.service.d");
+    let left = machine.said(
+        "find / -xdev -iname '*hearth*' -not -path '/proc/*' -not -path '/sys/*' -not -path '/srv/*' -not -path '/hearth.deb' \
+         -not -path '/var/log/journal/*' -not -path '/tmp/*'",
+    );
+    assert_eq!(left, "", "left behind");
+    assert!(!machine.run("getent passwd hearth").status.success());
+    assert!(!machine.run("getent group hearth").status.success());
+}
+
+#[test]
+fn a_package_lives_and_leaves_in_debian_12() {
+    a_life_in("bookworm");
+}
+
+#[test]
+fn a_package_lives_and_leaves_in_debian_13() {
+    a_life_in("trixie");
+}

@@ -1,0 +1,125 @@
+//! A Debian that boots in a container with its own systemd (systemd-nspawn), for the tests of the packages. Needs root.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use super::{at, quick, run, said, text};
+use crate::support::wait_until;
+
+/// What a Debian holds beside the essential packages.
+const INCLUDED: &str = "systemd,systemd-sysv,udev,dbus,libgcc-s1,passwd,curl";
+/// A machine under load takes its time to boot.
+const BOOTED: Duration = Duration::from_secs(120);
+
+/// A running container; it ends with this value.
+pub(super) struct Machine {
+    root: tempfile::TempDir,
+    nspawn: Child,
+    /// Its process 1, as this machine numbers it.
+    leader: u32,
+}
+
+impl Machine {
+    /// Boots a Debian of this release with `package` as /hearth.deb. None: this machine cannot; says so.
+    pub(super) fn boot(suite: &str, package: &Path) -> Option<Self> {
+        let archive = archive(suite)?;
+        let root = tempfile::Builder::new().prefix("machine-").tempdir_in(at("target/roots")).unwrap();
+        said(Command::new("tar").arg("-xf").arg(archive).arg("-C").arg(root.path()));
+        fs::copy(package, root.path().join("hearth.deb")).unwrap();
+        let log = File::create(root.path().join("console")).unwrap();
+        let nspawn = Command::new("systemd-nspawn")
+            .args(["--quiet", "--register=no", "--keep-unit", "--private-network", "--boot", "-D"])
+            .arg(root.path())
+            .env("UNIFIED_CGROUP_HIERARCHY", "1")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let leader = wait_until("process 1 of the container", BOOTED, || leader(nspawn.id()));
+        let machine = Self { root, nspawn, leader };
+        wait_until("the container to have booted", BOOTED, || {
+            let output = machine.run("systemctl is-system-running");
+            matches!(text(&output.stdout).trim(), "running" | "degraded").then_some(())
+        });
+        Some(machine)
+    }
+
+    /// A path in its file system.
+    pub(super) fn path(&self, path: &str) -> PathBuf {
+        self.root.path().join(path.trim_start_matches('/'))
+    }
+
+    /// Runs a line of shell in it.
+    pub(super) fn run(&self, line: &str) -> Output {
+        run(&mut self.shell(line))
+    }
+
+    /// The same; what it printed. It must succeed.
+    #[track_caller]
+    pub(super) fn said(&self, line: &str) -> String {
+        said(&mut self.shell(line))
+    }
+
+    /// Starts a line of shell in it, which ends by itself.
+    pub(super) fn start(&self, line: &str) -> Child {
+        self.shell(line).stdout(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn shell(&self, line: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.leader.to_string(), "--mount", "--uts", "--ipc", "--net", "--pid"]);
+        command.args(["--", "/bin/sh", "-c", line]).env_clear();
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
+        command
+    }
+
+    /// Waits until a line of shell succeeds.
+    #[track_caller]
+    pub(super) fn wait_for(&self, line: &str, within: Duration) {
+        wait_until(line, within, || self.run(line).status.success().then_some(()));
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // Everything in it ends with its process 1.
+        let _ = Command::new("kill").args(["-9", &self.leader.to_string()]).status();
+        let _ = self.nspawn.wait();
+    }
+}
+
+/// The child of systemd-nspawn that became process 1.
+fn leader(nspawn: u32) -> Option<u32> {
+    let children = fs::read_to_string(format!("/proc/{nspawn}/task/{nspawn}/children")).ok()?;
+    let is_init = |pid: &&str| {
+        fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| {
+            status.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1"))
+        })
+    };
+    children.split(' ').find(is_init)?.parse().ok()
+}
+
+/// A Debian, packed; fetched once. None: this machine cannot; says so.
+fn archive(suite: &str) -> Option<PathBuf> {
+    if quick("a test with a Debian in a container") {
+        return None;
+    }
+    if !rustix::process::geteuid().is_root() {
+        println!("left out: a Debian in a container needs root");
+        return None;
+    }
+    fs::create_dir_all(at("target/roots")).unwrap();
+    let (archive, lock) = (at("target/roots").join(format!("{suite}.tar")), at("target/roots/lock"));
+    let partial = archive.with_extension("part");
+    let script = "test -e \"$1\" || { mmdebstrap --quiet --variant=minbase --include=\"$3\" \"$4\" - >\"$2\" && mv \"$2\" \"$1\"; }";
+    let output = run(Command::new("flock")
+        .arg(lock)
+        .args(["sh", "-c", script, "sh"])
+        .args([&archive, &partial])
+        .args([INCLUDED, suite]));
+    assert!(output.status.success(), "no {suite} could be fetched: {}", text(&output.stderr));
+    Some(archive)
+}

@@ -1,0 +1,82 @@
+//! What the program is made of: the list of parts, the licences, what must not be among them, and the glibc it needs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::{at, quick, said};
+
+/// The glibc of Debian 12 and of Raspberry Pi OS 12.
+const GLIBC: (u32, u32) = (2, 36);
+
+/// The packages that `packages/build` made, if it was run here.
+fn programs() -> Vec<PathBuf> {
+    ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu", "armv7-unknown-linux-gnueabihf"]
+        .iter()
+        .map(|target| at("target").join(target).join("dist/hearth"))
+        .filter(|program| program.exists())
+        .collect()
+}
+
+/// The newest symbols of glibc that a program names.
+fn glibc(program: &Path) -> (u32, u32) {
+    let table = said(Command::new("readelf").arg("--version-info").arg(program));
+    let versions = table.split("GLIBC_").skip(1).filter_map(|rest| {
+        let text: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+        let (major, minor) = text.split_once('.')?;
+        Some((major.parse().ok()?, minor.split('.').next()?.parse().ok()?))
+    });
+    versions.max().expect("a program that names no symbol of glibc")
+}
+
+#[test]
+fn the_program_runs_with_the_glibc_of_debian_12() {
+    if quick("a test with readelf") {
+        return;
+    }
+    let mut programs = programs();
+    programs.push(PathBuf::from(env!("CARGO_BIN_EXE_hearth")));
+    for program in programs {
+        let needed = glibc(&program);
+        assert!(needed <= GLIBC, "{} needs glibc {needed:?}", program.display());
+    }
+}
+
+#[test]
+fn what_was_left_out_on_purpose_has_not_come_in() {
+    let lock = fs::read_to_string(at("Cargo.lock")).unwrap();
+    let rules = fs::read_to_string(at("deny.toml")).unwrap();
+    let banned: Vec<_> = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("{ crate = \"")?.split('"').next())
+        .collect();
+    assert!(banned.contains(&"openssl-sys") && banned.contains(&"aws-lc-sys"), "{banned:?}");
+    for banned in banned {
+        assert!(!lock.contains(&format!("name = \"{banned}\"\n")), "Cargo.lock has {banned}");
+    }
+    assert!(lock.contains("name = \"ring\"\n"));
+}
+
+#[test]
+fn every_part_is_listed_with_its_licence_and_its_digest() {
+    if quick("a test with python3") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let target = "aarch64-unknown-linux-gnu";
+    said(Command::new(at("packages/parts")).arg(target).arg(directory.path()).current_dir(at("")));
+    let bill: Value =
+        serde_json::from_slice(&fs::read(directory.path().join("hearth.cdx.json")).unwrap()).unwrap();
+    assert_eq!(bill["metadata"]["component"]["name"], "hearth");
+    let parts = bill["components"].as_array().unwrap();
+    assert!(parts.len() > 100, "{}", parts.len());
+    for part in parts {
+        assert!(part["hashes"][0]["content"].is_string(), "{part}");
+        assert!(part["licenses"][0]["expression"].is_string(), "{part}");
+    }
+    let named = |name: &str| parts.iter().any(|part| part["name"] == name);
+    assert!(named("rppal") && named("tokio"));
+    assert!(!named("proptest") && !named("serde_derive"), "not in the program");
+}
