@@ -2,21 +2,22 @@
 //!
 //! Types only: what a command does is in [`crate::cmd`].
 
-use std::fmt;
-mod watcher;
+mod failover;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::failover::{DrainArgs, FailoverCommand, FailoverWhyArgs, OverrideArgs, WordArgs};
+
 use crate::dns::Name;
 use crate::gluster::{Host, Place, VolumeName};
 use crate::heartbeat::NodeName;
 use crate::heartbeat::seal::VerifyingKey;
 use crate::leds::Shown;
-pub use watcher::{FailoverWhyArgs, ReplayArgs, WatcherArgs, WatcherCommand};
 
 /// Keeps a website that lives on Raspberry Pis at home reachable.
 #[derive(Debug, Parser)]
@@ -334,43 +335,42 @@ pub struct WhyArgs {
     pub json: bool,
 }
 
-/// `hearth failover …`
-#[derive(Clone, Debug, Subcommand)]
-pub enum FailoverCommand {
-    /// Shows every site: what is wanted, what is in force, and why
-    Status,
-    /// Says why a record is what it is, on which evidence, and what would change it: now, or at a time
-    Why(FailoverWhyArgs),
-    /// Sends visitors to the fallback, for a while
-    #[command(after_help = "\
-Example:
-  hearth failover to-fallback www.example.com --for 30m --reason \"new router\"")]
-    ToFallback(OverrideArgs),
-    /// Sends visitors to the nodes, for a while, whatever the watcher sees
-    #[command(after_help = "\
-Example:
-  hearth failover to-home www.example.com --for 1h --reason \"the probe is wrong\"")]
-    ToHome(OverrideArgs),
-    /// Ends an override: the watcher decides again
-    Auto {
-        /// The site's name
-        #[arg(value_name = "SITE")]
-        site: crate::dns::Name,
-    },
+/// `hearth watcher`, which runs it, and `hearth watcher …`, which looks at what it left
+#[derive(Args, Clone, Debug)]
+pub struct WatcherArgs {
+    /// What to do instead of running it.
+    #[command(subcommand)]
+    pub command: Option<WatcherCommand>,
 }
 
-/// An override by hand. It always ends, and it always has a reason.
+/// `hearth watcher …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum WatcherCommand {
+    /// Replays the journal: does the engine decide the same today, byte for byte?
+    Replay(ReplayArgs),
+    /// Sends one test message on every way of `notify`, and says what came back
+    #[command(after_help = "\
+The running watcher is not asked. Exit code 0: every way took it. 1: one did not.")]
+    NotifyTest,
+}
+
+/// The words of `hearth watcher replay`.
 #[derive(Args, Clone, Debug)]
-pub struct OverrideArgs {
-    /// The site's name
-    #[arg(value_name = "SITE")]
-    pub site: crate::dns::Name,
-    /// When the override ends by itself, such as 30m or 2h
-    #[arg(long = "for", value_name = "TIME", default_value = "2h", value_parser = crate::config::time_in_words)]
-    pub duration: Duration,
-    /// Why, for the journal and for whoever asks
-    #[arg(long, value_name = "TEXT")]
-    pub reason: String,
+#[command(after_help = "\
+Exit code 0: every step is answered as it was written down; a tail that a crash tore off is no fault. 1: it cannot be read.
+3: a step is answered differently today; the first is shown with its place. 4: lines in the middle are damaged.
+
+Examples:
+  hearth watcher replay                           all that the configured watcher has kept
+  hearth watcher replay --story
+  hearth watcher replay 00000007.journal 00000008.journal")]
+pub struct ReplayArgs {
+    /// Segments of a journal, or directories of them [default: the journal of the configuration]
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Tells what happened, too
+    #[arg(long)]
+    pub story: bool,
 }
 
 /// `hearth gluster …`
@@ -544,7 +544,7 @@ mod tests {
         assert!(parse("hearth failover to-fallback www.example.com").is_err());
         let cli = parse("hearth failover to-fallback www.example.com --reason x").unwrap();
         let Command::Failover(FailoverCommand::ToFallback(args)) = cli.command else { panic!("{cli:?}") };
-        assert_eq!(args.duration, Duration::from_secs(7200));
+        assert_eq!(args.word.duration, Duration::from_secs(7200));
         assert!(parse("hearth failover auto www.example.com").is_ok());
     }
 

@@ -1,6 +1,7 @@
 //! `hearth agent`: runs the agent.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -44,18 +45,39 @@ pub fn run(path: &Path) -> anyhow::Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let runtime = runtime.context("no event loop could be started")?;
-    let ended = runtime.block_on(serve(agent));
+    let mut handed = Handed::take();
+    let ended = runtime.block_on(serve(agent, &mut handed));
     runtime.shutdown_timeout(LAST_WAIT);
-    ended
+    match ended? {
+        Ended::Gone => Ok(()),
+        Ended::Relieved => Err(handed.pass_on(&mut successor())).context("the next agent cannot be started"),
+    }
 }
 
-async fn serve(config: AgentConfig) -> anyhow::Result<()> {
+/// How the agent ended.
+enum Ended {
+    /// It was told to stop.
+    Gone,
+    /// It was told to make room for the program and the configuration that are there now.
+    Relieved,
+}
+
+/// The same command line again; the program in its file may be another one by now.
+fn successor() -> Command {
+    let mut words = std::env::args_os();
+    let mut next = Command::new(words.next().unwrap_or_else(|| "hearth".into()));
+    next.args(words);
+    next
+}
+
+async fn serve(config: AgentConfig, handed: &mut Handed) -> anyhow::Result<Ended> {
     let shutdown = Shutdown::install().context("the signals cannot be taken over")?;
-    let mut handed = Handed::take();
-    let open =
+    let mut open =
         |Entrance { address, scheme, sites }| Ok(Door { listener: handed.tcp(address)?, sites, scheme });
-    let site = site::entrances(&config.sites).into_iter().map(open).collect::<Result<_, ListenError>>()?;
+    let site =
+        site::entrances(&config.sites).into_iter().map(&mut open).collect::<Result<_, ListenError>>()?;
     handed.turn_away_the_rest();
     let control = control::Server::bind(&config.control)?;
-    Ok(agent::run(config, Doors { site, control }, &shutdown).await?)
+    agent::run(config, Doors { site, control }, &shutdown).await?;
+    Ok(if shutdown.is_relief() { Ended::Relieved } else { Ended::Gone })
 }

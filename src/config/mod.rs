@@ -17,6 +17,7 @@ pub mod gluster;
 mod hook;
 pub mod include;
 mod leds;
+mod lines;
 mod mount;
 mod notify;
 mod pi;
@@ -32,7 +33,7 @@ mod watcher;
 mod whole;
 mod witness;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,6 +53,7 @@ use self::reading::Reading;
 use crate::address::{AddressSettings, Family, Suffix};
 use crate::appliance::PiSettings;
 use crate::dns::provider::ProviderSettings;
+use crate::dns::snapshot::Line;
 use crate::dns::{Name, Owner, Ttl};
 use crate::failover::Shape;
 use crate::gluster::GlusterSettings;
@@ -133,6 +135,8 @@ pub struct RecordSettings {
     pub families: Vec<Family>,
     /// The end of the IPv6 address, for a name of another machine on the LAN.
     pub suffix: Option<Suffix>,
+    /// The GeoDNS lines that are written. None: the line for everybody.
+    pub lines: BTreeSet<Line>,
 }
 
 /// A site whose visitors a node may send back to itself when no watcher answers any more.
@@ -254,6 +258,8 @@ pub struct WatchSettings {
     pub ttl: Ttl,
     /// What a visitor would ask a node for.
     pub check: PageCheck,
+    /// The GeoDNS lines that are written. None: the line for everybody.
+    pub lines: BTreeSet<Line>,
 }
 
 /// Where visitors go when no node is up.

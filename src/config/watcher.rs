@@ -10,6 +10,7 @@ use super::agent::listen;
 use super::error::did_you_mean;
 use super::fallback::fallback;
 use super::file::watcher::{Peer, STATE, Watch, Watcher};
+use super::lines::lines;
 use super::notify;
 use super::policy::policy;
 use super::provider::{Providers, aliases, check_reference, warn_low_ttl};
@@ -171,7 +172,7 @@ fn watch(
     check_reference(reading, &written.provider, &written.site, providers);
     check_nodes(reading, &written, peers);
     check_own_names(reading, &written, peers);
-    check_lines(reading, &written);
+    let lines = lines(reading, written.lines.as_ref(), &written.provider, providers);
     let (ttl, place) =
         written.ttl.as_ref().map_or((Ttl::from_secs(60), None), |at| (at.value, Some(&at.span)));
     warn_low_ttl(reading, &written.provider, providers, &written.site.value, (ttl, place));
@@ -196,6 +197,7 @@ fn watch(
         policy: policy(reading, written.policy, written.speed)?,
         ttl,
         check,
+        lines,
     })
 }
 
@@ -260,19 +262,6 @@ fn check_slots(
     );
     let hint = "name a provider of another kind here; this one can still hold the names of the nodes";
     reading.error(&provider.span, message, hint);
-}
-
-/// GeoDNS lines exist at some providers only; the default line is `0`.
-fn check_lines(reading: &mut Reading<'_>, written: &Watch) {
-    let Some(lines) = &written.lines else { return };
-    reading.not_empty(lines, "`lines`", "[\"0\"], or leave it out");
-    for line in lines.get_ref().iter().filter(|line| line.value != "0") {
-        reading.error(
-            &line.span,
-            "this version writes the line for everybody only",
-            "remove `lines`, or write lines = [\"0\"]",
-        );
-    }
 }
 
 /// A CNAME stands alone at its name, and the apex has SOA and NS (RFC 1912 section 2.4); it must lead to names.

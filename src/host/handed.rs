@@ -1,13 +1,17 @@
 //! Listening sockets that the service manager opened before this process was started (sd_listen_fds(3)).
 //!
-//! They stay open while one process follows another, so that a visitor who comes in between waits and is not refused.
-//! Never binds anything unless no socket was handed over for it.
+//! They stay open while one program takes the place of another ([`Handed::pass_on`]), so that a visitor who comes in between
+//! waits and is not refused. Never binds anything unless no socket was handed over for it.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::Duration;
 
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::process::{WaitOptions, wait};
 use socket2::SockRef;
 
 use super::listen::{self, ListenError};
@@ -15,10 +19,17 @@ use super::listen::{self, ListenError};
 /// Between two attempts to accept where the last one failed.
 const BREATHER: Duration = Duration::from_millis(200);
 
-/// The sockets that were handed over and that nobody has taken yet.
+/// The sockets that were handed over. They stay where they were found, and whoever listens does so on a duplicate.
 #[derive(Debug, Default)]
 pub struct Handed {
-    sockets: Vec<(SocketAddr, TcpListener)>,
+    sockets: Vec<Socket>,
+}
+
+#[derive(Debug)]
+struct Socket {
+    address: SocketAddr,
+    original: TcpListener,
+    taken: bool,
 }
 
 impl Handed {
@@ -41,26 +52,48 @@ impl Handed {
     /// # Errors
     /// As of [`listen::tcp`].
     pub fn tcp(&mut self, address: SocketAddr) -> Result<tokio::net::TcpListener, ListenError> {
-        let Some(index) = self.sockets.iter().position(|(handed, _)| serves(*handed, address)) else {
-            return listen::tcp(address);
-        };
-        let (handed, socket) = self.sockets.swap_remove(index);
-        tracing::debug!("listening on {handed}, which the service manager opened");
-        into_tokio(socket).map_err(|source| ListenError::Other { address, source })
+        let fits = |socket: &&mut Socket| !socket.taken && serves(socket.address, address);
+        let Some(socket) = self.sockets.iter_mut().find(fits) else { return listen::tcp(address) };
+        socket.taken = true;
+        tracing::debug!("listening on {}, which the service manager opened", socket.address);
+        socket.duplicate().map_err(|source| ListenError::Other { address, source })
     }
 
     /// Turns away whoever comes to a socket that nobody has taken: the service manager holds it open, so that without
     /// this a visitor would wait there for ever. Must be called within a tokio runtime.
-    pub fn turn_away_the_rest(self) {
-        for (address, socket) in self.sockets {
+    pub fn turn_away_the_rest(&self) {
+        for socket in self.sockets.iter().filter(|socket| !socket.taken) {
+            let address = socket.address;
             tracing::info!(
                 "nothing is served on {address}, which the service manager opened: closing connections"
             );
-            match into_tokio(socket) {
+            match socket.duplicate() {
                 Ok(listener) => drop(tokio::spawn(turn_away(listener))),
                 Err(error) => tracing::warn!("{address} is held open, and nobody answers there: {error}"),
             }
         }
+    }
+
+    /// Lets `program` take the place of this one, in this very process and with the same sockets. To be called when
+    /// everything else has ended; returns only when it could not be done.
+    #[must_use]
+    pub fn pass_on(self, program: &mut Command) -> io::Error {
+        // Whoever ended on the way out would be a child that the next program does not know of.
+        while matches!(wait(WaitOptions::NOHANG), Ok(Some(_))) {}
+        for socket in &self.sockets {
+            if let Err(error) = fcntl_setfd(&socket.original, FdFlags::empty()) {
+                return error.into();
+            }
+        }
+        program.exec()
+    }
+}
+
+impl Socket {
+    fn duplicate(&self) -> io::Result<tokio::net::TcpListener> {
+        let socket = self.original.try_clone()?;
+        socket.set_nonblocking(true)?;
+        tokio::net::TcpListener::from_std(socket)
     }
 }
 
@@ -71,17 +104,12 @@ fn serves(handed: SocketAddr, wanted: SocketAddr) -> bool {
     handed == wanted || (any(handed) && any(wanted) && handed.port() == wanted.port())
 }
 
-fn into_tokio(socket: TcpListener) -> io::Result<tokio::net::TcpListener> {
-    socket.set_nonblocking(true)?;
-    tokio::net::TcpListener::from_std(socket)
-}
-
 #[expect(unsafe_code, reason = "a descriptor that another process left here can be had in no other way")]
-fn adopt(descriptor: RawFd) -> Option<(SocketAddr, TcpListener)> {
+fn adopt(descriptor: RawFd) -> Option<Socket> {
     // SAFETY: the service manager opened it for this process, and nobody else here knows of it: it is taken once.
     let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
     match address_of(&socket) {
-        Ok(address) => Some((address, TcpListener::from(socket))),
+        Ok(address) => Some(Socket { address, original: socket.into(), taken: false }),
         Err(error) => {
             tracing::warn!(
                 "descriptor {descriptor} of the service manager is no TCP socket that listens: {error}"
@@ -118,7 +146,7 @@ mod tests {
     fn one() -> (SocketAddr, Handed) {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
-        (address, Handed { sockets: vec![(address, socket)] })
+        (address, Handed { sockets: vec![Socket { address, original: socket, taken: false }] })
     }
 
     #[test]

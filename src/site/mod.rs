@@ -51,6 +51,9 @@ use crate::tls::{self, Shelf, TlsSettings};
 /// What is spoken over TLS (RFC 7301), the better first.
 const PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
 
+/// How long the ports stay silent at the start while the kept copies are read.
+const RESTORING: Duration = Duration::from_secs(3);
+
 /// One site that an agent serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SiteSettings {
@@ -228,8 +231,13 @@ pub async fn run(
     let (mut loads, mut shared) = (JoinSet::new(), Vec::new());
     // Their end ends nothing else; they end with this function.
     let mut adopters = JoinSet::new();
+    let mut kept = Vec::new();
     for (number, settings) in sites.into_iter().enumerate() {
+        let has_copy = settings.keep.as_deref().is_some_and(Path::is_dir);
         let Opened { site, supervisor, adopter } = open(settings, &around.loader)?;
+        if has_copy {
+            kept.push(site.current.clone());
+        }
         if let Some(adopter) = adopter {
             adopters.spawn(adopter.run(site.current.clone()));
         }
@@ -261,8 +269,24 @@ pub async fn run(
         Ok((door.listener, served))
     };
     let doors = around.doors.into_iter().map(served).collect::<Result<_, SiteError>>()?;
-    let serve = tokio::spawn(serve::run(doors, around.limits, shutdown.clone()));
+    let (limits, stop) = (around.limits, shutdown.clone());
+    let serve = tokio::spawn(async move {
+        restored(kept).await;
+        serve::run(doors, limits, stop).await
+    });
     until_stopped(loads, serve, &shutdown).await
+}
+
+/// Waits until the copies that were kept are in memory: whoever comes while one agent follows another is answered with the
+/// page, and not told that there is none yet. Not for long, since a disk can hang.
+async fn restored(kept: Vec<watch::Receiver<Current>>) {
+    let all = async {
+        for mut current in kept {
+            // An error: nobody will publish, and the server says so itself.
+            let _ = current.wait_for(Option::is_some).await;
+        }
+    };
+    let _ = tokio::time::timeout(RESTORING, all).await;
 }
 
 /// A site as the server sees it, and what keeps it up to date.

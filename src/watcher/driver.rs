@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, block_in_place};
 use tracing::{error, info, warn};
 
-use super::actuate::{Actuator, Wish, sets_of};
+use super::actuate::{Actuator, Wish};
 use super::errand::{self, Errands};
 use super::history::History;
 use super::history::keep::Chronicle;
@@ -155,6 +155,7 @@ impl Driver {
         let actuator = Actuator {
             site: watch.site.clone(),
             owner: config.name.clone(),
+            lines: watch.lines.clone(),
             ttl: watch.ttl,
             provider,
             entry: book.entry(settings, &watch.site),
@@ -321,11 +322,12 @@ impl Driver {
 
     fn read(&mut self, site: Name) {
         let Some(provider) = self.providers.get(&site).cloned() else { return };
+        let lines = self.watches.get(&site).map(|watch| watch.lines.clone()).unwrap_or_default();
         let (tell, started) = (self.tell.clone(), self.line.now());
         self.tasks.spawn(async move {
             let read = provider.observe(&site).await;
             let epoch = read.as_ref().ok().and_then(|seen| seen.epoch);
-            let result = read.map(|seen| sets_of(&seen)).map_err(|error| error.to_string());
+            let result = read.map(|seen| seen.in_force(&lines)).map_err(|error| error.to_string());
             let _ = tell.send(Event::Read { site, started, result, epoch }).await;
         });
     }

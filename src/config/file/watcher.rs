@@ -81,7 +81,7 @@ pub(crate) struct Watch {
     pub(crate) provider: At<String>,
     /// What kind of record: `address` (default) or `cname`.
     pub(crate) record: Option<Spanned<Shape>>,
-    /// The GeoDNS lines that this writer owns. Default: `["0"]`, the line for everybody.
+    /// The GeoDNS lines that this writer owns, by the provider's ids. Default: the line for everybody.
     pub(crate) lines: Option<Spanned<Vec<At<String>>>>,
     /// The nodes that serve the site, each of them a `[[peer]]`. Required, at least one.
     pub(crate) nodes: Spanned<Vec<At<NodeName>>>,

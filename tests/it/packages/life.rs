@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::machine::Machine;
 use super::{at, said, text};
+use crate::support::wait_until;
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -42,6 +43,18 @@ fn packages() -> (PathBuf, PathBuf) {
 impl Machine {
     fn process(&self) -> String {
         self.said("systemctl show --property MainPID --value hearth").trim().to_owned()
+    }
+
+    /// Does what makes one agent follow another, and waits for that.
+    #[track_caller]
+    fn reloads(&self, line: &str) {
+        let count = "journalctl --unit hearth --grep 'SIGHUP' --output cat | wc -l";
+        let serving = "journalctl --unit hearth --grep 'serving the kept copy' --output cat | wc -l";
+        let before = (self.said(count), self.said(serving));
+        self.said(line);
+        wait_until("another agent", SOON, || {
+            (self.said(count) != before.0 && self.said(serving) != before.1).then_some(())
+        });
     }
 
     /// Waits until the service is up with another process than `before`.
@@ -110,11 +123,11 @@ fn serves(machine: &Machine) {
 }
 
 fn outlives(machine: &Machine) {
-    // A reload.
-    let before = machine.process();
+    // A reload: the program is another one, in the same process.
     machine.visited(|| {
-        machine.said("systemctl reload hearth");
-        machine.wait_for_another(&before);
+        for _ in 0..3 {
+            machine.reloads("systemctl reload hearth");
+        }
     });
     // A reload with a mistake changes nothing.
     let before = machine.process();
@@ -128,7 +141,7 @@ fn outlives(machine: &Machine) {
     machine.wait_for_another(&before);
     machine.wait_for(VISIT, SOON);
     // A crash, again and again.
-    for _ in 0..8 {
+    for _ in 0..4 {
         let before = machine.process();
         machine.said(&format!("kill -KILL {before}"));
         machine.wait_for_another(&before);
@@ -146,11 +159,7 @@ fn outlives(machine: &Machine) {
 }
 
 fn upgrades(machine: &Machine) {
-    let before = machine.process();
-    machine.visited(|| {
-        machine.said("dpkg -i /later.deb");
-        machine.wait_for_another(&before);
-    });
+    machine.visited(|| machine.reloads("dpkg -i /later.deb"));
     assert_eq!(machine.said("dpkg-query -W -f '${Version}' hearth"), "99.0-1");
 }
 
