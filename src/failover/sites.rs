@@ -125,7 +125,7 @@ impl Sites {
 }
 
 /// When each place of a list is due: a tournament, in which each knot holds the earlier of the two below it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Agenda {
     leaves: usize,
     /// The root is at 1, the leaves begin at `leaves`.

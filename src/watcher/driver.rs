@@ -260,6 +260,8 @@ impl Driver {
                 self.wish(&site, None);
             }
             Effect::Note(note) => {
+                // What people are told is shown at once.
+                self.published = None;
                 let site = note.site.as_ref().map(ToString::to_string).unwrap_or_default();
                 match note.weight {
                     Weight::Info => info!(message_id = message::SITE, site, "{}", note.text),

@@ -7,7 +7,7 @@ use super::html::{Text, Tone, age, span, state};
 use super::{Seen, notice};
 use crate::dns::RdataSet;
 use crate::failover::content::Freshness;
-use crate::failover::view::{FallbackStatus, NodeStatus, RrsetStatus, SiteStatus};
+use crate::failover::view::{FallbackStatus, NodeStatus, RrsetStatus, SiteStatus, WitnessStatus};
 use crate::liveness::Health;
 use crate::watcher::history::{SiteHistory, Standing};
 
@@ -40,6 +40,7 @@ pub(super) fn section(out: &mut String, seen: &Seen<'_>, site: &SiteStatus, inde
     record(out, site);
     nodes(out, site);
     fallback(out, site);
+    witnesses(out, site);
     if let Some(history) = seen.history.site(&site.site) {
         months(out, seen, history, index);
     }
@@ -52,6 +53,12 @@ fn notices(out: &mut String, site: &SiteStatus) {
     }
     if let Some(pinned) = &site.pinned {
         notice(out, Tone::Warn, &format!("override {pinned}"));
+    }
+    if let Some(freeze) = &site.freeze {
+        notice(out, Tone::Warn, &format!("frozen {freeze}"));
+    }
+    for (node, word) in &site.drains {
+        notice(out, Tone::Warn, &format!("{node} is drained {word}"));
     }
     if let Some(ms) = site.frozen_for_ms {
         let text = format!(
@@ -213,6 +220,24 @@ fn fallback(out: &mut String, site: &SiteStatus) {
 fn place(place: &FallbackStatus) -> Vec<String> {
     let told = if place.state == "good" { state(Tone::Good, "good") } else { state(Tone::Bad, &place.state) };
     vec![format!("<code>{}</code>", place.address), told, age(place.good_ms_ago, OLD_FALLBACK_MS)]
+}
+
+/// What others saw of the same addresses.
+fn witnesses(out: &mut String, site: &SiteStatus) {
+    if site.witnesses.is_empty() {
+        return;
+    }
+    out.push_str("<h3>Witnesses</h3>");
+    let row = |seen: &WitnessStatus| {
+        let told = match seen.failures {
+            0 => state(Tone::Good, "got through"),
+            1 => state(Tone::Warn, "failed once"),
+            failures => state(Tone::Bad, format!("failed {failures} times")),
+        };
+        let address = format!("<code>{}</code>", seen.address);
+        vec![Text(&seen.witness).to_string(), address, told, age(Some(seen.looked_ms_ago), OLD_FALLBACK_MS)]
+    };
+    table(out, &["witness", "looked at", "and", "last look"], site.witnesses.iter().map(row));
 }
 
 fn months(out: &mut String, seen: &Seen<'_>, history: &SiteHistory, index: usize) {

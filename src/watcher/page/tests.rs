@@ -36,6 +36,10 @@ fn site() -> SiteStatus {
         "site": "www.example.com", "on_fallback": false, "in_force": [live], "why": "pi2 left: pi2 down: neither answers nor beats",
         "pending": { "epoch": 42, "sets": [wanted], "for_ms": 3_000, "trouble": "the provider answers 503 <b>" },
         "epoch": 42, "confirmed": [3, 4], "read_trouble": null, "pinned": "by uid-0 for another 3000 s: paint", "frozen_for_ms": null,
+        "freeze": "by uid-0 for another 600 s: look first", "drains": { "pi2": "by uid-0 for another 60 s: new disk" },
+        "witnesses": [{
+            "witness": "pi1", "address": "198.51.100.20", "looked_ms_ago": 9_000, "up_ms_ago": null, "failures": 7
+        }],
         "rrsets": [{
             "record_type": "A", "side": "home", "in_force": live, "written": live, "wanted": wanted,
             "why": "pi2 left: pi2 down", "for_ms": 702_000, "returns_left": 1, "hold_ms": 360_000
@@ -144,6 +148,9 @@ fn what_is_old_or_bad_is_told_in_words_beside_a_shape() {
                 || text.contains(&format!("▲{state}")),
             "{state}"
         );
+    }
+    for told in ["frozen by uid-0", "pi2 is drained by uid-0", "■</span> failed 7 times"] {
+        assert!(text.contains(told), "no `{told}`");
     }
     assert!(text.contains("<title>a node is down · hearth</title>"));
     let cut = WatcherStatus { isolated_for_ms: Some(90_000), ..status() };
