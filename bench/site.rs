@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
+use hearth::site::host::Scheme;
 use hearth::site::log::{LogFormat, LogSettings};
 use hearth::site::serve::Limits;
 use hearth::site::{Door, Rules, SiteSettings, Surroundings};
@@ -43,6 +44,7 @@ fn main() -> anyhow::Result<()> {
         poll: Duration::from_secs(2),
         log,
         validators: None,
+        tls: None,
     };
     let limits = Limits {
         connections: 8192,
@@ -63,8 +65,9 @@ async fn serve(settings: SiteSettings, limits: Limits, loader: PathBuf) -> anyho
     let (_run, stop) = watch::channel(false);
     let (status, _) = watch::channel(Vec::new());
     let around = Surroundings {
-        doors: vec![Door { listener, sites: vec![0] }],
+        doors: vec![Door { listener, sites: vec![0], scheme: Scheme::Http }],
         well_known: Arc::new(|_| None),
+        shelf: Arc::default(),
         now: SystemTime::now,
         loader,
         limits,

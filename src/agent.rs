@@ -33,6 +33,8 @@ pub mod upkeep;
 mod answer;
 mod beating;
 mod board;
+mod certificates;
+mod failing_back;
 mod faults;
 mod hooks;
 mod journal;
@@ -53,6 +55,7 @@ use tokio::task::{JoinError, JoinSet};
 use self::answer::Around;
 use self::beating::{Farewell, Line};
 use self::board::{Board, Event};
+use self::failing_back::FailBack;
 use self::keeper::{Bell, Keeper, Left, Order, Surroundings};
 use self::memory::Memory;
 use self::proof::Proof;
@@ -72,8 +75,10 @@ use crate::host::shutdown::{Shutdown, stopped};
 use crate::host::time::{Timeline, wall_clock};
 use crate::leds::{self, LampSettings};
 use crate::mount::{self, MountSettings};
-use crate::site::{self, Door, SiteError};
+use crate::site::{self, Door, SiteError, SiteSettings};
 use crate::status::AgentStatus;
+use crate::tls::Shelf;
+use crate::tls::keeping::Household;
 
 /// The addresses that were agreed on, by family.
 pub type Agreed = BTreeMap<Family, IpAddr>;
@@ -189,6 +194,7 @@ impl Agent {
             events: events.clone(),
         };
         let lines = lines(watchers, &around)?;
+        let own_key = Arc::clone(&key);
         let (hooks, attached) = hook::run::hooks(config.hooks);
         let standing = address::standing(&config.address, memory.agreed());
         let board = Board::new(
@@ -200,6 +206,7 @@ impl Agent {
             lines.iter().map(Line::url).collect(),
         )
         .with_include(config.include)
+        .with_certificates(certificates::before_the_first_look(&config.sites))
         .with_hooks(hooks);
         let status = watch::Sender::new(board.snapshot(line.now(), line.uptime()));
         let (tasks, keepers, beats) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
@@ -214,7 +221,11 @@ impl Agent {
         let heard = report.subscribe();
         if !config.sites.is_empty() {
             let node = config.node.clone();
-            let parts = serving::Parts { sites: config.sites, doors: doors.site, key, node };
+            let shelf = Arc::new(Shelf::default());
+            let (own, state) = (config.node.to_string(), config.state.clone());
+            let house = Household { node: own, state, shelf: Arc::clone(&shelf), line };
+            agent.keep_certificates(&config.sites, &house);
+            let parts = serving::Parts { sites: config.sites, doors: doors.site, key, node, shelf };
             agent.tasks.spawn(serving::serve(parts, agent.events.clone(), agent.close.receiver()));
         }
         agent.look_after(config.mounts);
@@ -224,6 +235,25 @@ impl Agent {
         let looking =
             address::Looking { settings: config.address, memory: agent.memory.clone(), line, report };
         let agreed = agent.look(looking, Gate { standing, judges, waits });
+        for settings in config.fail_backs {
+            let provider = &config.providers[&settings.provider];
+            let around = failing_back::Around {
+                node: config.node.clone(),
+                key: Arc::clone(&own_key),
+                entry: agent.book.entry(provider, &settings.site),
+                line,
+                events: agent.events.clone(),
+                status: status.subscribe(),
+            };
+            match FailBack::new(settings, provider, around) {
+                Ok(right) => agent.tasks.spawn(right.run(agent.close.receiver()).named("fail-back")),
+                // A node that serves is worth more than its right to be sent visitors.
+                Err(error) => {
+                    tracing::warn!("visitors cannot be sent back here when no watcher answers: {error}");
+                    continue;
+                }
+            };
+        }
         let names = Names { records: config.records, providers: config.providers, node: config.node };
         let orders = agent.keep(&agreed, &heard, names);
         agent.show(config.leds, doors.control, &status, heard, orders);
@@ -254,6 +284,14 @@ impl Agent {
         let around = Around { status: status.subscribe(), report, events, memory, orders };
         let answers = control_task(control, around, self.close.receiver());
         self.tasks.spawn(answers.named("control socket"));
+    }
+
+    /// Starts to keep the certificates of the sites on the shelf.
+    fn keep_certificates(&mut self, sites: &[SiteSettings], house: &Household) {
+        for keeping in certificates::keepings(sites, house) {
+            let keeping = keeping.run(self.events.clone(), self.close.receiver());
+            self.tasks.spawn(keeping.named("keeper of a certificate"));
+        }
     }
 
     /// Starts to look after the mounts. What hangs is in other processes, so that a task can be dropped at any moment.

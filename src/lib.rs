@@ -40,6 +40,8 @@
 //! needs, and it wants them optimised.
 
 // Words and decisions.
+#[cfg(feature = "io")]
+pub mod acme;
 pub mod address;
 #[cfg(feature = "io")]
 pub mod appliance;
@@ -62,6 +64,8 @@ pub mod secret;
 pub mod site;
 #[cfg(feature = "io")]
 pub mod status;
+#[cfg(feature = "io")]
+pub mod tls;
 
 // The world.
 #[cfg(feature = "io")]
@@ -72,6 +76,10 @@ pub mod probe;
 #[cfg(not(feature = "io"))]
 pub mod probe {
     pub mod outcome;
+    pub mod page;
+
+    pub use outcome::{Failure, Outcome};
+    pub use page::{PageCheck, Scheme};
 }
 
 // What is written in the file, and what it means.

@@ -4,6 +4,8 @@
 //! together, or probes alone for much longer, take a target down; beats alone never do. Never sends a probe, never
 //! reads a clock, and never decides what is published: that is [`crate::failover`]'s business.
 
+mod grounds;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,6 +16,8 @@ use crate::heartbeat::BootId;
 use crate::moment::Moment;
 use crate::policy::Policy;
 use crate::probe::outcome::{Failure, Outcome};
+
+pub use self::grounds::{Accord, Grounds, Stakes};
 
 /// How a target looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -86,6 +90,9 @@ impl fmt::Display for Health {
 pub struct Beats {
     /// When the last beat came.
     last: Option<Moment>,
+    /// When the first one came after the last silence.
+    #[serde(default)]
+    heard_since: Option<Moment>,
     /// Beats since the last silence.
     in_row: u32,
     /// The run of the agent that the last beat came from.
@@ -97,6 +104,9 @@ pub struct Beats {
 impl Beats {
     /// A beat has arrived.
     pub fn record(&mut self, now: Moment, boot: BootId, policy: &Policy) {
+        if self.silent(now, policy) {
+            self.heard_since = Some(now);
+        }
         if self.silent(now, policy) || self.boot != Some(boot) {
             self.in_row = 0;
             self.leaving_until = None;
@@ -187,15 +197,6 @@ pub struct Liveness {
 enum Down {
     Hard,
     Gray,
-}
-
-/// How quickly a target may be given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stakes {
-    /// It is the last one that is up: losing it moves the whole site.
-    LastOne,
-    /// Another published target is up: dropping this one is cheap.
-    HasSibling,
 }
 
 impl Liveness {
@@ -331,23 +332,15 @@ impl Liveness {
     }
 
     /// Since when nobody got through: the last success, or the beginning of the evidence.
-    fn unreached_since(&self) -> Moment {
+    #[must_use]
+    pub fn unreached_since(&self) -> Moment {
         self.last_success.map_or(self.begun, |(_, back)| back)
     }
 
     /// Judges the target, and latches a verdict of down.
-    ///
-    /// `patience` stretches the thresholds while the watcher doubts itself (1 to 8).
-    pub fn judge(
-        &mut self,
-        now: Moment,
-        beats: &Beats,
-        stakes: Stakes,
-        patience: u32,
-        policy: &Policy,
-    ) -> Health {
+    pub fn judge(&mut self, now: Moment, beats: &Beats, grounds: &Grounds, policy: &Policy) -> Health {
         self.down = match self.down {
-            None => self.verdict(now, beats, stakes, patience, policy),
+            None => self.verdict(now, beats, grounds, policy),
             Some(_) if self.steady(now, policy.rise_span, policy) => None,
             Some(Down::Gray) if self.failures > 0 && beats.silent(now, policy) => Some(Down::Hard),
             Some(down) => Some(down),
@@ -355,22 +348,17 @@ impl Liveness {
         self.health(now, beats, policy)
     }
 
-    fn verdict(
-        &self,
-        now: Moment,
-        beats: &Beats,
-        stakes: Stakes,
-        patience: u32,
-        policy: &Policy,
-    ) -> Option<Down> {
+    fn verdict(&self, now: Moment, beats: &Beats, grounds: &Grounds, policy: &Policy) -> Option<Down> {
         if self.failures < policy.hard_failures {
             return None;
         }
         let unreached = now - self.unreached_since();
         if beats.silent(now, policy) {
-            (unreached >= hard(stakes, policy) * patience).then_some(Down::Hard)
+            (unreached >= grounds.hard(policy)).then_some(Down::Hard)
         } else {
-            (unreached >= policy.gray * patience).then_some(Down::Gray)
+            // An outage that has just ended is no gray one: its first beat comes before the next probe.
+            let heard = now - beats.heard_since.unwrap_or(now);
+            (unreached.min(heard) >= grounds.gray(policy)).then_some(Down::Gray)
         }
     }
 
@@ -406,28 +394,13 @@ impl Liveness {
 
     /// The next moment at which time alone can change the verdict.
     #[must_use]
-    pub fn next_deadline(
-        &self,
-        now: Moment,
-        stakes: Stakes,
-        patience: u32,
-        policy: &Policy,
-    ) -> Option<Moment> {
+    pub fn next_deadline(&self, now: Moment, grounds: &Grounds, policy: &Policy) -> Option<Moment> {
         if self.failures == 0 || self.down.is_some() {
             return None;
         }
         let since = self.unreached_since();
-        let both = [since + hard(stakes, policy) * patience, since + policy.gray * patience];
+        let both = [since + grounds.hard(policy), since + grounds.gray(policy)];
         both.into_iter().filter(|at| *at > now).min()
-    }
-}
-
-/// How long nobody gets through before a silent target is down.
-#[must_use]
-pub fn hard(stakes: Stakes, policy: &Policy) -> Duration {
-    match stakes {
-        Stakes::LastOne => policy.hard,
-        Stakes::HasSibling => policy.hard.min(policy.hard_with_sibling),
     }
 }
 

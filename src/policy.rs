@@ -42,6 +42,15 @@ pub struct Policy {
     pub hard_failures: u32,
     /// No success for this long while beats still arrive: down.
     pub gray: Duration,
+    /// The same, when a witness agrees and no majority says otherwise.
+    #[serde(default = "gray_agreed")]
+    pub gray_agreed: Duration,
+    /// As long as witnesses do not agree, a verdict waits, but no longer than this.
+    #[serde(default = "dissent")]
+    pub dissent: Duration,
+    /// A witness's look that began longer ago than this says nothing.
+    #[serde(default = "testimony_fresh")]
+    pub testimony_fresh: Duration,
     /// Failures without `intermittent_clear` successes in a row between them that make a target degraded.
     pub intermittent: u32,
     /// Successes in a row that clear the count of failures.
@@ -80,13 +89,25 @@ pub struct Policy {
     pub read_every: Duration,
 }
 
+fn gray_agreed() -> Duration {
+    Duration::from_secs(60)
+}
+
+fn dissent() -> Duration {
+    Duration::from_secs(15 * 60)
+}
+
+fn testimony_fresh() -> Duration {
+    Duration::from_secs(45)
+}
+
 impl Policy {
     /// The numbers of a profile.
     #[must_use]
     pub fn of(profile: Profile) -> Self {
         let (hard, gray, hold) = match profile {
             Profile::Fast => (25, 90, 60),
-            Profile::Steady => (75, 180, 180),
+            Profile::Steady => (83, 180, 180),
             Profile::Calm => (90, 180, 300),
         };
         let s = Duration::from_secs;
@@ -101,6 +122,9 @@ impl Policy {
             hard_with_sibling: s(25),
             hard_failures: 4,
             gray: s(gray),
+            gray_agreed: gray_agreed(),
+            dissent: dissent(),
+            testimony_fresh: testimony_fresh(),
             intermittent: 10,
             intermittent_clear: 10,
             rise: 5,
@@ -136,7 +160,7 @@ impl Policy {
         self
     }
 
-    fn spans(&mut self) -> [&mut Duration; 22] {
+    fn spans(&mut self) -> [&mut Duration; 25] {
         [
             &mut self.probe_every,
             &mut self.probe_suspect_every,
@@ -147,6 +171,9 @@ impl Policy {
             &mut self.hard,
             &mut self.hard_with_sibling,
             &mut self.gray,
+            &mut self.gray_agreed,
+            &mut self.dissent,
+            &mut self.testimony_fresh,
             &mut self.rise_span,
             &mut self.hold,
             &mut self.hold_cap,

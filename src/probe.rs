@@ -6,6 +6,7 @@
 
 mod classify;
 pub mod outcome;
+pub mod page;
 mod reference;
 pub mod rounds;
 pub mod witness;
@@ -19,7 +20,6 @@ use reqwest::{Client, ClientBuilder, Response, StatusCode, Url};
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
-use serde::{Deserialize, Serialize};
 
 use crate::dns::Name;
 use crate::heartbeat::proof::{self, MAX_PROOF, Nonce, Proof};
@@ -27,7 +27,9 @@ use crate::heartbeat::seal::VerifyingKey;
 use crate::heartbeat::{NodeName, SEAL_HEADER};
 use crate::host::tls;
 use crate::moment::Moment;
+use crate::tls::certificate;
 pub use outcome::{Failure, Outcome};
+pub use page::{PageCheck, Scheme};
 
 /// How much of a page is looked through for its marker, in bytes.
 pub const MAX_PAGE: usize = 256 * 1024;
@@ -35,38 +37,6 @@ pub const MAX_PAGE: usize = 256 * 1024;
 /// How much longer the certificate of a fallback must be good. GitHub Pages renews one only while DNS leads there, so
 /// a switch to a certificate in its last days ends in an error that nobody can click away.
 pub const FALLBACK_CERTIFICATE_SPARE: Duration = Duration::from_secs(48 * 60 * 60);
-
-/// What a visitor would ask for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PageCheck {
-    /// How.
-    pub scheme: Scheme,
-    /// On which port.
-    pub port: u16,
-    /// Which page; begins with a slash.
-    pub path: String,
-    /// A text that the page must contain. None: the status alone counts.
-    pub contains: Option<String>,
-}
-
-/// How a page is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scheme {
-    /// Without TLS.
-    Http,
-    /// With TLS; the certificate must be good for the site's name.
-    Https,
-}
-
-impl fmt::Display for Scheme {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        })
-    }
-}
 
 /// What is looked at: a node at one of its addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +51,13 @@ pub struct Target {
     pub site: Name,
     /// What a visitor of the site would ask for.
     pub page: PageCheck,
+}
+
+/// What a look at a page saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// When the certificate ends that was shown there, in seconds since 1970. None: the page came without TLS.
+    pub certificate_ends: Option<u64>,
 }
 
 /// How long a look may take.
@@ -143,7 +120,7 @@ impl Prober {
     }
 
     /// Looks at an address of a fallback, which proves nothing: the page alone, and with TLS the certificate, which
-    /// must be good for [`FALLBACK_CERTIFICATE_SPARE`] longer.
+    /// must be good for [`FALLBACK_CERTIFICATE_SPARE`] longer. Says what was seen.
     ///
     /// # Errors
     /// When a visitor of `site` who is sent there would not get the page.
@@ -153,7 +130,7 @@ impl Prober {
         site: &Name,
         page: &PageCheck,
         patience: Patience,
-    ) -> Result<(), Failure> {
+    ) -> Result<Sight, Failure> {
         let looked = async {
             let (client, url) = connectable(&self.fallback_tls, address, site, page, patience)?;
             see_page(&client, url, page).await
@@ -203,6 +180,7 @@ fn builder(tls: &ClientConfig) -> ClientBuilder {
         .retry(reqwest::retry::never())
         .no_proxy()
         .http1_only()
+        .tls_info(true)
         .user_agent(concat!("hearth/", env!("CARGO_PKG_VERSION")))
 }
 
@@ -224,16 +202,23 @@ async fn see_proof(client: &Client, page: &Url, target: &Target) -> Result<Proof
 }
 
 /// Asks for the page and reads it as a visitor would, up to [`MAX_PAGE`].
-async fn see_page(client: &Client, url: Url, page: &PageCheck) -> Result<(), Failure> {
+async fn see_page(client: &Client, url: Url, page: &PageCheck) -> Result<Sight, Failure> {
     let response = ask(client, url).await?;
+    let sight = Sight { certificate_ends: certificate_ends(&response) };
     if response.status() != StatusCode::OK {
         return Err(Failure::Status(response.status().as_u16()));
     }
     let body = read(response, MAX_PAGE).await?;
     match &page.contains {
         Some(marker) if !contains(&body, marker.as_bytes()) => Err(Failure::Content),
-        Some(_) | None => Ok(()),
+        Some(_) | None => Ok(sight),
     }
+}
+
+/// When the certificate ends that the answer came under.
+fn certificate_ends(response: &Response) -> Option<u64> {
+    let shown = response.extensions().get::<reqwest::tls::TlsInfo>()?;
+    certificate::ends(shown.peer_certificate()?)
 }
 
 async fn ask(client: &Client, url: Url) -> Result<Response, Failure> {

@@ -29,6 +29,9 @@ pub struct AgentStatus {
     pub include: Option<IncludeStatus>,
     /// The sites that it serves, in the order of its configuration; none for a node that serves none.
     pub sites: Vec<SiteStatus>,
+    /// The certificates that it shows, one for each site with HTTPS.
+    #[serde(default)]
+    pub certificates: Vec<CertificateStatus>,
     /// The mounts that it looks after.
     #[serde(default)]
     pub mounts: Vec<MountStatus>,
@@ -123,6 +126,21 @@ pub struct SiteStatus {
     /// Lines of the access log that were dropped since the start, because whoever writes them did not keep up.
     #[serde(default)]
     pub log_dropped: u64,
+}
+
+/// The certificate of a site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateStatus {
+    /// What it must be for.
+    pub hosts: Vec<String>,
+    /// Where it is from: a file, or an authority.
+    pub from: String,
+    /// When the one that is shown ends, in seconds since 1970. None: none is shown.
+    pub until: Option<u64>,
+    /// What is wrong and what is done about it, in words; empty when nothing is.
+    pub why: String,
+    /// Whether it stays wrong until a person acts.
+    pub needs_person: bool,
 }
 
 /// The part of the configuration that is shared with other machines, as it was at the start.
@@ -346,6 +364,7 @@ mod tests {
             addresses: BTreeMap::new(),
             sites,
             include: None,
+            certificates: Vec::new(),
             mounts: Vec::new(),
             records: Vec::new(),
             watchers: Vec::new(),

@@ -55,6 +55,8 @@ pub(crate) struct Checker {
     record_since: Moment,
     /// The last write that was asked for before a cut that the watcher cannot have missed.
     cut_ended: Option<u64>,
+    /// Whether there is a witness.
+    witnessed: bool,
 }
 
 impl Checker {
@@ -74,6 +76,7 @@ impl Checker {
             excused: 0,
             record_since: Moment::START,
             cut_ended: None,
+            witnessed: layout.witnessed,
         }
     }
 
@@ -134,7 +137,7 @@ impl Checker {
                 }
                 let Some(told) = told else { return };
                 self.given_up(now, told, &wanted, nodes);
-                self.moved_away(now, told, &wanted);
+                self.moved_away(now, told, &wanted, nodes);
             }
             Effect::Abandon { .. } => self.standing = None,
             Effect::Probe { .. }
@@ -180,11 +183,29 @@ impl Checker {
         }
     }
 
-    fn moved_away(&mut self, now: Moment, told: &BTreeSet<Rdata>, wanted: &BTreeSet<Rdata>) {
+    fn moved_away(&mut self, now: Moment, told: &BTreeSet<Rdata>, wanted: &BTreeSet<Rdata>, nodes: &[Node]) {
         let pages = Rdata::A(PAGES);
         let moves = wanted.contains(&pages) && !told.contains(&pages);
         if moves && self.truth.meddled_until <= now && held(self.truth.fallback_bad, now, SURELY) {
             self.fail("I15: no switch to a fallback that does not work", now, String::new());
+        }
+        if moves && self.truth.meddled_until <= now {
+            self.witnessed(now, told, nodes);
+        }
+    }
+
+    /// What a witness gets through to is not given up as soon as this watcher alone does not.
+    fn witnessed(&mut self, now: Moment, told: &BTreeSet<Rdata>, nodes: &[Node]) {
+        let (heard, slack) = (Duration::from_secs(120), Duration::from_secs(60));
+        let seen = |i: usize| held(self.truth.serves[i], now, heard);
+        let soon = |i: usize| !held(self.truth.unseen[i], now, self.policy.dissent.saturating_sub(slack));
+        let published = |node: &Node| told.contains(&Rdata::from(node.address));
+        let wrong = nodes.iter().enumerate().any(|(i, node)| published(node) && seen(i) && soon(i));
+        let clear = held(self.truth.witnessed, now, heard)
+            && self.truth.sees_since + heard <= now
+            && self.truth.announced_until <= now;
+        if wrong && clear {
+            self.fail("I17: what a witness gets through to is not given up at once", now, String::new());
         }
     }
 
@@ -259,7 +280,10 @@ impl Checker {
     /// Visitors are not left with what is dead while something works.
     fn all_dead(&mut self, now: Moment, record: &BTreeSet<Rdata>, nodes: &[Node]) {
         // The slowest verdict, doubt that fades, a reading of the record, and a write.
-        let span = self.policy.gray.max(self.policy.hard) + self.policy.warm_up + Duration::from_secs(180);
+        let slowest = self.policy.gray.max(self.policy.hard) + self.policy.warm_up + Duration::from_secs(180);
+        // One that lies or has just been heard for the first time may dispute what is plain.
+        let disputed = self.witnessed && !held(self.truth.witnessed, now, Duration::from_secs(120));
+        let span = if disputed { slowest + self.policy.dissent } else { slowest };
         let only_nodes = record.iter().all(|rdata| nodes.iter().any(|n| Rdata::from(n.address) == *rdata));
         let published = self.published(record, nodes);
         let dead = published.iter().all(|(i, _)| held(self.truth.dead[*i], now, span));

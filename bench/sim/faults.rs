@@ -63,6 +63,12 @@ pub(crate) enum Fault {
     ForeignEdit,
     /// A person sends visitors there.
     Pin(Side),
+    /// A witness says the opposite of what it sees.
+    WitnessLies,
+    /// No witness is heard.
+    WitnessMute,
+    /// A node speaks well of itself, and of places where nobody is.
+    Forged(usize),
 }
 
 /// A fault, when it begins and how long it lasts.
@@ -96,6 +102,7 @@ pub(crate) fn draw(seed: u64, nodes: usize, length: Duration) -> Vec<Planned> {
         let fault = one(&mut chance, nodes);
         let median = match fault {
             Fault::Pause => 20.0,
+            Fault::WitnessLies | Fault::Forged(_) => 3_600.0,
             Fault::Reboot(_) | Fault::Crash(_) | Fault::WatcherDies | Fault::WatcherTorn => 60.0,
             _ => 180.0,
         };
@@ -122,7 +129,7 @@ pub(crate) fn normal(chance: &mut fastrand::Rng) -> f64 {
 
 fn one(chance: &mut fastrand::Rng, nodes: usize) -> Fault {
     let node = chance.usize(..nodes);
-    match chance.usize(..33) {
+    match chance.usize(..36) {
         0..=4 => Fault::Down(node),
         5..=6 => Fault::Gray(node),
         7 => Fault::Mute(node),
@@ -145,6 +152,9 @@ fn one(chance: &mut fastrand::Rng, nodes: usize) -> Fault {
         28 => Fault::ProviderAway,
         29 => Fault::ProviderMute,
         31 => Fault::Lies(node),
+        32 => Fault::WitnessLies,
+        33 => Fault::WitnessMute,
+        34 => Fault::Forged(node),
         30 => {
             if chance.bool() {
                 Fault::Stale
@@ -171,6 +181,8 @@ pub(crate) fn play(world: &mut World, plan: &[Planned], end: Moment) {
         turns.push((planned.at + planned.span, Turn::Ends, i));
     }
     turns.sort_unstable();
+    let stop = |p: &&Planned| matches!(p.fault, Fault::Reboot(_) | Fault::Pin(_));
+    world.stops = plan.iter().filter(stop).map(|p| p.at).collect();
     for (at, turn, i) in turns.into_iter().filter(|(at, ..)| *at < end) {
         world.advance(at);
         match turn {
@@ -240,6 +252,9 @@ fn begin(world: &mut World, planned: &Planned, number: usize) {
         }
         Fault::ForeignEdit => world.foreign_edit(),
         Fault::Pin(side) => world.pin(side, planned.span),
+        Fault::WitnessLies => world.witness.lies += 1,
+        Fault::WitnessMute => world.witness.mute += 1,
+        Fault::Forged(i) => world.witness.forging.push(i),
     }
 }
 
@@ -277,6 +292,14 @@ fn finish(world: &mut World, fault: &Fault) {
         Fault::ProviderAway => world.trouble.away -= 1,
         Fault::ProviderMute => world.trouble.mute -= 1,
         Fault::Stale => world.trouble.stale -= 1,
+        Fault::WitnessLies => world.witness.lies -= 1,
+        Fault::WitnessMute => world.witness.mute -= 1,
+        Fault::Forged(i) => {
+            let forging = &mut world.witness.forging;
+            if let Some(at) = forging.iter().position(|node| node == i) {
+                forging.swap_remove(at);
+            }
+        }
         Fault::Moves(_)
         | Fault::Swap
         | Fault::Replay(_)

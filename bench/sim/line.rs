@@ -8,13 +8,22 @@ use hearth::moment::Moment;
 use hearth::policy::Policy;
 
 use super::faults::{Fault, Planned, normal, play};
-use super::world::{Layout, World};
+use super::world::{Layout, Telling, World};
 
 /// The length of a year.
 pub(crate) const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 /// The chance that a probe is lost at any time.
 pub(crate) const LOSS: f64 = 0.005;
+
+/// Who looks beside the watcher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Witnesses {
+    /// Nobody.
+    None,
+    /// One, with the same losses and a path of its own.
+    One,
+}
 
 /// A year of the line.
 #[derive(Debug)]
@@ -83,15 +92,21 @@ impl Line {
     }
 
     /// What the engine makes of the year with these numbers: when the record led to the fallback, and the steps taken.
-    pub(crate) fn live(&self, policy: &Policy) -> (Vec<(Moment, bool)>, u64) {
+    pub(crate) fn live(
+        &self,
+        policy: &Policy,
+        witnesses: Witnesses,
+        telling: Telling,
+    ) -> (Vec<(Moment, bool)>, u64) {
         let layout = Layout {
             nodes: 1,
             policy: policy.clone(),
             rules: policy.clone(),
             loss: LOSS,
             references: 4,
+            witnessed: witnesses == Witnesses::One,
             journal: false,
-            aloud: false,
+            telling,
         };
         let mut world = World::new(layout, self.seed, None);
         play(&mut world, &self.plan, Moment::START + YEAR);

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use hearth::policy::{Policy, Profile};
-use sim::line::{Figures, Line};
+use sim::line::{Figures, Line, Witnesses};
 use sim::mutant::MUTANTS;
 use sim::naive::NAIVE;
 use sim::run::Story;
+use sim::world::Telling;
 
 /// The watcher's engine in a world of random faults
 #[derive(Debug, Parser)]
@@ -31,6 +32,9 @@ enum Words {
         /// How long each is, in hours
         #[arg(long, default_value_t = 24)]
         hours: u64,
+        /// Play each a second time with nothing left out, and compare
+        #[arg(long)]
+        compare: bool,
     },
     /// Plays schedules against engines that are wrong on purpose: each must be caught
     Mutants {
@@ -43,26 +47,61 @@ enum Words {
         /// How many years
         #[arg(long, default_value_t = 4)]
         years: u64,
+        /// The threshold of a hard verdict in `steady`, in seconds; can be given several times
+        #[arg(long)]
+        hard: Vec<u64>,
+        /// Let somebody else look too, from a place of his own
+        #[arg(long)]
+        witness: bool,
+        /// Leave the policies of others out
+        #[arg(long)]
+        ours: bool,
+        /// Play all of it
+        #[arg(long)]
+        at_length: bool,
     },
 }
 
 fn main() -> ExitCode {
     match Words::parse() {
-        Words::Schedules { count, seed, hours } => schedules(count, seed, hours),
+        Words::Schedules { count, seed, hours, compare } => schedules(count, seed, hours, compare),
         Words::Mutants { count } => mutants(count),
-        Words::Line { years } => compare(years),
+        Words::Line { years, hard, witness, ours, at_length } => {
+            let telling = if at_length { Telling::AtLength } else { Telling::Leaps };
+            let witnesses = if witness { Witnesses::One } else { Witnesses::None };
+            let lines: Vec<Line> = (1..=years).map(Line::draw).collect();
+            head();
+            if !ours {
+                compare(&lines);
+            }
+            for (name, policy) in policies(&hard) {
+                live(&lines, &name, &policy, witnesses, telling);
+            }
+            ExitCode::SUCCESS
+        }
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the speed is measured in real time")]
-fn schedules(count: u64, first: u64, hours: u64) -> ExitCode {
+fn schedules(count: u64, first: u64, hours: u64, compare: bool) -> ExitCode {
     let begun = Instant::now();
     let (mut steps, mut landed) = (0, 0);
     for seed in first..first + count {
         let story = Story::draw(seed, Duration::from_secs(hours * 3_600));
         let told = story.tell(None);
         steps += told.steps;
-        landed += told.landed;
+        if compare {
+            let other = story.tell_at_length(None);
+            if other.landings != told.landings {
+                let at = told.landings.iter().zip(&other.landings).find(|(a, b)| a != b);
+                println!(
+                    "seed {seed}: {} and {} changes, first {at:?}",
+                    told.landings.len(),
+                    other.landings.len()
+                );
+            }
+        }
+        landed += told.landings.len();
         if let Some(broken) = told.broken {
             println!("seed {seed}, {:?}: {} at {}: {}", story.mode, broken.rule, broken.at, broken.what);
             let short = story.shrink(None);
@@ -94,34 +133,49 @@ fn mutants(count: u64) -> ExitCode {
     if survivors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the speed is measured in real time")]
-fn compare(years: u64) -> ExitCode {
-    let lines: Vec<Line> = (1..=years).map(Line::draw).collect();
+fn head() {
     println!(
         "| policy | changes | false | useless | detect p50 / p95, s | dead, min | needless, min | most in an hour |"
     );
     println!("|-|-|-|-|-|-|-|-|");
+}
+
+fn compare(lines: &[Line]) {
     for naive in NAIVE {
         let mut figures = Figures::default();
         lines.iter().zip(1..).for_each(|(line, seed)| figures.add(line, &naive.live(line, seed)));
         println!("{}", figures.row(naive.name));
     }
-    for profile in [Profile::Fast, Profile::Steady, Profile::Calm] {
-        let (mut figures, mut steps) = (Figures::default(), 0);
-        let begun = Instant::now();
-        let policy = Policy::of(profile);
-        for line in &lines {
-            let (landings, taken) = line.live(&policy);
-            figures.add(line, &landings);
-            steps += taken;
-        }
-        let seconds = begun.elapsed().as_secs_f64();
-        println!("{}", figures.row(&format!("hearth {profile:?}")));
-        eprintln!(
-            "{:.2} policy-years/s, {steps} steps, {:.0} ns each",
-            years as f64 / seconds,
-            seconds * 1e9 / steps as f64
-        );
+}
+
+/// The three profiles, or `steady` with other thresholds.
+fn policies(hard: &[u64]) -> Vec<(String, Policy)> {
+    let profile = |profile| (format!("hearth {profile:?}"), Policy::of(profile));
+    let steady = |seconds: &u64| {
+        let hard = Duration::from_secs(*seconds);
+        (format!("hearth Steady with {seconds} s"), Policy { hard, ..Policy::default() })
+    };
+    if hard.is_empty() {
+        [Profile::Fast, Profile::Steady, Profile::Calm].map(profile).into()
+    } else {
+        hard.iter().map(steady).collect()
     }
-    ExitCode::SUCCESS
+}
+
+#[expect(clippy::disallowed_methods, reason = "the speed is measured in real time")]
+fn live(lines: &[Line], name: &str, policy: &Policy, witnesses: Witnesses, telling: Telling) {
+    let (mut figures, mut steps) = (Figures::default(), 0);
+    let begun = Instant::now();
+    for line in lines {
+        let (landings, taken) = line.live(policy, witnesses, telling);
+        figures.add(line, &landings);
+        steps += taken;
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    println!("{}", figures.row(name));
+    eprintln!(
+        "{:.2} policy-years/s, {steps} steps, {:.0} ns each",
+        lines.len() as f64 / seconds,
+        seconds * 1e9 / steps as f64
+    );
 }

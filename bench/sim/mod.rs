@@ -4,6 +4,7 @@
 
 pub(crate) mod check;
 pub(crate) mod faults;
+pub(crate) mod leap;
 pub(crate) mod line;
 pub(crate) mod mutant;
 pub(crate) mod naive;

@@ -8,7 +8,7 @@ use hearth::policy::{Policy, Profile};
 use super::check::Broken;
 use super::faults::{Planned, draw, heal, play};
 use super::mutant::Mutant;
-use super::world::{Layout, World};
+use super::world::{Layout, Telling, World};
 
 /// What is asked of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,7 @@ pub(crate) struct Story {
     pub(crate) plan: Vec<Planned>,
     profile: Profile,
     nodes: usize,
+    witnessed: bool,
     length: Duration,
 }
 
@@ -43,8 +44,8 @@ pub(crate) struct Told {
     pub(crate) broken: Option<Broken>,
     /// Steps of the engine.
     pub(crate) steps: u64,
-    /// Landed changes.
-    pub(crate) landed: u64,
+    /// Landed changes: when, and whether the record has led to the fallback since.
+    pub(crate) landings: Vec<(Moment, bool)>,
 }
 
 impl Story {
@@ -54,24 +55,39 @@ impl Story {
         let profile =
             [Profile::Steady, Profile::Fast, Profile::Calm][usize::try_from(seed / 4 % 3).unwrap_or(0)];
         let mode = if seed.is_multiple_of(2) { Mode::Safety } else { Mode::Liveness };
-        Self { seed, mode, plan: draw(seed, nodes, length), profile, nodes, length }
+        let witnessed = (seed / 12).is_multiple_of(2);
+        Self { seed, mode, plan: draw(seed, nodes, length), profile, nodes, witnessed, length }
     }
 
     /// Plays it.
     pub(crate) fn tell(&self, mutant: Option<Mutant>) -> Told {
-        self.tell_how(mutant, false)
+        self.tell_how(mutant, Telling::Leaps)
     }
 
-    /// Plays it, and prints what the engine notes.
+    /// Plays all of it, and prints what the engine notes.
     pub(crate) fn tell_aloud(&self, mutant: Option<Mutant>) -> Told {
-        self.tell_how(mutant, true)
+        self.tell_how(mutant, Telling::Aloud)
     }
 
-    fn tell_how(&self, mutant: Option<Mutant>, aloud: bool) -> Told {
+    /// Plays all of it.
+    pub(crate) fn tell_at_length(&self, mutant: Option<Mutant>) -> Told {
+        self.tell_how(mutant, Telling::AtLength)
+    }
+
+    fn tell_how(&self, mutant: Option<Mutant>, telling: Telling) -> Told {
         let rules = Policy::of(self.profile);
         let policy = mutant.map_or(rules.clone(), |mutant| mutant.policy(rules.clone()));
         let journal = self.seed.is_multiple_of(16);
-        let layout = Layout { nodes: self.nodes, policy, rules, loss: 0.005, references: 4, journal, aloud };
+        let layout = Layout {
+            nodes: self.nodes,
+            policy,
+            rules,
+            loss: 0.005,
+            references: 4,
+            witnessed: self.witnessed,
+            journal,
+            telling,
+        };
         let mut world = World::new(layout, self.seed, mutant);
         let end = Moment::START + self.length;
         play(&mut world, &self.plan, end);
@@ -90,7 +106,7 @@ impl Story {
         if world.checker.broken.is_none() && !world.replays() {
             world.checker.fail("I9: the journal replays to the same state", world.today(), String::new());
         }
-        Told { broken: world.checker.broken, steps: world.steps, landed: world.checker.landed }
+        Told { broken: world.checker.broken, steps: world.steps, landings: world.landings }
     }
 
     /// The shortest plan that still breaks the same rule: halves, quarters … single faults are left out as long as it

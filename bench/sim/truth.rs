@@ -18,6 +18,14 @@ pub(crate) struct Truth {
     pub(crate) dead: Vec<Since>,
     /// Since when each node has neither served nor beaten.
     pub(crate) gone: Vec<Since>,
+    /// Since when visitors have got the site from each node, whatever this watcher sees.
+    pub(crate) serves: Vec<Since>,
+    /// Since when this watcher alone has not got through to each node.
+    pub(crate) unseen: Vec<Since>,
+    /// Since when an honest witness has been heard.
+    pub(crate) witnessed: Since,
+    /// A node has said that it leaves, which is believed until then.
+    pub(crate) announced_until: Moment,
     /// Since when the watcher has run, seen everything, and been able to write.
     pub(crate) clear: Since,
     /// Since when the watcher has reached nothing.
@@ -43,6 +51,8 @@ pub(crate) struct Standing {
     pub(crate) cut: bool,
     /// The fallback does not work.
     pub(crate) fallback_bad: bool,
+    /// An honest witness is heard.
+    pub(crate) witnessed: bool,
 }
 
 impl Truth {
@@ -51,13 +61,18 @@ impl Truth {
         self.well.resize(nodes.len(), None);
         self.dead.resize(nodes.len(), None);
         self.gone.resize(nodes.len(), None);
+        self.serves.resize(nodes.len(), None);
+        self.unseen.resize(nodes.len(), None);
         for (i, node) in nodes.iter().enumerate() {
             keep(&mut self.well[i], now, node.is_well());
             keep(&mut self.dead[i], now, !node.serves());
             keep(&mut self.gone[i], now, node.down > 0);
+            keep(&mut self.serves[i], now, node.serves() && node.lossy.is_empty() && node.lie.is_none());
+            keep(&mut self.unseen[i], now, node.path_cut > 0);
         }
         keep(&mut self.clear, now, standing.sees && standing.writes);
         keep(&mut self.cut, now, standing.cut);
+        keep(&mut self.witnessed, now, standing.witnessed);
         keep(&mut self.fallback_bad, now, standing.fallback_bad);
         keep(&mut self.fallback_good, now, !standing.fallback_bad);
     }
@@ -66,11 +81,17 @@ impl Truth {
     pub(crate) fn moved(&mut self, i: usize) {
         self.well[i] = None;
         self.dead[i] = None;
+        self.serves[i] = None;
     }
 
     /// The watcher has been clear for at least `span`, and nobody else has had a hand in it.
     pub(crate) fn is_clear_for(&self, now: Moment, span: Duration) -> bool {
         held(self.clear, now, span) && self.meddled_until + span <= now && self.sees_since + span <= now
+    }
+
+    /// A node has said that it leaves.
+    pub(crate) fn announced(&mut self, until: Moment) {
+        self.announced_until = self.announced_until.max(until);
     }
 
     /// Somebody else than the engine has decided something.

@@ -17,10 +17,12 @@ use hearth::probe::outcome::{Failure, Outcome};
 
 mod node;
 mod process;
+mod witness;
 
 pub(crate) use self::node::Node;
 use self::node::{home, said};
 use super::check::Checker;
+use super::leap::Noise;
 use super::mutant::Mutant;
 use super::truth::Standing;
 
@@ -30,8 +32,8 @@ pub(crate) const PAGES: Ipv4Addr = Ipv4Addr::new(185, 199, 108, 153);
 /// What a visitor of the net never sees: how long things take.
 const ROUND_TRIP: Duration = Duration::from_millis(40);
 
-/// What is played of a quiet time before something happens.
-const QUIET: Duration = Duration::from_secs(60);
+/// How much is played before a look at what can be leapt over.
+const SLICE: Duration = Duration::from_secs(10);
 
 /// How far the journal on the disk may be behind: longer than the real one allows itself.
 const SYNC_EVERY: Duration = Duration::from_secs(60);
@@ -49,10 +51,23 @@ pub(crate) struct Layout {
     pub(crate) loss: f64,
     /// How many references the watcher has.
     pub(crate) references: u32,
+    /// Whether somebody else looks, from a place of his own.
+    pub(crate) witnessed: bool,
     /// Whether every step is kept, for a replay.
     pub(crate) journal: bool,
-    /// Whether what the engine notes is printed.
-    pub(crate) aloud: bool,
+    /// How it is played.
+    pub(crate) telling: Telling,
+}
+
+/// How a world is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// What cannot matter is leapt over.
+    Leaps,
+    /// Nothing is left out.
+    AtLength,
+    /// The same, and what the engine notes is printed.
+    Aloud,
 }
 
 /// What the provider does with a write.
@@ -66,11 +81,23 @@ pub(crate) struct Trouble {
     pub(crate) stale: u32,
 }
 
+/// The witness, and who pretends to be one. Counts say how many faults make it so at the same time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Witness {
+    /// It says the opposite of what it sees.
+    pub(crate) lies: u32,
+    /// It is not heard.
+    pub(crate) mute: u32,
+    /// Nodes that speak well of themselves.
+    pub(crate) forging: Vec<usize>,
+}
+
 /// What is on its way.
 #[derive(Clone, Debug)]
-enum Coming {
+pub(super) enum Coming {
     Event(Event),
     Beat(usize),
+    Witness,
     Attempt(u64),
     Pause(Duration),
     Resume,
@@ -79,7 +106,7 @@ enum Coming {
 
 /// The watcher as a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Process {
+pub(super) enum Process {
     Runs,
     Paused { since: Moment },
     Dead,
@@ -88,18 +115,17 @@ enum Process {
 /// The world.
 #[derive(Debug)]
 pub(crate) struct World {
-    /// What time it is for the watcher. Quiet times are left out of it.
-    now: Moment,
-    /// How much has been left out.
-    skipped: Duration,
-    /// The next probe is lost, as chance has it.
-    unlucky: bool,
-    layout: Layout,
+    /// What time it is.
+    pub(super) now: Moment,
+    pub(super) layout: Layout,
     chance: fastrand::Rng,
+    pub(super) noise: Noise,
     /// The nodes.
     pub(crate) nodes: Vec<Node>,
     /// The watcher reaches nothing at all.
     pub(crate) cut: u32,
+    /// Who looks from elsewhere.
+    pub(crate) witness: Witness,
     /// How many references are away for reasons of their own.
     pub(crate) references_away: u32,
     /// The fallback does not work.
@@ -111,18 +137,20 @@ pub(crate) struct World {
     before: BTreeSet<Rdata>,
     /// What the watcher was told last that the record holds. None: it has reason to doubt it.
     told: Option<BTreeSet<Rdata>>,
+    /// When nodes that are well will be left by visitors: they say that they stop, or a person says so.
+    pub(crate) stops: Vec<Moment>,
     /// How many faults are at work.
     pub(crate) faults: u32,
-    engine: Engine,
+    pub(super) engine: Engine,
     /// The engine as the journal on the disk would bring it back after a power cut.
     synced: (Moment, Engine),
     mutant: Option<Mutant>,
-    process: Process,
+    pub(super) process: Process,
     inbox: Vec<Event>,
-    coming: BinaryHeap<Reverse<(Moment, u64)>>,
-    parcels: BTreeMap<u64, Coming>,
+    pub(super) coming: BinaryHeap<Reverse<(Moment, u64)>>,
+    pub(super) parcels: BTreeMap<u64, Coming>,
     number: u64,
-    wish: Option<(u64, Vec<RdataSet>)>,
+    pub(super) wish: Option<(u64, Vec<RdataSet>)>,
     attempts: u32,
     restarts: u64,
     /// Every landed change: when, and whether the record has led to the fallback since.
@@ -133,7 +161,7 @@ pub(crate) struct World {
     pub(crate) journal: Vec<(Moment, Event)>,
     /// The steps taken.
     pub(crate) steps: u64,
-    site: Name,
+    pub(super) site: Name,
 }
 
 impl World {
@@ -159,17 +187,18 @@ impl World {
         };
         let mut world = Self {
             now: Moment::START,
-            skipped: Duration::ZERO,
-            unlucky: false,
             nodes: (0..layout.nodes).map(node).collect(),
             chance: fastrand::Rng::with_seed(seed),
+            noise: Noise::new(seed, layout.loss),
             cut: 0,
+            witness: Witness::default(),
             references_away: 0,
             fallback_bad: 0,
             trouble: Trouble::default(),
             record: BTreeSet::new(),
             before: BTreeSet::new(),
             told: None,
+            stops: Vec::new(),
             faults: 0,
             engine: Engine::default(),
             synced: (Moment::START, Engine::default()),
@@ -192,29 +221,35 @@ impl World {
         for i in 0..world.nodes.len() {
             world.send_at(world.nodes[i].next_beat, Coming::Beat(i));
         }
+        if world.layout.witnessed {
+            world.send_at(Moment::from_millis(3_300), Coming::Witness);
+        }
         world.start();
         world
     }
 
-    /// What the calendar says.
-    pub(crate) fn today(&self) -> Moment {
-        self.now + self.skipped
+    /// How many parcels are on their way at any time: beats, and a witness's next look.
+    pub(super) fn regulars(&self) -> usize {
+        self.nodes.len() + usize::from(self.layout.witnessed)
     }
 
-    /// Lets time pass until the calendar says `to`. When nothing is under way in the engine and nothing will go wrong
-    /// until then but a lost probe, all of it but the last minutes is left out: the engine's state does not depend on
-    /// where on its time line it is at rest.
+    /// What time it is.
+    pub(crate) fn today(&self) -> Moment {
+        self.now
+    }
+
+    /// Lets time pass until `to`. What cannot matter is leapt over, when the layout says so ([`super::leap`]).
     pub(crate) fn advance(&mut self, to: Moment) {
-        while self.today() < to && self.checker.broken.is_none() {
-            let left = to - self.today();
-            if left > QUIET * 2 && self.is_quiet() {
-                let probes = self.nodes.len() as f64 * (left - QUIET).as_secs_f64() / 10.0;
-                let until_loss = (1.0 - self.chance.f64()).ln() / (1.0 - self.layout.loss).ln();
-                self.unlucky = until_loss < probes;
-                let part = if self.unlucky { until_loss / probes } else { 1.0 };
-                self.skipped += (left - QUIET).mul_f64(part);
+        while self.now < to && self.checker.broken.is_none() {
+            if self.layout.telling == Telling::Leaps
+                && let Some(over) = self.leap(to)
+            {
+                self.now = over;
+                self.put_off_beats();
             }
-            self.run((to - self.today()).min(Duration::from_secs(30)));
+            // What is on its way now, and nothing else, may be what a leap waits for.
+            let slice = if self.parcels.len() > self.regulars() { SLICE / 10 } else { SLICE };
+            self.run((to - self.now).min(slice));
         }
     }
 
@@ -226,6 +261,7 @@ impl World {
             writes: self.trouble.away == 0 && self.trouble.mute == 0 && self.trouble.stale == 0,
             cut: self.cut > 0,
             fallback_bad: self.fallback_bad > 0,
+            witnessed: self.layout.witnessed && self.witness.lies == 0 && self.witness.mute == 0,
         };
         let now = self.today();
         if let Some(since) = self.checker.truth.cut.filter(|_| self.cut == 0) {
@@ -233,15 +269,6 @@ impl World {
             self.checker.cut_ended(now - since);
         }
         self.checker.truth.note(now, &self.nodes, standing);
-    }
-
-    fn is_quiet(&self) -> bool {
-        self.process == Process::Runs
-            && self.wish.is_none()
-            && !self.unlucky
-            && self.faults == 0
-            && self.all_home()
-            && self.engine.is_at_rest(self.now)
     }
 
     /// Lets `span` pass.
@@ -265,7 +292,7 @@ impl World {
     fn next(&self) -> Option<Moment> {
         let coming = self.coming.peek().map(|Reverse((at, _))| *at);
         let wake = (self.process == Process::Runs)
-            .then(|| self.engine.next_wake(self.now))
+            .then(|| self.engine.next_wake())
             .flatten()
             .map(|at| at.max(self.now + Duration::from_millis(20)));
         coming.into_iter().chain(wake).min()
@@ -285,6 +312,7 @@ impl World {
         match parcel {
             Coming::Event(event) => self.hand(event),
             Coming::Beat(node) => self.beat(node),
+            Coming::Witness => self.bear_witness(),
             Coming::Attempt(epoch) => self.attempt(epoch),
             Coming::Pause(span) => {
                 if self.process == Process::Runs {
@@ -303,17 +331,17 @@ impl World {
 
     fn probe(&mut self, target: Target, address: IpAddr) {
         let found = self.nodes.iter().position(|n| n.address == address);
-        let unlucky = std::mem::take(&mut self.unlucky);
-        let lost = |chance: &mut fastrand::Rng, node: &Node, loss: f64| {
-            unlucky || chance.f64() < loss || node.lossy.iter().any(|p| chance.f64() < *p)
+        let lost = |chance: &mut fastrand::Rng, node: &Node, noise: bool| {
+            noise || node.lossy.iter().any(|p| chance.f64() < *p)
         };
+        let noise = found.is_some_and(|i| self.noise.hits(i, self.now));
         let outcome = match found.map(|i| &self.nodes[i]) {
             Some(node) if self.cut == 0 && node.path_cut == 0 && node.down == 0 && node.web_down == 0 => {
                 if node.name != target.node {
                     Outcome::Failed(Failure::NotTheNode("another key".to_owned()))
                 } else if node.wrong > 0 {
                     Outcome::Failed(Failure::Status(502))
-                } else if lost(&mut self.chance, node, self.layout.loss) {
+                } else if lost(&mut self.chance, node, noise) {
                     Outcome::Failed(Failure::ConnectTimeout)
                 } else {
                     Outcome::Up { latency_ms: 40, generation: None }
@@ -371,6 +399,7 @@ impl World {
 
     /// The node says that it leaves. It is down as long as its fault says.
     pub(crate) fn leave(&mut self, i: usize) {
+        self.checker.truth.announced(self.today() + self.layout.rules.announced);
         self.speak(i, Some("reboot"));
     }
 

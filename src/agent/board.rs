@@ -23,8 +23,8 @@ use crate::moment::Moment;
 use crate::mount;
 use crate::site;
 use crate::status::{
-    AddressStatus, AgentStatus, IncludeStatus, LampStatus, LinkState, MountStatus, Phase, RecordState,
-    RecordStatus, SiteStatus, WatcherLink,
+    AddressStatus, AgentStatus, CertificateStatus, IncludeStatus, LampStatus, LinkState, MountStatus, Phase,
+    RecordState, RecordStatus, SiteStatus, WatcherLink,
 };
 
 /// Between two snapshots at most: well below a third of the LEDs' lease (30 s), and often enough to tick a watchdog.
@@ -37,6 +37,8 @@ pub(super) enum Event {
     Addresses(BTreeMap<Family, AddressStatus>),
     /// The site with this number stands otherwise than before.
     Site(usize, SiteStatus),
+    /// The certificate with this number stands so.
+    Certificate(usize, CertificateStatus),
     /// The mount with this number stands so.
     Mount(usize, MountStatus),
     /// The name with this number stands so.
@@ -91,6 +93,7 @@ impl Board {
             addresses,
             include: None,
             sites,
+            certificates: Vec::new(),
             mounts,
             records: records.iter().map(|record| unread(record.name.clone())).collect(),
             watchers: watchers.into_iter().map(untried).collect(),
@@ -108,6 +111,12 @@ impl Board {
     /// Says how the shared part of the configuration stood at the start.
     pub(super) fn with_include(mut self, include: Option<IncludeStatus>) -> Self {
         self.status.include = include;
+        self
+    }
+
+    /// Says which certificates there will be.
+    pub(super) fn with_certificates(mut self, certificates: Vec<CertificateStatus>) -> Self {
+        self.status.certificates = certificates;
         self
     }
 
@@ -151,6 +160,7 @@ impl Board {
                 self.address_asked = true;
             }
             Event::Site(index, site) => self.status.sites[index] = site,
+            Event::Certificate(index, certificate) => self.status.certificates[index] = certificate,
             Event::Mount(index, mount) => self.status.mounts[index] = mount,
             Event::Record(index, record) => self.status.records[index] = record,
             Event::Changed(changes) => self.hooks.tell(&changes),

@@ -1,19 +1,21 @@
 //! What of a status is a fault: something that stays wrong until a person acts. PURE.
 //!
-//! The LEDs say "a person must act" for whatever is here, so what may pass by itself (a watcher that does not answer,
-//! a provider that cannot be reached, a mount that hangs while its content is served from memory) is not.
+//! The LEDs say "a person must act" for whatever is here, so what may pass by itself (a watcher that does not answer
+//! for a minute, a provider that cannot be reached, a mount that hangs while its content is served from memory) is not.
 
 use crate::address::Verdict;
+use crate::failover::orphan::ALARM;
 use crate::heartbeat::SourceState;
 use crate::site::was_looked_at;
 use crate::status::{
     AgentStatus, Fault, FaultCode, IncludeState, IncludeStatus, LinkState, RecordState, SiteStatus,
+    WatcherLink,
 };
 
 /// The faults of `status`, the worst first: nothing to serve, then unreachable, then what is only not kept up to date.
 pub(super) fn faults(status: &AgentStatus) -> Vec<Fault> {
     let served = sites(status).chain(address(status)).chain(records(status));
-    served.chain(watchers(status)).chain(include(status)).collect()
+    served.chain(certificates(status)).chain(watchers(status)).chain(include(status)).collect()
 }
 
 fn fault(code: FaultCode, message: String) -> Fault {
@@ -48,6 +50,12 @@ fn address(status: &AgentStatus) -> Option<Fault> {
     })
 }
 
+/// No certificate, or one that will not be renewed.
+fn certificates(status: &AgentStatus) -> impl Iterator<Item = Fault> {
+    let stuck = status.certificates.iter().filter(|certificate| certificate.needs_person);
+    stuck.map(|certificate| fault(FaultCode::TlsOrClock, certificate.why.clone()))
+}
+
 /// A shared file with mistakes. One that could not be read at the start is no fault: at boot the volume comes later.
 fn include(status: &AgentStatus) -> Option<Fault> {
     let broken = |include: &&IncludeStatus| include.state == IncludeState::CopyOfBroken;
@@ -60,7 +68,12 @@ fn records(status: &AgentStatus) -> impl Iterator<Item = Fault> {
     refused.map(|record| fault(FaultCode::DnsRefused, format!("{}: {}", record.name, record.why)))
 }
 
+/// A watcher that refuses, or one that has not answered under its key for so long that it will not come back by itself.
 fn watchers(status: &AgentStatus) -> impl Iterator<Item = Fault> {
-    let refused = status.watchers.iter().filter(|link| link.state == LinkState::Refused);
-    refused.map(|link| fault(FaultCode::Watcher, format!("{}: {}", link.url, link.why)))
+    let silent = |link: &&WatcherLink| {
+        let for_ms = link.answered_ms_ago.unwrap_or(status.uptime_ms);
+        link.state == LinkState::Refused || u128::from(for_ms) >= ALARM.as_millis()
+    };
+    let gone = status.watchers.iter().filter(silent);
+    gone.map(|link| fault(FaultCode::Watcher, format!("{}: {}", link.url, link.why)))
 }

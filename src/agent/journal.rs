@@ -5,11 +5,13 @@
 use crate::host::{message, notify};
 use crate::leds::state;
 use crate::status::{AgentStatus, LinkState, RecordState};
+use crate::tls::certificate::day;
 
 /// Says what is new in `now`.
 pub(super) fn tell(last: &AgentStatus, now: &AgentStatus) {
     tell_addresses(last, now);
     tell_sites(last, now);
+    tell_certificates(last, now);
     tell_mounts(last, now);
     tell_records(last, now);
     tell_watchers(last, now);
@@ -49,6 +51,22 @@ fn tell_sites(last: &AgentStatus, now: &AgentStatus) {
         match site.why.as_str() {
             "" => tracing::info!(message_id = message::SOURCE, "the source of {name} is in order"),
             why => tracing::warn!(message_id = message::SOURCE, "the source of {name}: {why}"),
+        }
+    }
+}
+
+fn tell_certificates(last: &AgentStatus, now: &AgentStatus) {
+    for (before, certificate) in last.certificates.iter().zip(&now.certificates) {
+        let name = certificate.hosts.first().map_or("the site", String::as_str);
+        if let Some(until) = certificate.until.filter(|until| before.until != Some(*until)) {
+            tracing::info!(
+                "the certificate of {name} from {} is good until {}",
+                certificate.from,
+                day(until)
+            );
+        }
+        if before.why != certificate.why && !certificate.why.is_empty() {
+            tracing::warn!("the certificate of {name}: {}", certificate.why);
         }
     }
 }

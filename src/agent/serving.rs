@@ -18,6 +18,7 @@ use crate::site::reply::Reply;
 use crate::site::serve::{Limits, WellKnown};
 use crate::site::{self, Door, SiteSettings, Surroundings};
 use crate::status::SiteStatus;
+use crate::tls::Shelf;
 
 /// What sites are served with.
 pub(super) struct Parts {
@@ -25,6 +26,7 @@ pub(super) struct Parts {
     pub(super) doors: Vec<Door>,
     pub(super) key: Arc<SigningKey>,
     pub(super) node: NodeName,
+    pub(super) shelf: Arc<Shelf>,
 }
 
 /// Serves until `close`.
@@ -33,6 +35,7 @@ pub(super) async fn serve(parts: Parts, events: mpsc::Sender<Event>, close: watc
     let around = Surroundings {
         doors: parts.doors,
         well_known: proofs(parts.key, parts.node, status.clone()),
+        shelf: parts.shelf,
         now: wall_clock,
         loader: site::this_program(),
         limits: Limits::default(),

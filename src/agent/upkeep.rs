@@ -229,7 +229,7 @@ impl Upkeep {
     async fn put(&self, desired: &Desired) -> Result<Outcome, ChangeError> {
         let provider = self.provider.as_ref().map_err(|error| ChangeError::Provider(error.clone()))?;
         let (Books { memory, entry }, wanted) = (&self.books, wanted(desired));
-        let intend = || async {
+        let intend = |_: &_| async {
             let noted = memory.intend(&desired.name, &wanted).await;
             noted.map_err(|error| Held::NotNoted(error.to_string()))
         };

@@ -13,7 +13,7 @@ use crate::host::handed::Handed;
 use crate::host::listen::ListenError;
 use crate::host::shutdown::Shutdown;
 use crate::host::{control, log};
-use crate::site::{self, Door};
+use crate::site::{self, Door, Entrance};
 
 /// Threads of the event loop. The site is served from memory, so one would do; the second keeps beats, probes and the
 /// watchdog on time while the first is busy with a burst of requests. A Pi's other cores are left to the mount.
@@ -72,9 +72,10 @@ fn successor() -> Command {
 
 async fn serve(config: AgentConfig, handed: &mut Handed) -> anyhow::Result<Ended> {
     let shutdown = Shutdown::install().context("the signals cannot be taken over")?;
-    let mut open = |(address, sites)| Ok(Door { listener: handed.tcp(address)?, sites });
-    let site =
-        site::addresses(&config.sites).into_iter().map(&mut open).collect::<Result<_, ListenError>>()?;
+    let mut open =
+        |Entrance { address, scheme, sites }| Ok(Door { listener: handed.tcp(address)?, sites, scheme });
+    let entrances = site::entrances(&config.sites);
+    let site = entrances.into_iter().map(&mut open).collect::<Result<_, ListenError>>()?;
     handed.turn_away_the_rest();
     let control = control::Server::bind(&config.control)?;
     agent::run(config, Doors { site, control }, &shutdown).await?;

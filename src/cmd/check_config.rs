@@ -2,6 +2,7 @@
 //!
 //! Never prints a secret: it says where each is kept.
 
+mod fail_back;
 mod hook;
 mod provider;
 
@@ -156,6 +157,9 @@ impl Page<'_> {
         }
         if let Some(beats) = &agent.beats {
             self.heartbeat(beats);
+        }
+        for fail_back in &agent.fail_backs {
+            self.fail_back(fail_back);
         }
         for (index, hook) in agent.hooks.iter().enumerate() {
             self.hook(index + 1, hook);

@@ -18,8 +18,9 @@ use super::leds::lamps;
 use super::mount::mounts;
 use super::provider::{Providers, check_reference, warn_low_ttl};
 use super::reading::Reading;
+use super::tls::roots;
 use super::value::At;
-use super::{AgentConfig, RecordSettings, site};
+use super::{AgentConfig, RecordSettings, fail_back, site};
 use crate::address::{AddressSettings, Family};
 use crate::dns::Ttl;
 use crate::heartbeat::{BeatSettings, WatcherPin};
@@ -68,10 +69,13 @@ pub(super) fn agent(
 ) -> Option<AgentConfig> {
     let key = reading.signing_key("node.key", node.key);
     let mounts = mounts(reading, tables.mount);
-    let sites = site::sites(reading, tables.site, &mounts);
+    let sites = site::sites(reading, tables.site, &mounts, providers);
     let address = address(reading, tables.address.map(Spanned::into_inner).unwrap_or_default());
     let records = records(reading, tables.record, &address, providers);
-    let beats = tables.heartbeat.map(|written| beats(reading, written.into_inner()));
+    let mut heartbeat = tables.heartbeat.map(Spanned::into_inner);
+    let fail_backs = heartbeat.as_mut().map(|written| std::mem::take(&mut written.fail_back));
+    let fail_backs = fail_backs.map(|written| fail_back::fail_backs(reading, written, &sites, providers));
+    let beats = heartbeat.map(|written| beats(reading, written));
     let hooks = hooks(reading, tables.hook);
     let leds = tables.leds.map(|written| lamps(reading, written)).unwrap_or_default();
     Some(AgentConfig {
@@ -86,6 +90,7 @@ pub(super) fn agent(
         records,
         providers: providers.clone(),
         beats,
+        fail_backs: fail_backs.unwrap_or_default(),
         hooks,
         leds,
     })
@@ -154,12 +159,16 @@ fn beats(reading: &mut Reading<'_>, written: Heartbeat) -> BeatSettings {
     let example = "[{ url = \"https://watch.example.net\", public-key = \"ed25519:…\" }]";
     reading.not_empty(&written.watchers, "`watchers`", example);
     BeatSettings {
-        watchers: written.watchers.into_inner().into_iter().map(pin).collect(),
+        watchers: written.watchers.into_inner().into_iter().map(|watcher| pin(reading, watcher)).collect(),
         every: written.every.map_or(BEAT, |at| at.value),
     }
 }
 
 /// A watcher that is beaten to.
-pub(super) fn pin(pin: written::WatcherPin) -> WatcherPin {
-    WatcherPin { url: pin.url.value.0.as_str().trim_end_matches('/').to_owned(), key: pin.public_key.value }
+pub(super) fn pin(reading: &mut Reading<'_>, pin: written::WatcherPin) -> WatcherPin {
+    WatcherPin {
+        url: pin.url.value.0.as_str().trim_end_matches('/').to_owned(),
+        key: pin.public_key.value,
+        roots: pin.ca.and_then(|ca| roots(reading, &ca)).unwrap_or_default(),
+    }
 }

@@ -105,6 +105,28 @@ impl Written for StunServer {
     }
 }
 
+/// The directory of an authority (RFC 8555 section 7.1.1).
+#[derive(Clone, Debug)]
+pub(super) struct Directory(pub(super) String);
+
+impl Written for Directory {
+    const WANTED: &'static str =
+        "an authority in quotes, such as \"letsencrypt\" or \"https://ca.example/directory\"";
+    fn read(text: &str) -> Result<Self, String> {
+        let known = match text {
+            "letsencrypt" => instant_acme::LetsEncrypt::Production.url(),
+            "letsencrypt-staging" => instant_acme::LetsEncrypt::Staging.url(),
+            _ => text,
+        };
+        match Url::parse(known) {
+            Ok(url) if url.scheme() == "https" && url.has_host() => Ok(Directory(known.to_owned())),
+            Ok(_) | Err(_) => Err(format!(
+                "`{text}` is no authority; write \"letsencrypt\", \"letsencrypt-staging\" or the https URL of a directory"
+            )),
+        }
+    }
+}
+
 /// A place on the web.
 #[derive(Clone, Debug)]
 pub(super) struct WebUrl(pub(super) Url);

@@ -14,6 +14,7 @@ pub(super) mod pi;
 pub(super) mod policy;
 pub(super) mod provider;
 pub(super) mod site;
+pub(super) mod tls;
 pub(super) mod watcher;
 
 use std::collections::BTreeMap;

@@ -10,6 +10,7 @@ mod agent;
 mod echoes;
 mod endpoint;
 pub mod error;
+mod fail_back;
 mod fallback;
 mod file;
 pub mod gluster;
@@ -24,6 +25,7 @@ mod reading;
 pub mod secret;
 mod site;
 mod stars;
+mod tls;
 mod value;
 mod watcher;
 mod whole;
@@ -60,6 +62,7 @@ use crate::policy::Policy;
 use crate::probe::PageCheck;
 use crate::site::SiteSettings;
 use crate::status::IncludeStatus;
+use crate::tls::CertificateSource;
 
 /// What one file means. At least one of the two roles is there.
 #[derive(Debug)]
@@ -105,6 +108,8 @@ pub struct AgentConfig {
     pub providers: BTreeMap<String, ProviderSettings>,
     /// Whom it beats to, if anybody.
     pub beats: Option<BeatSettings>,
+    /// The sites whose visitors it may send back to itself when no watcher answers any more.
+    pub fail_backs: Vec<FailBackSettings>,
     /// What it does after a change.
     pub hooks: Vec<HookSettings>,
     /// Where its LEDs and its button are.
@@ -126,6 +131,38 @@ pub struct RecordSettings {
     pub suffix: Option<Suffix>,
 }
 
+/// A site whose visitors a node may send back to itself when no watcher answers any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailBackSettings {
+    /// The name that visitors use; one of the node's sites has it among its hosts.
+    pub site: Name,
+    /// The key of its provider in [`AgentConfig::providers`].
+    pub provider: String,
+    /// In whose name it writes: the watcher's.
+    pub owner: Owner,
+    /// The addresses of the fallback: at least one.
+    pub fallback: Vec<IpAddr>,
+    /// How long resolvers may keep what it writes.
+    pub ttl: Ttl,
+    /// No watcher has answered for this long.
+    pub after: Duration,
+    /// Whether it has to reach itself at its public address first.
+    pub hairpin: Hairpin,
+    /// What it asks itself for there.
+    pub check: PageCheck,
+}
+
+/// Whether a node can be asked to reach itself at its public address: not every router leads a packet out and in again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hairpin {
+    /// It has to, or it sends nobody back.
+    #[default]
+    Required,
+    /// The router does not do it: a public address and a site that is served have to be enough.
+    Unavailable,
+}
+
 /// What a watcher needs.
 #[derive(Debug)]
 pub struct WatcherConfig {
@@ -133,6 +170,8 @@ pub struct WatcherConfig {
     pub name: Owner,
     /// Where it takes beats and shows its status.
     pub listen: Vec<SocketAddr>,
+    /// What it answers there by HTTPS with. None: it answers without TLS.
+    pub tls: Option<WatcherTls>,
     /// The directory for what it must remember.
     pub state: PathBuf,
     /// The socket that answers `hearth failover`.
@@ -160,6 +199,15 @@ pub struct WitnessConfig {
     pub decider: WatcherPin,
     /// Between two beats.
     pub every: Duration,
+}
+
+/// What a watcher answers by HTTPS with.
+#[derive(Debug)]
+pub struct WatcherTls {
+    /// What it is called by those who ask it.
+    pub hosts: Vec<String>,
+    /// Where its certificate is from.
+    pub certificate: CertificateSource,
 }
 
 /// A site that a watcher writes the record of.

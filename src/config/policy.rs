@@ -45,6 +45,9 @@ fn with(policy: Policy, table: PolicyTable) -> Policy {
         hard_with_sibling: span(table.hard_with_sibling, policy.hard_with_sibling),
         hard_failures: count(table.hard_failures, policy.hard_failures),
         gray: span(table.gray, policy.gray),
+        gray_agreed: span(table.gray_agreed, policy.gray_agreed),
+        dissent: span(table.dissent, policy.dissent),
+        testimony_fresh: span(table.testimony_fresh, policy.testimony_fresh),
         intermittent: count(table.intermittent, policy.intermittent),
         intermittent_clear: count(table.intermittent_clear, policy.intermittent_clear),
         rise: count(table.rise, policy.rise),
@@ -81,7 +84,7 @@ mod tests {
         let steady = Policy::default();
         let before = serde_json::to_value(&steady).unwrap();
         let fields = fields(&steady);
-        assert_eq!(fields.len(), 28);
+        assert_eq!(fields.len(), 31);
         for (key, is_span) in fields {
             let text = format!("{key} = {}", if is_span { "\"777ms\"" } else { "77" });
             let changed = with(steady.clone(), toml::from_str(&text).unwrap());

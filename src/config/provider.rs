@@ -88,21 +88,6 @@ fn tsig_key(reading: &mut Reading<'_>, provider: &str, written: TsigKey) -> Opti
     })
 }
 
-/// The zone that a provider writes to.
-pub(super) fn zone(settings: &ProviderSettings) -> &Name {
-    match settings {
-        ProviderSettings::Rfc2136(settings) => &settings.zone,
-        ProviderSettings::DnsPod(settings) => &settings.zone,
-        ProviderSettings::Tencent(settings) => &settings.zone,
-        ProviderSettings::Alidns(settings) => &settings.zone,
-        ProviderSettings::Desec(settings) => &settings.zone,
-        ProviderSettings::Dyndns2(settings) => &settings.zone,
-        ProviderSettings::DuckDns(settings) => &settings.zone,
-        ProviderSettings::Cloudflare(settings) => &settings.zone,
-        ProviderSettings::PowerDns(settings) => &settings.zone,
-    }
-}
-
 /// Whether a provider can hold a CNAME, and several addresses of one family.
 pub(super) fn aliases(settings: &ProviderSettings) -> Aliases {
     match settings {
@@ -148,7 +133,7 @@ pub(super) fn check_reference(
         reading.report_unknown_provider(provider);
         return;
     };
-    let zone = zone(settings);
+    let zone = settings.zone();
     if !name.value.is_in(zone) {
         let message =
             format!("`{}` is not in the zone `{zone}` of the provider `{}`", name.value, provider.value);

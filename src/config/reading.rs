@@ -98,6 +98,27 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Whether secrets are read this time.
+    pub(super) const fn secrets(&self) -> Secrets {
+        self.secrets
+    }
+
+    /// The file that a secret is in, for whoever reads it again and again; None when that was reported.
+    pub(super) fn secret_file(&mut self, of: &str, source: Spanned<SecretSource>) -> Option<PathBuf> {
+        let span = source.span();
+        let from = source.into_inner().resolved(self.directory());
+        self.uses.push(SecretUse { of: of.to_owned(), from: from.clone() });
+        match (from.path(), self.secrets) {
+            (Ok(path), _) => Some(path),
+            (Err(_), Secrets::Skip) => Some(PathBuf::new()),
+            (Err(error), Secrets::Read) => {
+                let hint = "write { file = \"/path/to/it\" } or { credential = \"name\" }";
+                self.error(&span, format!("`{of}` must be in a file: {error}"), hint);
+                None
+            }
+        }
+    }
+
     /// Reads a private key.
     pub(super) fn signing_key(&mut self, of: &str, source: Spanned<SecretSource>) -> Option<SigningKey> {
         let span = source.span();

@@ -39,6 +39,23 @@ impl SecretSource {
         }
     }
 
+    /// The file that it is in.
+    ///
+    /// # Errors
+    /// When it is in none.
+    #[expect(clippy::disallowed_methods, reason = "one of the three places that read the environment")]
+    pub(super) fn path(&self) -> Result<PathBuf, SecretError> {
+        match self {
+            SecretSource::File(path) => Ok(path.clone()),
+            SecretSource::Credential(name) => {
+                let directory =
+                    std::env::var_os("CREDENTIALS_DIRECTORY").ok_or(SecretError::NoCredentials)?;
+                Ok(Path::new(&directory).join(name))
+            }
+            SecretSource::Env(name) => Err(SecretError::NoFile(name.clone())),
+        }
+    }
+
     /// Reads the secret; white space around it is not part of it.
     ///
     /// # Errors
@@ -51,10 +68,8 @@ impl SecretSource {
                 let exposure = if mode & 0o077 == 0 { None } else { Some(Exposure(path.clone())) };
                 Ok(Found { secret: text, exposure })
             }
-            SecretSource::Credential(name) => {
-                let directory =
-                    std::env::var_os("CREDENTIALS_DIRECTORY").ok_or(SecretError::NoCredentials)?;
-                let (secret, _) = read_file(&Path::new(&directory).join(name))?;
+            SecretSource::Credential(_) => {
+                let (secret, _) = read_file(&self.path()?)?;
                 Ok(Found { secret, exposure: None })
             }
             SecretSource::Env(name) => {
@@ -108,6 +123,8 @@ pub(super) enum SecretError {
     NoCredentials,
     #[error("the environment variable {0} is not set")]
     NoVariable(String),
+    #[error("the environment variable {0} is none, and cannot change while hearth runs")]
+    NoFile(String),
     #[error("the secret is empty")]
     Empty,
     #[error("the secret is not text, or is larger than 64 KiB")]

@@ -8,11 +8,14 @@ use toml::Spanned;
 use super::agent::listen;
 use super::file::site::{Site, SiteLog, Sites, Validators};
 use super::mount::kind_below;
+use super::provider::Providers;
 use super::reading::Reading;
+use super::tls::site_tls;
 use crate::mount::MountSettings;
 use crate::site::adopt::AdoptSettings;
+use crate::site::host::Scheme;
 use crate::site::log::{LogFormat, LogSettings};
-use crate::site::{Rules, SiteSettings};
+use crate::site::{Rules, SiteSettings, entrances};
 
 /// Between two files that are compared with the fallback's: a site of a thousand takes a quarter of an hour.
 const PACE: Duration = Duration::from_secs(1);
@@ -22,21 +25,43 @@ pub(super) fn sites(
     reading: &mut Reading<'_>,
     written: Sites,
     mounts: &[MountSettings],
+    providers: &Providers,
 ) -> Vec<SiteSettings> {
     let hosts = written.0.iter().flat_map(|site| site.get_ref().hosts.get_ref());
     reading.unique("the host", hosts.map(|at| (&at.value.0, at.span.clone())));
     let keeps = written.0.iter().filter_map(|site| site.get_ref().keep.as_ref());
     let keeps: Vec<_> = keeps.map(|keep| (keep.get_ref().display().to_string(), keep.span())).collect();
     reading.unique("the place of a kept copy", keeps.iter().map(|(path, span)| (path, span.clone())));
-    written.0.into_iter().map(|written| site(reading, written.into_inner(), mounts)).collect()
+    let spans: Vec<_> = written.0.iter().map(Spanned::span).collect();
+    let sites: Vec<_> =
+        written.0.into_iter().map(|written| site(reading, written.into_inner(), mounts, providers)).collect();
+    for entrance in entrances(&sites).iter().filter(|entrance| entrance.scheme == Scheme::Https) {
+        let is_plain = |site: &SiteSettings| site.listen.contains(&entrance.address);
+        if let Some(plain) = sites.iter().position(is_plain) {
+            let message = format!("{} would be both plain and HTTPS", entrance.address);
+            reading.error(
+                &spans[plain],
+                message,
+                "give `listen` of [site] and of [site.tls] different ports",
+            );
+        }
+    }
+    sites
 }
 
-fn site(reading: &mut Reading<'_>, written: Site, mounts: &[MountSettings]) -> SiteSettings {
+fn site(
+    reading: &mut Reading<'_>,
+    written: Site,
+    mounts: &[MountSettings],
+    providers: &Providers,
+) -> SiteSettings {
     reading.not_empty(&written.hosts, "`hosts`", "[\"www.example.com\"]");
     let root = reading.path(&written.root);
     let rules = written.rules.unwrap_or_default();
+    let hosts: Vec<_> = written.hosts.into_inner().into_iter().map(|at| at.value.0).collect();
     SiteSettings {
-        hosts: written.hosts.into_inner().into_iter().map(|at| at.value.0).collect(),
+        tls: written.tls.and_then(|written| site_tls(reading, written, &hosts, providers)),
+        hosts,
         kind: kind_below(mounts, &root),
         rules,
         listen: listen(reading, written.listen, 80),

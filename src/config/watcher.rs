@@ -11,8 +11,9 @@ use super::error::did_you_mean;
 use super::fallback::fallback;
 use super::file::watcher::{Peer, STATE, Watch, Watcher};
 use super::policy::policy;
-use super::provider::{Providers, aliases, check_reference, warn_low_ttl, zone};
+use super::provider::{Providers, aliases, check_reference, warn_low_ttl};
 use super::reading::Reading;
+use super::tls::watcher_tls;
 use super::value::At;
 use super::{PeerRole, PeerSettings, WatchSettings, WatcherConfig};
 use crate::dns::provider::Aliases;
@@ -44,10 +45,12 @@ pub(super) fn watcher(
     let key = reading.signing_key("watcher.key", written.key);
     let peers = peers(reading, peer, written.name.as_ref());
     let watches = watches(reading, watch, &peers, providers);
+    let tls = written.tls.and_then(|tls| watcher_tls(reading, tls, providers));
     let references = written.references.into_iter().map(|at| at.value.0).collect();
     Some(WatcherConfig {
         name: Owner::new(written.name.as_ref().map_or("watcher", |at| at.value.as_str())),
         listen: listen(reading, written.listen, 8443),
+        tls,
         state: reading.path(written.state.as_deref().unwrap_or(Path::new(STATE))),
         control: reading.path(written.control.as_deref().unwrap_or(Path::new("/run/hearth/watcher.sock"))),
         key: key?,
@@ -241,7 +244,7 @@ fn check_cname(
 ) {
     let site = &written.site;
     let at_apex =
-        providers.get(&written.provider.value).is_some_and(|provider| *zone(provider) == site.value);
+        providers.get(&written.provider.value).is_some_and(|provider| *provider.zone() == site.value);
     if at_apex {
         let message = format!("`{}` is the apex of its zone, where a CNAME is not possible", site.value);
         let span = written.record.as_ref().map_or(site.span.clone(), Spanned::span);

@@ -82,7 +82,17 @@ fn check_owners(reading: &mut Reading<'_>, written: &File) {
 fn warn_unused_providers(reading: &mut Reading<'_>, written: &File) {
     let of_records = written.record.iter().map(|record| &record.get_ref().provider.value);
     let of_watches = written.watch.iter().map(|watch| &watch.get_ref().provider.value);
-    let used: Vec<&String> = of_records.chain(of_watches).collect();
+    let fail_backs = written.heartbeat.iter().flat_map(|heartbeat| &heartbeat.get_ref().fail_back);
+    let of_fail_backs = fail_backs.map(|fail_back| &fail_back.get_ref().provider.value);
+    let of_sites =
+        written.site.0.iter().filter_map(|site| {
+            site.get_ref().tls.as_ref()?.get_ref().acme.as_ref()?.get_ref().provider.as_ref()
+        });
+    let of_watcher = written.watcher.as_ref().and_then(|watcher| {
+        watcher.get_ref().tls.as_ref()?.get_ref().acme.as_ref()?.get_ref().provider.as_ref()
+    });
+    let of_tls = of_sites.chain(of_watcher).map(|provider| &provider.value);
+    let used: Vec<&String> = of_records.chain(of_watches).chain(of_fail_backs).chain(of_tls).collect();
     for name in written.provider.keys().filter(|name| !used.contains(&name.get_ref())) {
         let message = format!("nothing uses the provider `{}`", name.get_ref());
         reading.warn(&name.span(), message, "name it in a [[record]] or a [[watch]], or remove it");

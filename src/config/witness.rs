@@ -34,10 +34,11 @@ pub(super) fn witness(
         let hint = "add decider = { url = \"https://watch.example.net\", public-key = \"ed25519:…\" }";
         reading.error(&place, "a witness needs the `decider` that it tells what it sees", hint);
     }
+    let decider = written.decider.map(|decider| pin(reading, decider.into_inner()));
     Some(WitnessConfig {
         name: written.name?.value,
         key: key?,
-        decider: pin(written.decider?.into_inner()),
+        decider: decider?,
         every: written.every.map_or(BEAT, |at| at.value),
     })
 }

@@ -10,12 +10,12 @@ use std::time::Duration;
 use super::account_book::Entry;
 use super::change::{ChangeError, Outcome, change};
 use super::guard::Held;
-use super::plan::Desired;
+use super::plan::{Desired, Plan};
 use super::provider::Provider;
 use super::{Rdata, RdataSet};
 
-/// Makes `desired` stand, as [`change`] does, and keeps the `entry` in step. `note` is called after a change was counted
-/// and before it is sent; when it fails, nothing is sent. The next change keeps `spacing` away from one that landed.
+/// Makes `desired` stand, as [`change`] does, and keeps the `entry` in step. `note` is given the plan
+/// after it was counted and before it is sent; when it fails, nothing is sent. The next change keeps `spacing` away from one that landed.
 ///
 /// # Errors
 /// As [`change`].
@@ -24,14 +24,18 @@ pub async fn attempt<F: Future<Output = Result<(), Held>>>(
     provider: &Provider,
     desired: &Desired,
     spacing: Duration,
-    note: impl Fn() -> F,
+    note: impl Fn(&Plan) -> F,
 ) -> Result<Outcome, ChangeError> {
     let (wanted, sent) = (wanted(desired), AtomicBool::new(false));
-    let sending = |_: &_| async {
-        entry.sending(&wanted).await?;
-        note().await?;
-        sent.store(true, Ordering::Relaxed);
-        Ok(())
+    let (wanted_there, was_sent) = (&wanted, &sent);
+    let sending = |plan: &Plan| {
+        let noted = note(plan);
+        async move {
+            entry.sending(wanted_there).await?;
+            noted.await?;
+            was_sent.store(true, Ordering::Relaxed);
+            Ok(())
+        }
     };
     let outcome = change(provider, desired, sending).await;
     match &outcome {

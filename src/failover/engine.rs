@@ -9,10 +9,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::dns::{Name, Owner};
-use crate::failover::event::{BeatSeen, Command, Effect, Event, Note, Setup, Weight};
+use crate::failover::event::{BeatSeen, Command, Effect, Event, Note, Setup, Target, Weight};
 use crate::failover::isolation::{AllFail, Isolation, Turn};
 use crate::failover::lane::{Readiness, Side, Situation, words};
-use crate::failover::site::{Pin, Site};
+use crate::failover::rounds::Rounds;
+use crate::failover::site::{Pin, Site, Word};
+use crate::failover::sites::Sites;
 use crate::heartbeat::window::{Replayed, Window};
 use crate::heartbeat::{BootId, MountReport, NodeName, SourceState};
 use crate::moment::Moment;
@@ -45,18 +47,60 @@ pub struct NodeFacts {
     skew_told: bool,
 }
 
+impl NodeFacts {
+    /// What a beat has said, kept without copying what it has said before.
+    fn record(&mut self, now: Moment, beat: &BeatSeen, out: &mut Vec<Effect>) {
+        let skewed = Duration::from_millis(beat.skew_ms.unsigned_abs()) > SKEW;
+        if skewed && !self.skew_told {
+            // Only told: beats are judged fresh on the watcher's own clock, and a Pi without a clock chip is no liar.
+            let text = format!("the clock of {} is {} s off", beat.node, beat.skew_ms / 1000);
+            note(out, Weight::Warning, text);
+        }
+        if self.silence_told {
+            note(out, Weight::Info, format!("{} beats again", beat.node));
+        }
+        (self.last_beat, self.silence_told, self.skew_told) = (Some(now), false, skewed);
+        keep(&mut self.version, &beat.version);
+        keep(&mut self.generations, &beat.generations);
+        keep(&mut self.sources, &beat.sources);
+        keep(&mut self.mounts, &beat.mounts);
+        keep(&mut self.leaving, &beat.leaving);
+    }
+}
+
+fn keep<T: Clone + PartialEq>(kept: &mut T, said: &T) {
+    if kept != said {
+        kept.clone_from(said);
+    }
+}
+
 /// The engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Engine {
     references: u32,
-    pub(super) sites: BTreeMap<Name, Site>,
+    pub(super) sites: Sites,
     pub(super) nodes: BTreeMap<NodeName, NodeFacts>,
     pub(super) isolation: Isolation,
     window: Window,
     /// Nothing is decided before this.
     pub(super) warm_until: Option<Moment>,
-    /// The state of the jitter's generator.
-    jitter: u64,
+    /// The numbers that belong to the watcher as a whole: the first site's.
+    #[serde(default)]
+    policy: Policy,
+    /// Until then no node can have been silent for so long that it is told.
+    #[serde(default)]
+    silence_due: Moment,
+}
+
+/// What the watcher may do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is cut off: it only looks.
+    CutOff,
+    /// It judges, and decides nothing yet.
+    WarmingUp,
+    /// It decides.
+    Decides,
 }
 
 impl Engine {
@@ -71,7 +115,11 @@ impl Engine {
     /// Takes one step.
     pub fn step(&mut self, now: Moment, event: &Event) -> Vec<Effect> {
         let mut out = Vec::new();
+        let patience = self.isolation.patience();
         self.take(now, event, &mut out);
+        if self.isolation.patience() != patience {
+            self.sites.touch_all(|_| {});
+        }
         self.advance(now, &mut out);
         out
     }
@@ -82,17 +130,17 @@ impl Engine {
             Event::Tick => {}
             Event::Beat(beat) => self.beat(now, beat, out),
             Event::Witnessed(testimony) => {
-                if let Some(site) = self.sites.get_mut(&testimony.site) {
+                if let Some(site) = self.sites.touch(&testimony.site) {
                     site.record_testimony(now, testimony);
                 }
             }
             Event::Probed { target, address, started, outcome } => {
-                if let Some(site) = self.sites.get_mut(&target.site) {
+                if let Some(site) = self.sites.touch(&target.site) {
                     site.record_probe(now, target, *address, *started, outcome);
                 }
             }
             Event::FallbackSeen { site, address, failure } => {
-                if let Some(site) = self.sites.get_mut(site) {
+                if let Some(site) = self.sites.touch(site) {
                     site.record_fallback(now, *address, failure.clone());
                 }
             }
@@ -106,18 +154,17 @@ impl Engine {
                 self.turn(now, turn, &why, out);
             }
             Event::Read { site, started, result, epoch } => {
-                if let Some(site) = self.sites.get_mut(site) {
-                    site.epoch = site.epoch.max(epoch.unwrap_or(0));
-                    site.record_read(now, *started, result, out);
+                if let Some(site) = self.sites.touch(site) {
+                    site.record_read(now, *started, result, *epoch, out);
                 }
             }
             Event::Written { site, epoch, result } => {
-                if let Some(site) = self.sites.get_mut(site) {
+                if let Some(site) = self.sites.touch(site) {
                     site.record_written(now, *epoch, result, out);
                 }
             }
             Event::Confirmed { site, epoch, agree, asked } => {
-                if let Some(site) = self.sites.get_mut(site).filter(|s| s.epoch == *epoch) {
+                if let Some(site) = self.sites.touch(site).filter(|s| s.epoch == *epoch) {
                     site.confirmed = Some((*agree, *asked));
                 }
             }
@@ -131,39 +178,27 @@ impl Engine {
         if self.window.accept(&beat.node, beat.boot, beat.sequence).is_err() {
             return;
         }
-        let before = self.nodes.get(&beat.node);
-        let skewed = Duration::from_millis(beat.skew_ms.unsigned_abs()) > SKEW;
-        if skewed && !before.is_some_and(|b| b.skew_told) {
-            // Only told: beats are judged fresh on the watcher's own clock, and a Pi without a clock chip is no liar.
-            note(
-                out,
-                Weight::Warning,
-                format!("the clock of {} is {} s off", beat.node, beat.skew_ms / 1000),
-            );
+        if !self.nodes.contains_key(&beat.node) {
+            self.nodes.insert(beat.node.clone(), NodeFacts::default());
         }
-        if before.is_some_and(|b| b.silence_told) {
-            note(out, Weight::Info, format!("{} beats again", beat.node));
+        if let Some(facts) = self.nodes.get_mut(&beat.node) {
+            facts.record(now, beat, out);
         }
-        let facts = NodeFacts {
-            last_beat: Some(now),
-            version: beat.version.clone(),
-            generations: beat.generations.clone(),
-            sources: beat.sources.clone(),
-            mounts: beat.mounts.clone(),
-            leaving: beat.leaving.clone(),
-            silence_told: false,
-            skew_told: skewed,
-        };
-        self.nodes.insert(beat.node.clone(), facts);
-        self.sites.values_mut().for_each(|site| site.record_beat(now, beat));
+        self.sites.touch_those_of(&beat.node, |site| site.record_beat(now, beat));
     }
 
     /// A node that does not beat any more while visitors get through moves nothing, but somebody should know.
     fn tell_silence(&mut self, now: Moment, out: &mut Vec<Effect>) {
-        let patience = self.general_policy().silence_told;
+        if now < self.silence_due {
+            return;
+        }
+        let patience = self.policy.silence_told;
+        self.silence_due = now + patience;
         for (node, facts) in &mut self.nodes {
-            let silent = facts.last_beat.is_some_and(|at| now - at >= patience);
-            if silent && !facts.silence_told && facts.leaving.is_none() {
+            let Some(last) = facts.last_beat.filter(|_| !facts.silence_told) else { continue };
+            if now - last < patience {
+                self.silence_due = self.silence_due.min(last + patience);
+            } else if facts.leaving.is_none() {
                 facts.silence_told = true;
                 note(out, Weight::Warning, format!("{node} has not beaten for {}", words(patience)));
             }
@@ -173,23 +208,11 @@ impl Engine {
     /// Starts, or goes on after a restart: what was decided stands, what was seen does not.
     fn start(&mut self, now: Moment, setup: &Setup, seed: u64) {
         self.references = setup.references;
-        self.jitter = seed;
+        self.policy = setup.sites.first().map(|site| site.policy.clone()).unwrap_or_default();
         self.isolation = Isolation::default();
-        self.sites.retain(|name, _| setup.sites.iter().any(|s| s.site == *name));
-        for site in &setup.sites {
-            match self.sites.get_mut(&site.site) {
-                Some(known) => known.restart(site.clone(), now),
-                None => {
-                    self.sites.insert(site.site.clone(), Site::new(site.clone(), now));
-                }
-            }
-        }
-        self.warm_until = Some(now + self.general_policy().warm_up);
-    }
-
-    /// The numbers that belong to the watcher as a whole are the first site's.
-    fn general_policy(&self) -> Policy {
-        self.sites.values().next().map(|s| s.setup.policy.clone()).unwrap_or_default()
+        self.sites.restart(&setup.sites, now, seed);
+        self.silence_due = now;
+        self.warm_until = Some(now + self.policy.warm_up);
     }
 
     fn turn(&mut self, now: Moment, turn: Turn, why: &str, out: &mut Vec<Effect>) {
@@ -197,15 +220,15 @@ impl Engine {
             Turn::None => {}
             Turn::Cut => {
                 note(out, Weight::Alarm, format!("the watcher itself is cut off: {why}; nothing is decided"));
-                self.sites.values_mut().for_each(|site| site.abandon(out));
+                self.sites.touch_all(|site| site.abandon(out));
             }
             Turn::Back => {
                 note(out, Weight::Warning, format!("{why}: all evidence is discarded"));
-                for site in self.sites.values_mut() {
+                self.sites.touch_all(|site| {
                     site.abandon(out);
                     site.discard_evidence(now);
-                }
-                self.warm_until = Some(now + self.general_policy().warm_up);
+                });
+                self.warm_until = Some(now + self.policy.warm_up);
             }
         }
     }
@@ -219,10 +242,24 @@ impl Engine {
         reason: &str,
         out: &mut Vec<Effect>,
     ) {
-        let Some(site) = self.sites.get_mut(name) else { return };
+        let Some(site) = self.sites.touch(name) else { return };
+        site.stir();
         match command {
+            Command::Freeze { span } => {
+                site.abandon(out);
+                let why = format!("{owner} freezes the record for {}: {reason}", words(*span));
+                site.note(out, Weight::Warning, why);
+                site.freeze = Some(word(now + *span, owner, reason));
+            }
+            Command::Drain { node, span } => {
+                let why = format!("{owner} keeps visitors away from {node} for {}: {reason}", words(*span));
+                site.note(out, Weight::Warning, why);
+                site.fallback.alert(now, site.setup.policy.fallback_suspect_every);
+                site.drains.insert(node.clone(), word(now + *span, owner, reason));
+            }
             Command::Auto => {
-                site.pin = None;
+                (site.pin, site.freeze) = (None, None);
+                site.drains.clear();
                 site.note(out, Weight::Info, format!("{owner} lets the watcher decide again: {reason}"));
             }
             Command::Pin { side, span } => {
@@ -254,7 +291,10 @@ impl Engine {
 
     /// What time brings, whatever the event was.
     fn advance(&mut self, now: Moment, out: &mut Vec<Effect>) {
-        self.look(now, out);
+        if self.references > 0 && now >= self.isolation.due() {
+            self.isolation.looking(now, self.policy.reference_every);
+            out.push(Effect::LookAtReferences);
+        }
         if self.references == 0 {
             let turn = self.isolation.record_all_fail(now, self.all_fail());
             self.turn(
@@ -264,39 +304,30 @@ impl Engine {
                 out,
             );
         }
-        if self.isolation.since().is_some() {
-            return;
-        }
-        self.tell_silence(now, out);
+        let standing = self.stand(now, out);
         let patience = self.isolation.patience();
-        self.sites.values_mut().for_each(|site| site.judge(now, patience, out));
-        if self.warm_until.take_if(|until| now >= *until).is_some() {
-            note(out, Weight::Info, "warmed up: decisions are made from now on".to_owned());
-        }
-        if self.warm_until.is_none() {
-            self.sites.values_mut().for_each(|site| site.decide(now, out));
-        }
+        self.sites.step_due(now, |site| site.advance(now, standing, patience, out));
     }
 
-    fn look(&mut self, now: Moment, out: &mut Vec<Effect>) {
-        if self.references > 0 && now >= self.isolation.due(&self.general_policy()) {
-            self.isolation.looking(now);
-            out.push(Effect::LookAtReferences);
+    fn stand(&mut self, now: Moment, out: &mut Vec<Effect>) -> Standing {
+        if self.is_cut_off() {
+            return Standing::CutOff;
         }
-        let mut state = self.jitter;
-        for site in self.sites.values_mut() {
-            site.look(now, |span| jittered(span, &mut state), out);
+        self.tell_silence(now, out);
+        if self.warm_until.take_if(|until| now >= *until).is_some() {
+            note(out, Weight::Info, "warmed up: decisions are made from now on".to_owned());
+            self.sites.touch_all(Site::stir);
         }
-        self.jitter = state;
+        if self.is_warming_up() { Standing::WarmingUp } else { Standing::Decides }
     }
 
     fn all_fail(&self) -> AllFail {
         let mut targets =
-            self.sites.values().flat_map(|s| s.targets.values()).flat_map(BTreeMap::values).peekable();
+            self.sites.iter().flat_map(|s| s.targets.values()).flat_map(BTreeMap::values).peekable();
         let some = targets.peek().is_some();
         let failing = targets.all(|w| w.liveness.failures() > 0);
-        let fallback = self.sites.values().all(|s| s.fallback.all_fail());
-        if some && failing && fallback { AllFail::Yes } else { AllFail::No }
+        let fallback = || self.sites.iter().all(|s| s.fallback.all_fail());
+        if some && failing && fallback() { AllFail::Yes } else { AllFail::No }
     }
 
     /// Whether the watcher holds itself for cut off: then nothing is decided.
@@ -311,10 +342,10 @@ impl Engine {
         self.warm_until.is_some()
     }
 
-    /// Whether the record of `site` is left alone because somebody else has changed it.
+    /// Whether the record of `site` is left alone: somebody else has changed it, or a person wants that.
     #[must_use]
     pub fn is_frozen(&self, site: &Name) -> bool {
-        self.sites.get(site).is_some_and(|site| site.frozen_until.is_some())
+        self.sites.get(site).is_some_and(|site| site.frozen_until.is_some() || site.freeze.is_some())
     }
 
     /// Whether nothing is under way and nothing is remembered that time would change: as long as all that is looked at
@@ -324,16 +355,22 @@ impl Engine {
         !self.is_cut_off()
             && !self.is_warming_up()
             && self.isolation.patience() == 1
-            && self.sites.values().all(|site| site.is_at_rest(now))
+            && self.sites.iter().all(|site| site.is_at_rest(now))
     }
 
     /// The next moment at which time alone can matter. None: only an event can.
     #[must_use]
-    pub fn next_wake(&self, now: Moment) -> Option<Moment> {
-        let patience = self.isolation.patience();
-        let references = (self.references > 0).then(|| self.isolation.due(&self.general_policy()));
-        let sites = self.sites.values().filter_map(|site| site.next_wake(now, patience));
-        sites.chain(references).chain(self.warm_until).min()
+    pub fn next_wake(&self) -> Option<Moment> {
+        let references = (self.references > 0).then(|| self.isolation.due());
+        let own = [references, self.warm_until, Some(self.silence_due).filter(|_| !self.nodes.is_empty())];
+        own.into_iter().flatten().chain(self.sites.next_due()).min()
+    }
+
+    /// When the healthy target at `target` is looked at. None: it is not known.
+    #[must_use]
+    pub fn rounds(&self, target: &Target) -> Option<Rounds> {
+        let families = self.sites.get(&target.site)?.targets.get(&target.node)?;
+        Some(families.get(&target.family)?.rounds)
     }
 }
 
@@ -381,18 +418,12 @@ fn pin(site: &mut Site, side: Side, now: Moment, why: &str) {
     site.lanes = lanes;
 }
 
-fn note(out: &mut Vec<Effect>, weight: Weight, text: String) {
-    out.push(Effect::Note(Note { site: None, weight, text }));
+fn word(until: Moment, owner: &Owner, reason: &str) -> Word {
+    Word { until, owner: owner.clone(), reason: reason.to_owned() }
 }
 
-/// `span` made up to a tenth shorter or longer, so that watchers and sites do not march in step (splitmix64).
-fn jittered(span: Duration, state: &mut u64) -> Duration {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    let part = u32::try_from((z ^ (z >> 31)) % 2_001).unwrap_or(1_000);
-    span * (9_000 + part) / 10_000
+fn note(out: &mut Vec<Effect>, weight: Weight, text: String) {
+    out.push(Effect::Note(Note { site: None, weight, text }));
 }
 
 #[cfg(test)]

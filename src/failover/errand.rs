@@ -74,7 +74,7 @@ fn suspect(site: &Site) -> bool {
 }
 
 /// Whether two addresses are of one line: one IPv4 address, or one IPv6 network of 64 bits (RFC 6177).
-fn same_line(a: IpAddr, b: IpAddr) -> bool {
+pub(super) fn same_line(a: IpAddr, b: IpAddr) -> bool {
     let network = |v6: Ipv6Addr| v6.to_bits() >> 64;
     match (a, b) {
         (IpAddr::V4(a), IpAddr::V4(b)) => a == b,

@@ -227,7 +227,19 @@ pub enum Command {
         /// For how long.
         span: Duration,
     },
-    /// The engine decides again.
+    /// The record is left as it is, until the span is over; what would be done is told.
+    Freeze {
+        /// For how long.
+        span: Duration,
+    },
+    /// A node is treated as if it had said that it leaves, until the span is over.
+    Drain {
+        /// Which.
+        node: NodeName,
+        /// For how long.
+        span: Duration,
+    },
+    /// The engine decides again, by itself and of every node.
     Auto,
 }
 

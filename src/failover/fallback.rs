@@ -29,15 +29,30 @@ pub struct FallbackWatch {
 /// What is known of one address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Look {
+    /// When the last look came back.
+    #[serde(default)]
+    seen: Moment,
     good: Option<Moment>,
     failing_since: Option<Moment>,
     failure: Option<Failure>,
 }
 
+/// Whether a look has shown something new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The same as the look before.
+    None,
+    /// Something else.
+    Some,
+}
+
 impl FallbackWatch {
-    /// A look at `address` has come back.
-    pub fn record(&mut self, now: Moment, address: IpAddr, failure: Option<Failure>) {
+    /// A look at `address` has come back. Returns whether it shows something new.
+    pub fn record(&mut self, now: Moment, address: IpAddr, failure: Option<Failure>) -> Change {
+        let known = self.looks.contains_key(&address);
         let look = self.looks.entry(address).or_default();
+        let same = known && look.failure == failure;
+        look.seen = now;
         if failure.is_none() {
             look.good = Some(now);
             look.failing_since = None;
@@ -45,6 +60,7 @@ impl FallbackWatch {
             look.failing_since.get_or_insert(now);
         }
         look.failure = failure;
+        if same { Change::None } else { Change::Some }
     }
 
     /// Forgets everything: it was gathered while the watcher could not be trusted.
@@ -56,6 +72,13 @@ impl FallbackWatch {
     #[must_use]
     pub fn has_failure(&self) -> bool {
         self.looks.is_empty() || self.looks.values().any(|look| look.failure.is_some())
+    }
+
+    /// Whether a look that has just begun has not come back from every address.
+    #[must_use]
+    pub fn is_awaited(&self, setup: &SiteSetup, now: Moment) -> bool {
+        let seen = |a: &IpAddr| self.looks.get(a).is_some_and(|look| look.seen >= self.looked);
+        now - self.looked < setup.policy.fallback_suspect_every && !setup.fallback_addresses.iter().all(seen)
     }
 
     /// Whether `address` was good at the last look, and that look is fresh.

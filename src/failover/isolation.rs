@@ -9,7 +9,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::moment::Moment;
-use crate::policy::Policy;
 
 /// The most that thresholds are stretched while the watcher doubts itself.
 const MOST_PATIENCE: u32 = 8;
@@ -24,8 +23,9 @@ pub struct Isolation {
     since: Option<Moment>,
     /// 0 to 7: how much it doubts itself (Lifeguard's local health multiplier, arXiv 1707.00788).
     doubt: u32,
-    /// When the references were last looked at.
-    looked: Option<Moment>,
+    /// When the references are to be looked at.
+    #[serde(default)]
+    due: Moment,
     /// How many answered, of how many.
     answered: (u32, u32),
 }
@@ -62,7 +62,6 @@ impl Isolation {
 
     /// All references have been looked at; `answered` of `asked` did. Cut off: three quarters or more did not.
     pub fn record_references(&mut self, now: Moment, answered: u32, asked: u32) -> Turn {
-        self.looked = Some(now);
         self.answered = (answered, asked);
         let silent = asked.saturating_sub(answered);
         let cut = asked > 0 && silent * 4 >= asked * 3;
@@ -101,13 +100,15 @@ impl Isolation {
 
     /// When the references are due.
     #[must_use]
-    pub fn due(&self, policy: &Policy) -> Moment {
-        self.looked.map_or(Moment::START, |at| at + policy.reference_every)
+    pub fn due(&self) -> Moment {
+        self.due
     }
 
-    /// The references are being looked at now.
-    pub fn looking(&mut self, now: Moment) {
-        self.looked = Some(now);
+    /// The references are being looked at now; the next look is due at the next whole multiple of `every`.
+    pub fn looking(&mut self, now: Moment, every: Duration) {
+        let every = every.max(Duration::from_millis(1));
+        let past = now.as_millis() % u64::try_from(every.as_millis()).unwrap_or(u64::MAX);
+        self.due = now.back(Duration::from_millis(past)) + every;
     }
 }
 

@@ -154,6 +154,12 @@ impl Lane {
         self.side == Side::Home && self.members.contains(node)
     }
 
+    /// To how many nodes visitors may be sent.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        if self.side == Side::Home { self.members.len() } else { 0 }
+    }
+
     /// What was last read or read back.
     #[must_use]
     pub fn in_force(&self) -> Option<&RdataSet> {
@@ -183,6 +189,22 @@ impl Lane {
             self.landed = self.decision();
             self.count_returns(now);
         }
+        self.in_force = Some(set.clone());
+        self.written = Some(set);
+    }
+
+    /// Somebody who may has written this in the watcher's place. What was decided before is history: who is up is
+    /// gathered anew, and costs no budget.
+    pub fn adopt(&mut self, now: Moment, set: RdataSet) {
+        self.settle(
+            now,
+            Side::Undecided,
+            BTreeSet::new(),
+            "a node wrote it while no watcher answered".to_owned(),
+        );
+        self.chosen = None;
+        self.landed = self.decision();
+        (self.wanted, self.returning) = (None, 0);
         self.in_force = Some(set.clone());
         self.written = Some(set);
     }

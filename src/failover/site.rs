@@ -7,7 +7,6 @@ mod record;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,12 +14,14 @@ use crate::address::Family;
 use crate::dns::{Owner, RdataSet, RecordType};
 use crate::failover::Shape;
 use crate::failover::content::{Contents, Place};
+use crate::failover::engine::Standing;
 use crate::failover::event::{About, BeatSeen, Effect, Note, SiteSetup, Target, Testimony, Weight};
-use crate::failover::fallback::FallbackWatch;
+use crate::failover::fallback::{Change, FallbackWatch};
 use crate::failover::lane::{Lane, Side};
+use crate::failover::rounds::Rounds;
 use crate::failover::witness::Witnesses;
 use crate::heartbeat::NodeName;
-use crate::liveness::{Beats, Health, Liveness, Stakes};
+use crate::liveness::{Beats, Health, Liveness};
 use crate::moment::Moment;
 use crate::probe::outcome::{Failure, Outcome};
 
@@ -31,6 +32,9 @@ pub struct Watched {
     pub liveness: Liveness,
     /// When the next probe is due.
     pub due: Moment,
+    /// When it is probed while it is healthy.
+    #[serde(default)]
+    pub rounds: Rounds,
     /// How it looked when it was judged last.
     pub health: Health,
     /// Since when it has looked like that.
@@ -61,6 +65,26 @@ pub struct Pin {
     pub owner: Owner,
     /// Why.
     pub reason: String,
+}
+
+/// A person's word that holds for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    /// Until when.
+    pub until: Moment,
+    /// Who said so.
+    pub owner: Owner,
+    /// Why.
+    pub reason: String,
+}
+
+/// A record that is not what was written last. One reading may be a stale one, from a server that lags behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Doubt {
+    /// What was read.
+    sets: Vec<RdataSet>,
+    /// Nothing is decided until it is read again, or until then.
+    until: Moment,
 }
 
 /// One site under watch.
@@ -94,16 +118,48 @@ pub struct Site {
     /// The nodes that are up and kept out for what they serve, and since when.
     #[serde(default)]
     pub(super) held_back: BTreeMap<NodeName, Moment>,
+    /// A person wants the record left as it is.
+    #[serde(default)]
+    pub(super) freeze: Option<Word>,
+    /// What was told last that would be done but for that.
+    #[serde(default)]
+    would: Option<String>,
+    /// A person wants visitors kept away from these nodes.
+    #[serde(default)]
+    pub(super) drains: BTreeMap<NodeName, Word>,
+    /// A reading that looked like a change by somebody else, until a second one says the same.
+    #[serde(default)]
+    doubt: Option<Doubt>,
     /// What others saw of its nodes and its fallback.
     #[serde(default)]
     pub(super) witnesses: Witnesses,
+    /// When its fallback and its record are looked at, and what its targets' rounds are drawn from.
+    #[serde(default)]
+    rounds: Rounds,
+    #[serde(default)]
+    seed: u64,
+    /// When it is due next.
+    #[serde(default)]
+    pub(super) wake: Moment,
+    /// Something has changed that a decision depends on, or time alone can change one. Otherwise nothing is decided
+    /// anew: it would be the same.
+    #[serde(default = "stirred")]
+    stirred: bool,
+}
+
+fn stirred() -> bool {
+    true
 }
 
 impl Site {
     /// A site of which nothing is known.
     #[must_use]
-    pub fn new(setup: SiteSetup, now: Moment) -> Self {
+    pub fn new(setup: SiteSetup, now: Moment, seed: u64) -> Self {
         let mut site = Self {
+            rounds: Rounds::of(seed, [setup.site.as_str()]),
+            seed,
+            wake: now,
+            stirred: true,
             setup,
             beats: BTreeMap::new(),
             targets: BTreeMap::new(),
@@ -122,6 +178,10 @@ impl Site {
             confirmed: None,
             contents: Contents::default(),
             held_back: BTreeMap::new(),
+            freeze: None,
+            would: None,
+            drains: BTreeMap::new(),
+            doubt: None,
             witnesses: Witnesses::default(),
         };
         site.open_lane(site.main_type(), now);
@@ -138,11 +198,40 @@ impl Site {
         }
         self.setup = setup;
         self.open_lane(self.main_type(), now);
+        self.doubt = None;
         self.limbo = self.pending.take().map(|p| p.sets).unwrap_or_default();
         self.read = None;
         self.read_due = now;
         self.begun = now;
+        self.stir();
         self.discard_evidence(now);
+    }
+
+    /// Something has changed that a decision depends on.
+    pub(super) fn stir(&mut self) {
+        self.stirred = true;
+    }
+
+    /// What time brings. Returns when it can bring something next.
+    pub(super) fn advance(
+        &mut self,
+        now: Moment,
+        standing: Standing,
+        patience: u32,
+        out: &mut Vec<Effect>,
+    ) -> Moment {
+        self.look(now, out);
+        if standing != Standing::CutOff {
+            self.judge(now, patience, out);
+        }
+        if standing == Standing::Decides {
+            self.expire(now, out);
+            if std::mem::take(&mut self.stirred) {
+                self.decide(now, out);
+                self.stirred = self.is_restless();
+            }
+        }
+        self.next_wake(now, patience)
     }
 
     pub(super) fn discard_evidence(&mut self, now: Moment) {
@@ -152,6 +241,8 @@ impl Site {
             watched.due = now;
         }
         self.fallback.discard_evidence(now);
+        // Somebody may have written it in the meantime.
+        self.read_due = now;
         self.witnesses.discard_evidence();
     }
 
@@ -174,10 +265,14 @@ impl Site {
         let place = if led_to { Place::Member } else { Place::Outside };
         let generation = beat.generations.get(&self.setup.site).map(String::as_str);
         self.contents.record(&beat.node, beat.boot, generation, place);
-        let beats = self.beats.entry(beat.node.clone()).or_default();
+        if !self.beats.contains_key(&beat.node) {
+            self.beats.insert(beat.node.clone(), Beats::default());
+        }
+        let Some(beats) = self.beats.get_mut(&beat.node) else { return };
         beats.record(now, beat.boot, &self.setup.policy);
         if beat.leaving.is_some() {
             beats.record_leaving(now, &self.setup.policy);
+            self.fallback.alert(now, self.setup.policy.fallback_suspect_every);
         }
         for address in &beat.addresses {
             self.claim(now, &beat.node, *address);
@@ -187,17 +282,28 @@ impl Site {
     /// A node says where it is. A new place is probed at once.
     fn claim(&mut self, now: Moment, node: &NodeName, address: IpAddr) {
         let family = Family::of(address);
-        let targets = self.targets.entry(node.clone()).or_default();
-        let watched = targets.entry(family).or_insert_with(|| Watched {
+        let known = self.targets.get_mut(node).and_then(|families| families.get_mut(&family));
+        match known {
+            Some(watched) if watched.liveness.address() == address => return,
+            Some(watched) => {
+                watched.liveness.moved(address, now);
+                watched.due = now;
+            }
+            None => self.watch(now, node, address),
+        }
+        self.stir();
+    }
+
+    fn watch(&mut self, now: Moment, node: &NodeName, address: IpAddr) {
+        let family = Family::of(address);
+        let watched = Watched {
             liveness: Liveness::new(address, now),
             due: now,
+            rounds: Rounds::of(self.seed, [self.setup.site.as_str(), node.as_str(), &family.to_string()]),
             health: Health::Unknown,
             since: now,
-        });
-        if watched.liveness.address() != address {
-            watched.liveness.moved(address, now);
-            watched.due = now;
-        }
+        };
+        self.targets.entry(node.clone()).or_default().insert(family, watched);
         if family == Family::Ipv6 && self.setup.shape == Shape::Address {
             self.open_lane(RecordType::Aaaa, now);
         }
@@ -213,7 +319,9 @@ impl Site {
     ) {
         let watched = self.targets.get_mut(&target.node).and_then(|t| t.get_mut(&target.family));
         let Some(watched) = watched else { return };
+        let proven = watched.liveness.proven();
         watched.liveness.record(now, started, address, outcome, &self.setup.policy);
+        self.stirred |= watched.liveness.proven() != proven;
         if watched.liveness.failures() > 0 {
             let soon = (started + self.setup.policy.probe_suspect_every).max(now);
             watched.due = watched.due.min(soon);
@@ -249,7 +357,7 @@ impl Site {
             // It may be needed any moment: find out soon that it is back, without hammering what is broken for good.
             self.fallback.hasten(now + self.setup.policy.fallback_suspect_every * 6);
         }
-        self.fallback.record(now, address, failure);
+        self.stirred |= self.fallback.record(now, address, failure) == Change::Some;
     }
 
     pub(super) fn note(&self, out: &mut Vec<Effect>, weight: Weight, text: String) {
@@ -257,12 +365,7 @@ impl Site {
     }
 
     /// Starts what is due: probes, looks at the fallback, a reading of the record.
-    pub(super) fn look(
-        &mut self,
-        now: Moment,
-        mut jitter: impl FnMut(Duration) -> Duration,
-        out: &mut Vec<Effect>,
-    ) {
+    fn look(&mut self, now: Moment, out: &mut Vec<Effect>) {
         let policy = &self.setup.policy;
         let mut suspect = false;
         for (node, families) in &mut self.targets {
@@ -271,50 +374,51 @@ impl Site {
                 if now < watched.due {
                     continue;
                 }
-                let every = if watched.health == Health::Suspect {
-                    policy.probe_suspect_every
+                watched.due = if watched.health == Health::Suspect {
+                    now + policy.probe_suspect_every
                 } else {
-                    jitter(policy.probe_every)
+                    // Not right after a look that was due to suspicion.
+                    watched.rounds.next(now + policy.probe_every / 2, policy.probe_every)
                 };
-                watched.due = now + every;
                 let target = Target { site: self.setup.site.clone(), node: node.clone(), family: *family };
                 out.push(Effect::Probe { target, address: watched.liveness.address() });
             }
         }
-        let away = self.lanes.values().any(|lane| lane.side() == Side::Fallback);
-        let every = if suspect || away { policy.fallback_suspect_every } else { policy.fallback_every };
-        let read_every = if self.read.is_some() { policy.read_every } else { policy.probe_every };
-        self.look_at_fallback(now, every, out);
+        if now >= self.fallback.due() {
+            let away = self.lanes.values().any(|lane| lane.side() == Side::Fallback);
+            let every = if suspect || away { policy.fallback_suspect_every } else { policy.fallback_every };
+            let next = self.rounds.next(now, every);
+            self.look_at_fallback(now, next, out);
+        }
         if now >= self.read_due {
-            self.read_due = now + read_every;
+            let policy = &self.setup.policy;
+            let every = if self.read.is_some() { policy.read_every } else { policy.probe_every };
+            self.read_due = self.rounds.next(now, every);
             out.push(Effect::Read { site: self.setup.site.clone() });
         }
     }
 
-    fn look_at_fallback(&mut self, now: Moment, every: Duration, out: &mut Vec<Effect>) {
-        if now < self.fallback.due() {
-            return;
-        }
-        self.fallback.looking(now, now + every);
+    fn look_at_fallback(&mut self, now: Moment, next: Moment, out: &mut Vec<Effect>) {
+        self.fallback.looking(now, next);
         let site = &self.setup.site;
         let look = |a: &IpAddr| Effect::LookAtFallback { site: site.clone(), address: *a };
         out.extend(self.setup.fallback_addresses.iter().map(look));
     }
 
-    /// Whether every node is published and well, the record stands as wanted, and nothing of the past counts any more.
+    /// Whether every node is published and well, and the record stands as wanted: as long as all that is looked at
+    /// stays as it is, nothing but looks will follow.
     pub(super) fn is_at_rest(&self, now: Moment) -> bool {
         let policy = &self.setup.policy;
-        let lane = |lane: &Lane| {
-            lane.side() == Side::Home
-                && self.targets.keys().all(|node| lane.has(node))
-                && lane.returns_left(now, policy) == policy.returns as usize
-        };
+        let lane = |lane: &Lane| lane.in_force() == lane.wanted() && self.targets.keys().all(|n| lane.has(n));
         self.pending.is_none()
             && self.limbo.is_empty()
             && self.read.is_some()
             && self.read_trouble.is_none()
             && self.pin.is_none()
             && self.frozen_until.is_none()
+            && self.freeze.is_none()
+            && self.drains.is_empty()
+            && self.doubt.is_none()
             && self.setup.nodes.iter().all(|node| self.targets.contains_key(node))
             && self.targets.values().flat_map(BTreeMap::values).all(|w| w.liveness.is_at_rest(now, policy))
             && self.beats.values().all(|beats| beats.is_at_rest(now, policy))
@@ -323,22 +427,24 @@ impl Site {
     }
 
     /// The next moment at which time alone can matter.
-    pub(super) fn next_wake(&self, now: Moment, patience: u32) -> Option<Moment> {
+    fn next_wake(&self, now: Moment, patience: u32) -> Moment {
         let policy = &self.setup.policy;
-        let stakes = self.stakes();
-        let watched = self.targets.iter().flat_map(|(n, fs)| fs.iter().map(move |(f, w)| (n, f, w)));
-        let targets = watched.flat_map(|(n, f, w)| {
-            let stake = stakes.get(&(n.clone(), *f)).copied().unwrap_or(Stakes::LastOne);
-            [Some(w.due), w.liveness.next_deadline(now, stake, patience, policy)]
-        });
-        let beats = self.beats.values().map(|b| b.next_deadline(now, policy));
-        let own = [
-            Some(self.fallback.due()),
-            Some(self.read_due),
-            self.frozen_until,
-            self.pin.as_ref().map(|p| p.until),
-            Some(self.begun + policy.warm_up + policy.hard).filter(|at| *at > now),
-        ];
-        targets.chain(beats).chain(own).flatten().min()
+        let mut next = self.fallback.due().min(self.read_due);
+        let mut at =
+            |deadline: Option<Moment>| next = deadline.filter(|at| *at > now).map_or(next, |at| at.min(next));
+        at(self.frozen_until);
+        at(self.pin.as_ref().map(|p| p.until));
+        at(self.doubt.as_ref().map(|d| d.until));
+        self.freeze.iter().chain(self.drains.values()).for_each(|word| at(Some(word.until)));
+        at(Some(self.begun + policy.warm_up + policy.hard));
+        self.beats.values().for_each(|beats| at(beats.next_deadline(now, policy)));
+        let grounds = self.grounds(patience, now);
+        for (node, families) in &self.targets {
+            for (family, watched) in families {
+                at(Some(watched.due));
+                at(watched.liveness.next_deadline(now, &grounds.of(node, *family), policy));
+            }
+        }
+        next
     }
 }

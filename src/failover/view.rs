@@ -2,6 +2,7 @@
 //!
 //! Old data must not look healthy, so everything that was seen says how long ago. Never holds a secret.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use crate::failover::content::Freshness;
 use crate::failover::engine::Engine;
 use crate::failover::event::Note;
 use crate::failover::lane::Side;
-use crate::failover::site::Site;
+use crate::failover::site::{Site, Word};
+use crate::failover::witness::Seen;
 use crate::heartbeat::{MountReport, NodeName, SiteView, SourceState};
 use crate::liveness::Health;
 use crate::moment::Moment;
@@ -60,6 +62,15 @@ pub struct SiteStatus {
     pub read_trouble: Option<String>,
     /// A person's word that stands, in words.
     pub pinned: Option<String>,
+    /// A person's word that the record is left as it is, in words.
+    #[serde(default)]
+    pub freeze: Option<String>,
+    /// Nodes that a person keeps visitors away from, and that word in words.
+    #[serde(default)]
+    pub drains: BTreeMap<NodeName, String>,
+    /// What witnesses saw last.
+    #[serde(default)]
+    pub witnesses: Vec<WitnessStatus>,
     /// Milliseconds until the record that somebody else has changed is taken care of again.
     pub frozen_for_ms: Option<u64>,
     /// Its RRsets.
@@ -68,6 +79,21 @@ pub struct SiteStatus {
     pub nodes: Vec<NodeStatus>,
     /// The addresses of its fallback.
     pub fallback: Vec<FallbackStatus>,
+}
+
+/// What one witness saw at one address.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WitnessStatus {
+    /// Who looked.
+    pub witness: NodeName,
+    /// Where: at a node's address or at one of the fallback's.
+    pub address: IpAddr,
+    /// Milliseconds since its last look began.
+    pub looked_ms_ago: u64,
+    /// Milliseconds since the last look began that met what a visitor should meet; None: there was none.
+    pub up_ms_ago: Option<u64>,
+    /// Failures since then.
+    pub failures: u32,
 }
 
 /// A write that is on its way.
@@ -219,7 +245,7 @@ impl Engine {
             references: self.isolation.answered(),
             warming_up_for_ms: self.warm_until.map(|until| ms(until - now)),
             journal_trouble: None,
-            sites: self.sites.values().map(|site| self.site_status(site, now)).collect(),
+            sites: self.sites.iter().map(|site| self.site_status(site, now)).collect(),
             timeline,
         }
     }
@@ -244,6 +270,9 @@ impl Engine {
                 .pin
                 .as_ref()
                 .map(|p| format!("by {} for another {} s: {}", p.owner, (p.until - now).as_secs(), p.reason)),
+            freeze: site.freeze.as_ref().map(|word| spoken(word, now)),
+            drains: site.drains.iter().map(|(node, word)| (node.clone(), spoken(word, now))).collect(),
+            witnesses: witnesses(site, now),
             frozen_for_ms: site.frozen_until.map(|until| ms(until - now)),
             rrsets: rrsets(site, now),
             nodes: site.setup.nodes.iter().map(|n| self.node_status(site, n, now)).collect(),
@@ -282,7 +311,7 @@ impl Engine {
     /// What a node is told in the answer to its beat.
     #[must_use]
     pub fn told(&self, node: &NodeName, now: Moment) -> Vec<SiteView> {
-        let mine = self.sites.values().filter(|site| site.setup.nodes.contains(node));
+        let mine = self.sites.iter().filter(|site| site.setup.nodes.contains(node));
         mine.map(|site| SiteView {
             site: site.setup.site.to_string(),
             health: self.node_status(site, node, now).health.to_string(),
@@ -326,6 +355,21 @@ fn rrsets(site: &Site, now: Moment) -> Vec<RrsetStatus> {
         hold_ms: ms(lane.hold(now, policy).max(policy.rise_span)),
     };
     site.lanes.values().map(status).collect()
+}
+
+fn spoken(word: &Word, now: Moment) -> String {
+    format!("by {} for another {} s: {}", word.owner, (word.until - now).as_secs(), word.reason)
+}
+
+fn witnesses(site: &Site, now: Moment) -> Vec<WitnessStatus> {
+    let status = |(witness, address, seen): (&NodeName, IpAddr, Seen)| WitnessStatus {
+        witness: witness.clone(),
+        address,
+        looked_ms_ago: ms(now - seen.at),
+        up_ms_ago: seen.up.map(|at| ms(now - at)),
+        failures: seen.failures,
+    };
+    site.witnesses.iter().map(status).collect()
 }
 
 fn targets(site: &Site, node: &NodeName, now: Moment) -> Vec<TargetStatus> {

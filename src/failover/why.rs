@@ -49,7 +49,7 @@ impl Engine {
 
     /// The sites that are watched.
     pub fn names(&self) -> impl Iterator<Item = &Name> {
-        self.sites.keys()
+        self.sites.iter().map(|site| &site.setup.site)
     }
 
     fn held(&self, site: &Site, patience: u32, now: Moment) -> Vec<String> {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failover::event::{About, Testimony};
 use crate::heartbeat::NodeName;
+use crate::liveness::Accord;
 use crate::moment::Moment;
 
 /// What the witnesses of one site saw last.
@@ -20,23 +21,18 @@ pub struct Witnesses {
 }
 
 /// What one witness saw at one address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
-    /// When its look began, on the watcher's time line.
+    /// When its last look began, on the watcher's time line.
     pub at: Moment,
-    /// What it met.
-    pub sight: Sight,
+    /// When the last look began that met what a visitor should meet.
+    pub up: Option<Moment>,
+    /// Failures since then.
+    pub failures: u32,
 }
 
-/// What a witness met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Sight {
-    /// What a visitor should meet.
-    Up,
-    /// Something else, or nothing.
-    Down,
-}
+/// A witness that failed this often in a row says that a place is down: one look may be lost on its own way.
+const SURE: u32 = 3;
 
 impl Witnesses {
     /// A testimony has arrived; an older one than the last about the same place changes nothing.
@@ -45,12 +41,45 @@ impl Witnesses {
             About::Node { node, .. } if *node == testimony.witness => return,
             About::Node { address, .. } | About::Fallback { address } => *address,
         };
-        let sight = if testimony.outcome.is_up() { Sight::Up } else { Sight::Down };
-        let seen = Seen { at: now.back(testimony.started_ago), sight };
+        let at = now.back(testimony.started_ago);
         let places = self.said.entry(testimony.witness.clone()).or_default();
-        if places.get(&address).is_none_or(|last| last.at < seen.at) {
-            places.insert(address, seen);
+        let seen = places.entry(address).or_default();
+        if at <= seen.at {
+            return;
         }
+        seen.at = at;
+        if testimony.outcome.is_up() {
+            (seen.up, seen.failures) = (Some(at), 0);
+        } else {
+            seen.failures = seen.failures.saturating_add(1);
+        }
+    }
+
+    /// What those witnesses that count say of `address`, by looks that began after `since`; this watcher, for whom it
+    /// fails, has a vote of its own. One who has seen nothing that is up may be cut off itself: it has no vote.
+    #[must_use]
+    pub fn accord(&self, address: IpAddr, since: Moment, counts: impl Fn(&NodeName) -> bool) -> Accord {
+        let (mut up, mut down) = (0, 0);
+        for (_, places) in self.said.iter().filter(|(witness, _)| counts(witness)) {
+            let got_through = |seen: &Seen| seen.up.is_some_and(|at| at > since);
+            match places.get(&address).filter(|seen| seen.at > since) {
+                Some(seen) if seen.failures >= SURE => down += u32::from(places.values().any(got_through)),
+                Some(seen) => up += u32::from(got_through(seen)),
+                None => {}
+            }
+        }
+        match (up, down) {
+            (0, 0) => Accord::Alone,
+            (up, down) if up < down + 1 => Accord::Agreed,
+            _ => Accord::Disputed,
+        }
+    }
+
+    /// Every look that is kept: whose, where, and what it saw.
+    pub fn iter(&self) -> impl Iterator<Item = (&NodeName, IpAddr, Seen)> {
+        self.said
+            .iter()
+            .flat_map(|(witness, places)| places.iter().map(move |(at, seen)| (witness, *at, *seen)))
     }
 
     /// Forgets every look at an address that is not `kept`: nobody will ask for it again.
@@ -93,7 +122,37 @@ mod tests {
         witnesses.record(at(100), &testimony("pi2", 5, Outcome::Failed(Failure::Refused)));
         witnesses.record(at(101), &testimony("pi2", 20, up));
         let said: Vec<Seen> = witnesses.said.values().flat_map(BTreeMap::values).copied().collect();
-        assert_eq!(said, [Seen { at: at(95), sight: Sight::Down }]);
+        assert_eq!(said, [Seen { at: at(95), up: None, failures: 1 }]);
+    }
+
+    #[test]
+    fn most_of_those_who_looked_lately_and_see_anything_at_all_decide() {
+        let up = || Outcome::Up { latency_ms: 1, generation: None };
+        let down = || Outcome::Failed(Failure::Refused);
+        let pages = About::Fallback { address: "185.199.108.153".parse().unwrap() };
+        let said = |looks: &[(&str, u64, Outcome)]| {
+            let mut witnesses = Witnesses::default();
+            for (witness, ago, outcome) in looks {
+                for more in [20, 10, 0] {
+                    witnesses.record(at(100), &testimony(witness, *ago + more, outcome.clone()));
+                }
+                if *witness != "blind" {
+                    let about = pages.clone();
+                    witnesses.record(at(100), &Testimony { about, ..testimony(witness, *ago, up()) });
+                }
+            }
+            witnesses
+                .accord("203.0.113.1".parse().unwrap(), at(60), |witness| witness.as_str() != "neighbour")
+        };
+        assert_eq!(said(&[]), Accord::Alone);
+        assert_eq!(said(&[("w1", 5, up())]), Accord::Disputed, "one against one is no majority");
+        assert_eq!(said(&[("w1", 5, down())]), Accord::Agreed);
+        assert_eq!(said(&[("w1", 5, down()), ("w2", 5, up())]), Accord::Agreed, "two of three");
+        assert_eq!(said(&[("w1", 5, down()), ("w2", 5, up()), ("w3", 5, up())]), Accord::Disputed);
+        assert_eq!(said(&[("w1", 50, up())]), Accord::Alone, "an old look says nothing");
+        assert_eq!(said(&[("blind", 5, down())]), Accord::Alone, "it may be cut off itself");
+        assert_eq!(said(&[("neighbour", 5, up())]), Accord::Alone);
+        assert_eq!(said(&[("w1", 9, up()), ("w1", 1, down())]), Accord::Disputed, "one look may be lost");
     }
 
     #[test]

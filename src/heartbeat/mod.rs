@@ -17,8 +17,10 @@ pub mod witness;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -51,12 +53,14 @@ pub struct WatcherPin {
     pub url: String,
     /// Its public key.
     pub key: seal::VerifyingKey,
+    /// Trusted besides the usual roots when it is asked over HTTPS: those of a private authority.
+    pub roots: Vec<CertificateDer<'static>>,
 }
 
-/// What a node is called: one DNS label, lower case.
+/// What a node is called: one DNS label, lower case. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct NodeName(String);
+pub struct NodeName(Arc<str>);
 
 /// Why a text is not the name of a node.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,7 +83,7 @@ impl FromStr for NodeName {
         if text.is_empty() || text.len() > 63 || edges || !text.chars().all(allowed) {
             return Err(NodeNameError(text.to_owned()));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 
@@ -92,7 +96,7 @@ impl TryFrom<String> for NodeName {
 
 impl From<NodeName> for String {
     fn from(name: NodeName) -> String {
-        name.0
+        name.0.as_ref().to_owned()
     }
 }
 

@@ -13,7 +13,7 @@ use super::window::Replayed;
 use super::witness::Testimony;
 use super::{Beat, MAX_BODY, NodeName};
 use crate::address::Family;
-use crate::probe::{Failure, Outcome};
+use crate::probe::outcome::{Failure, Outcome};
 
 /// The version of the form of beats and answers.
 pub const FORM: u32 = 1;

@@ -94,7 +94,7 @@ impl Sender {
     pub fn new(pin: WatcherPin, settings: &SenderSettings) -> Result<Self, SenderError> {
         let url = beat_url(&pin.url).ok_or_else(|| SenderError::Url(pin.url.clone()))?;
         let client = Client::builder()
-            .tls_backend_preconfigured(tls::client_config(&settings.extra_roots)?)
+            .tls_backend_preconfigured(tls::client_config(&[&settings.extra_roots[..], &pin.roots].concat())?)
             .connect_timeout(settings.connect)
             .timeout(settings.total)
             .redirect(reqwest::redirect::Policy::none())

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::NodeName;
 use super::seal::VerifyingKey;
 use crate::dns::Name;
-use crate::probe::{Outcome, PageCheck};
+use crate::probe::outcome::Outcome;
+use crate::probe::page::PageCheck;
 
 /// What a witness is asked to look at. Replaces every earlier errand of the same watcher.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,7 +178,8 @@ fn size(entry: &impl Serialize) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::heartbeat::seal::SigningKey;
-    use crate::probe::{Failure, Scheme};
+    use crate::probe::outcome::Failure;
+    use crate::probe::page::Scheme;
 
     fn page() -> PageCheck {
         PageCheck { scheme: Scheme::Https, port: 443, path: "/".to_owned(), contains: Some("x".repeat(60)) }

@@ -6,9 +6,9 @@
 //! The first line is a header of JSON with the version of the form, and the length and SHA-256 of what follows; the
 //! rest is the state as JSON. A file that was cut anywhere, even to nothing, is told from one that is not there.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use ring::digest::{SHA256, digest};
@@ -20,6 +20,8 @@ use serde::{Deserialize, Serialize};
 pub struct StateFile {
     path: PathBuf,
     version: u32,
+    /// Who may read and write it (chmod(2)).
+    mode: u32,
     /// The header of what the file is known to hold.
     holds: Option<Header>,
 }
@@ -101,7 +103,13 @@ impl StateFile {
     /// The file at `path`, in form `version`. Nothing is read or written yet.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, version: u32) -> Self {
-        Self { path: path.into(), version, holds: None }
+        Self { path: path.into(), version, mode: 0o600, holds: None }
+    }
+
+    /// The same file, which others than its owner may read and write as far as `mode` says.
+    #[must_use]
+    pub fn with_mode(self, mode: u32) -> Self {
+        Self { mode, ..self }
     }
 
     /// Where it is.
@@ -182,6 +190,8 @@ impl StateFile {
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let fresh = beside(&self.path, "new");
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+        // Past the umask of this process.
+        file.set_permissions(Permissions::from_mode(self.mode))?;
         file.write_all(&serde_json::to_vec(header)?)?;
         file.write_all(b"\n")?;
         file.write_all(body)?;

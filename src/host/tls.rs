@@ -84,7 +84,11 @@ impl ServerCertVerifier for FarSighted {
         verify(now)?;
         let later = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()) + self.spare);
         let hours = self.spare.as_secs() / 3_600;
-        verify(later).map_err(|_| Error::General(format!("the certificate ends within {hours} hours")))
+        verify(later).map_err(|_| {
+            let remedy =
+                "it is renewed while the name leads there: hold a drill, or keep a GeoDNS line there";
+            Error::General(format!("the certificate ends within {hours} hours; {remedy}"))
+        })
     }
 
     fn verify_tls12_signature(

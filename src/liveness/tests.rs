@@ -25,6 +25,10 @@ struct Bench {
     target: Liveness,
 }
 
+fn grounds(stakes: Stakes, patience: u32) -> Grounds {
+    Grounds { stakes, accord: Accord::Alone, patience }
+}
+
 impl Bench {
     fn new() -> Self {
         Self {
@@ -43,7 +47,7 @@ impl Bench {
     }
 
     fn judge(&mut self, at_s: f64, stakes: Stakes) -> Health {
-        self.target.judge(at(at_s), &self.beats, stakes, 1, &self.policy)
+        self.target.judge(at(at_s), &self.beats, &grounds(stakes, 1), &self.policy)
     }
 
     /// Ten minutes of probes every 10 s and beats every 10 s, the last of each at 600 s.
@@ -76,8 +80,8 @@ fn one_failure_makes_it_suspect_and_one_success_clears_that() {
 }
 
 #[test]
-fn silence_and_failure_take_the_last_one_down_after_75_s_and_a_sibling_after_25_s() {
-    for (stakes, limit) in [(Stakes::LastOne, 75.0), (Stakes::HasSibling, 25.0)] {
+fn silence_and_failure_take_the_last_one_down_after_83_s_and_a_sibling_after_25_s() {
+    for (stakes, limit) in [(Stakes::LastOne, 83.0), (Stakes::HasSibling, 25.0)] {
         let mut bench = Bench::healthy();
         for s in [610.0, 614.0, 617.0, 620.0] {
             bench.probe(s, fails());
@@ -124,10 +128,11 @@ fn a_watcher_that_doubts_itself_waits_longer() {
     for s in [610.0, 614.0, 617.0, 620.0] {
         bench.probe(s, fails());
     }
-    let mut judge =
-        |s, patience| bench.target.judge(at(s), &bench.beats, Stakes::LastOne, patience, &bench.policy);
+    let mut judge = |s, patience| {
+        bench.target.judge(at(s), &bench.beats, &grounds(Stakes::LastOne, patience), &bench.policy)
+    };
     assert_eq!(judge(700.0, 4), Health::Suspect);
-    assert_eq!(judge(900.0, 4), Health::DownHard);
+    assert_eq!(judge(940.0, 4), Health::DownHard);
 }
 
 #[test]
@@ -208,8 +213,8 @@ fn discarded_evidence_keeps_the_verdict_and_starts_the_count_anew() {
     for s in [690.0, 693.0, 696.0, 699.0] {
         bench.probe(s, fails());
     }
-    assert_eq!(bench.judge(754.0, Stakes::LastOne), Health::Suspect);
-    assert_eq!(bench.judge(755.0, Stakes::LastOne), Health::DownHard);
+    assert_eq!(bench.judge(762.0, Stakes::LastOne), Health::Suspect);
+    assert_eq!(bench.judge(763.0, Stakes::LastOne), Health::DownHard);
     bench.target.discard_evidence(at(760.0));
     assert_eq!(bench.judge(761.0, Stakes::LastOne), Health::DownHard);
 }
@@ -244,16 +249,16 @@ mod properties {
                 if beat {
                     bench.beats.record(now, BOOT, &bench.policy);
                 }
-                let before = bench.target.judge(now, &bench.beats, Stakes::LastOne, 1, &bench.policy);
+                let before = bench.target.judge(now, &bench.beats, &grounds(Stakes::LastOne, 1), &bench.policy);
                 let mut quiet = bench.target.clone();
                 let next = [
-                    quiet.next_deadline(now, Stakes::LastOne, 1, &bench.policy),
+                    quiet.next_deadline(now, &grounds(Stakes::LastOne, 1), &bench.policy),
                     bench.beats.next_deadline(now, &bench.policy),
                 ];
                 let next = next.into_iter().flatten().min();
                 let late = next.map_or(now + Duration::from_secs(3600), |at| at.back(Duration::from_millis(1)));
                 if before != Health::Recovering && late >= now {
-                    let after = quiet.judge(late, &bench.beats, Stakes::LastOne, 1, &bench.policy);
+                    let after = quiet.judge(late, &bench.beats, &grounds(Stakes::LastOne, 1), &bench.policy);
                     prop_assert_eq!(before, after);
                 }
             }
@@ -274,11 +279,26 @@ mod properties {
                     _ => bench.target.record(now, now, home(), &fails(), &bench.policy),
                 }
                 let fresh = bench.target.down.is_none();
-                let health = bench.target.judge(now, &bench.beats, Stakes::HasSibling, 1, &bench.policy);
+                let health = bench.target.judge(now, &bench.beats, &grounds(Stakes::HasSibling, 1), &bench.policy);
                 if fresh && success.is_some_and(|s| now - s < Duration::from_secs(25)) {
                     prop_assert!(!health.is_down());
                 }
             }
         }
     }
+}
+
+#[test]
+fn witnesses_that_agree_hasten_a_gray_verdict_and_those_that_do_not_delay_every_one_but_not_for_ever() {
+    let policy = Policy::default();
+    let spans = |stakes, accord| {
+        let grounds = Grounds { stakes, accord, patience: 1 };
+        (grounds.hard(&policy), grounds.gray(&policy))
+    };
+    let (hard, gray) = spans(Stakes::LastOne, Accord::Alone);
+    assert_eq!((hard, gray), (policy.hard, policy.gray));
+    assert_eq!(spans(Stakes::LastOne, Accord::Agreed), (hard, policy.gray_agreed));
+    assert_eq!(spans(Stakes::LastOne, Accord::Disputed), (policy.dissent, policy.dissent));
+    assert_eq!(spans(Stakes::HasSibling, Accord::Disputed).0, policy.hard_with_sibling);
+    assert!(policy.gray_agreed < gray && gray < policy.dissent);
 }

@@ -206,7 +206,7 @@ impl Look {
                 let looked = prober.look_at_fallback(spot.address, &spot.site, &self.page, self.patience);
                 match looked.await {
                     // How long it took is nobody's question.
-                    Ok(()) => Outcome::Up { latency_ms: 0, generation: None },
+                    Ok(_) => Outcome::Up { latency_ms: 0, generation: None },
                     Err(failure) => Outcome::Failed(failure),
                 }
             }

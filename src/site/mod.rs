@@ -31,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::header::HeaderValue;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -38,13 +39,17 @@ use tokio::task::{JoinHandle, JoinSet};
 pub use self::served::Door;
 
 use self::adopt::{AdoptSettings, Adopter};
-use self::host::Hosts;
+use self::host::{Hosts, Scheme};
 use self::load::{Current, LoadReport, Source, Supervisor};
 use self::log::AccessLog;
 use self::serve::{Limits, WallClock, WellKnown};
-use self::served::{Served, SharedSite};
+use self::served::{Https, Served, SharedSite};
 use crate::heartbeat::SourceState;
 use crate::status::SiteStatus;
+use crate::tls::{self, Shelf, TlsSettings};
+
+/// What is spoken over TLS (RFC 7301), the better first.
+const PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
 
 /// How long the ports stay silent at the start while the kept copies are read.
 const RESTORING: Duration = Duration::from_secs(3);
@@ -72,6 +77,19 @@ pub struct SiteSettings {
     pub validators: Option<AdoptSettings>,
     /// The access log.
     pub log: log::LogSettings,
+    /// How it is served over HTTPS. None: it is not.
+    pub tls: Option<TlsSettings>,
+}
+
+impl SiteSettings {
+    fn https(&self) -> Https {
+        let Some(tls) = &self.tls else { return Https::default() };
+        let hsts = |span: Duration| HeaderValue::try_from(format!("max-age={}", span.as_secs()));
+        Https {
+            redirect: tls.redirect,
+            hsts: tls.hsts.map(|span| hsts(span).expect("digits are a header value")),
+        }
+    }
 }
 
 /// How a path becomes an answer.
@@ -93,6 +111,8 @@ pub struct Surroundings {
     pub doors: Vec<Door>,
     /// What is answered before the sites.
     pub well_known: WellKnown,
+    /// The certificates, by the numbers of the sites.
+    pub shelf: Arc<Shelf>,
     /// The wall clock.
     pub now: WallClock,
     /// The program whose `loader` subcommand reads the mount: [`this_program`], except in tests.
@@ -110,6 +130,9 @@ pub enum SiteError {
     /// A thread, a runtime or a listener of the server could not be had.
     #[error("the site cannot be served: {0}")]
     Server(std::io::Error),
+    /// There are no keys for TLS.
+    #[error("HTTPS cannot be served: {0}; does this machine give random numbers?")]
+    Tls(rustls::Error),
     /// One of the two halves ended; this is a defect.
     #[error("the site's {0} ended unexpectedly; restart hearth and report this")]
     Ended(&'static str),
@@ -150,19 +173,32 @@ pub fn was_looked_at(site: &SiteStatus) -> bool {
     *site != not_looked_at(site.hosts.clone(), site.listening.clone())
 }
 
-/// Where sites listen: each address once, with the numbers of the sites that name it.
+/// A place where sites listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entrance {
+    /// Where.
+    pub address: SocketAddr,
+    /// What is spoken there.
+    pub scheme: Scheme,
+    /// The numbers of the sites that name it.
+    pub sites: Vec<usize>,
+}
+
+/// Where sites listen: each address once.
 #[must_use]
-pub fn addresses(sites: &[SiteSettings]) -> Vec<(SocketAddr, Vec<usize>)> {
-    let mut addresses: Vec<(SocketAddr, Vec<usize>)> = Vec::new();
+pub fn entrances(sites: &[SiteSettings]) -> Vec<Entrance> {
+    let mut entrances: Vec<Entrance> = Vec::new();
     for (number, site) in sites.iter().enumerate() {
-        for address in &site.listen {
-            match addresses.iter_mut().find(|(known, _)| known == address) {
-                Some((_, sites)) => sites.push(number),
-                None => addresses.push((*address, vec![number])),
+        let plain = site.listen.iter().map(|address| (*address, Scheme::Http));
+        let secure = site.tls.iter().flat_map(|tls| &tls.listen).map(|address| (*address, Scheme::Https));
+        for (address, scheme) in plain.chain(secure) {
+            match entrances.iter_mut().find(|known| (known.address, known.scheme) == (address, scheme)) {
+                Some(known) => known.sites.push(number),
+                None => entrances.push(Entrance { address, scheme, sites: vec![number] }),
             }
         }
     }
-    addresses
+    entrances
 }
 
 /// How the sites stand before they were looked at, as far as `doors` says where they are served.
@@ -212,6 +248,13 @@ pub async fn run(
     }
     let shared: Arc<[SharedSite]> = shared.into();
     let served = |door: Door| {
+        let tls = match door.scheme {
+            Scheme::Http => None,
+            Scheme::Https => {
+                let shelf = Arc::clone(&around.shelf);
+                Some(tls::server::config(shelf, door.sites.clone(), PROTOCOLS).map_err(SiteError::Tls)?)
+            }
+        };
         let own =
             door.sites.iter().flat_map(|number| hosts[*number].iter().map(|host| (host.clone(), *number)));
         let served = Served {
@@ -219,11 +262,13 @@ pub async fn run(
             sites: Arc::clone(&shared),
             first: door.sites.first().copied().unwrap_or_default(),
             well_known: Arc::clone(&around.well_known),
+            tls,
+            shelf: Arc::clone(&around.shelf),
             now: around.now,
         };
-        (door.listener, served)
+        Ok((door.listener, served))
     };
-    let doors = around.doors.into_iter().map(served).collect();
+    let doors = around.doors.into_iter().map(served).collect::<Result<_, SiteError>>()?;
     let (limits, stop) = (around.limits, shutdown.clone());
     let serve = tokio::spawn(async move {
         restored(kept).await;
@@ -252,6 +297,7 @@ struct Opened {
 }
 
 fn open(settings: SiteSettings, loader: &Path) -> Result<Opened, SiteError> {
+    let https = settings.https();
     let (publish, current) = watch::channel::<Current>(None);
     let large = large::Large::below(&settings.root, loader.to_owned());
     let source = Source {
@@ -272,7 +318,7 @@ fn open(settings: SiteSettings, loader: &Path) -> Result<Opened, SiteError> {
         supervisor = supervisor.keeping(keep::Keeper::at(directory));
     }
     let log = AccessLog::start(settings.log).map_err(SiteError::Log)?;
-    let site = SharedSite { rules: settings.rules, current, large, log };
+    let site = SharedSite { rules: settings.rules, current, large, log, https };
     Ok(Opened { site, supervisor, adopter })
 }
 

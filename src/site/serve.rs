@@ -1,8 +1,9 @@
 //! The server: connections in, answers out of the current generation.
 //!
-//! Speaks HTTP/1.1 and, with prior knowledge, HTTP/2. Ordinary requests go through the [plain] lane, all others through
-//! [hyper](general); both ask the same [desk]. Never binds a port, never touches a file, and never takes a lock for a
-//! request: a worker looks at an atomic counter to learn whether there is a new generation.
+//! Speaks HTTP/1.1 and HTTP/2 (without TLS with prior knowledge), with TLS where the door has it. Ordinary requests go
+//! through the [plain] lane, all others through [hyper](general); both ask the same [desk]. Never binds a port, never
+//! touches a file, and never takes a lock for a request, unless it may be sent to HTTPS: a worker looks at an atomic
+//! counter to learn whether there is a new generation.
 
 mod accept;
 mod desk;
@@ -11,6 +12,7 @@ mod house;
 mod limits;
 mod plain;
 mod rewind;
+mod secure;
 mod worker;
 
 use std::sync::Arc;

@@ -4,15 +4,19 @@
 
 use std::sync::Arc;
 
+use hyper::header::HeaderValue;
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::Rules;
-use super::host::Hosts;
+use super::host::{Hosts, Scheme};
 use super::large::Large;
 use super::load::Current;
 use super::log::AccessLog;
 use super::serve::{WallClock, WellKnown};
+use crate::tls::Shelf;
+use crate::tls::settings::Redirect;
 
 /// A listener, and the sites that are answered there.
 #[derive(Debug)]
@@ -21,6 +25,17 @@ pub struct Door {
     pub listener: TcpListener,
     /// The numbers of the sites: at least one.
     pub sites: Vec<usize>,
+    /// What is spoken there.
+    pub scheme: Scheme,
+}
+
+/// What a site says of HTTPS.
+#[derive(Clone, Debug, Default)]
+pub struct Https {
+    /// Whether who comes without it is sent there.
+    pub redirect: Redirect,
+    /// `Strict-Transport-Security` for who comes with it (RFC 6797 section 6.1).
+    pub hsts: Option<HeaderValue>,
 }
 
 /// One site.
@@ -34,6 +49,8 @@ pub struct SharedSite {
     pub large: Large,
     /// One line for each answer.
     pub log: AccessLog,
+    /// What it says of HTTPS.
+    pub https: Https,
 }
 
 /// What is answered at one door.
@@ -47,11 +64,21 @@ pub struct Served {
     pub first: usize,
     /// What is answered before the sites.
     pub well_known: WellKnown,
+    /// What connections are opened with. None: they are plain.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// The certificates that there are, and what authorities are answered.
+    pub shelf: Arc<Shelf>,
     /// For `Expires` and the log.
     pub now: WallClock,
 }
 
 impl Served {
+    /// What is spoken at the door.
+    #[must_use]
+    pub const fn scheme(&self) -> Scheme {
+        if self.tls.is_some() { Scheme::Https } else { Scheme::Http }
+    }
+
     /// The site with this number, which came from [`hosts`](Self::hosts).
     #[must_use]
     pub fn site(&self, number: usize) -> &SharedSite {

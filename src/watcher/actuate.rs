@@ -95,7 +95,7 @@ impl Actuator {
             mine: Default::default(),
         };
         // The decision is in the journal already, and on disk.
-        let noted = || std::future::ready(Ok(()));
+        let noted = |_: &_| std::future::ready(Ok(()));
         let outcome = attempt(&self.entry, &self.provider, &desired, Duration::ZERO, noted).await;
         let (result, seen) = match outcome {
             Ok(Outcome::Unchanged { seen } | Outcome::Landed { seen, .. }) => {

@@ -40,6 +40,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// The shortest: a deadline that is overdue does not make the loop spin.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(20);
 
+/// The page and its JSON are made anew at most this often: a snapshot of a thousand sites costs more than a step.
+const PUBLISH_EVERY: Duration = Duration::from_millis(250);
+
 /// How long a step may wait for the disk to confirm it, when nothing depends on it.
 const SYNC_EVERY: Duration = Duration::from_secs(5);
 
@@ -63,6 +66,7 @@ pub(super) struct Driver {
     timeline: VecDeque<Happened>,
     pub(super) status: watch::Sender<WatcherStatus>,
     synced: Moment,
+    published: Option<Moment>,
 }
 
 impl Driver {
@@ -100,6 +104,7 @@ impl Driver {
             events,
             timeline: VecDeque::new(),
             synced: now,
+            published: None,
         };
         for (wall_ms, note) in notes {
             driver.remember(wall_ms, note);
@@ -146,7 +151,7 @@ impl Driver {
     /// When the loop has to wake at the latest.
     pub(super) fn due(&self) -> Moment {
         let now = self.line.now();
-        let wake = self.engine.next_wake(now).unwrap_or(now + LONGEST_SLEEP);
+        let wake = self.engine.next_wake().unwrap_or(now + LONGEST_SLEEP);
         wake.clamp(now + SHORTEST_SLEEP, now + LONGEST_SLEEP)
     }
 
@@ -377,8 +382,13 @@ impl Driver {
         WatcherStatus { journal_trouble, ..self.engine.status(self.line.now(), self.started, timeline) }
     }
 
-    pub(super) fn publish(&self) {
-        self.status.send_replace(self.snapshot());
+    /// Shows people how things stand, unless that was done a moment ago: the loop comes back within a second.
+    pub(super) fn publish(&mut self) {
+        let now = self.line.now();
+        if self.published.is_none_or(|last| now - last >= PUBLISH_EVERY) {
+            self.published = Some(now);
+            self.status.send_replace(self.snapshot());
+        }
     }
 }
 

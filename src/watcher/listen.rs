@@ -1,7 +1,7 @@
 //! The watcher's HTTP server: takes beats, shows the status.
 //!
-//! Plain HTTP/1.1 on listeners that the caller has bound; beats and answers are sealed, so a proxy in front that adds
-//! TLS is not trusted with more than their delivery. Never decides whether a beat counts: what has a good seal goes to
+//! HTTP/1.1 on listeners that the caller has bound, with TLS where it has a certificate; beats and answers are sealed, so
+//! that a proxy in front that adds TLS is not trusted with more than their delivery. Never decides whether a beat counts: what has a good seal goes to
 //! the driver, which answers, and nothing else does.
 
 mod crowd;
@@ -20,15 +20,18 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 use crate::heartbeat::seal::{SigningKey, VerifyingKey};
 use crate::heartbeat::window::Replayed;
 use crate::heartbeat::{Answer, Beat, NodeName};
-use crowd::{Crowd, Place};
+use crowd::Crowd;
 
 /// A beat whose seal is good, on its way to the driver.
 #[derive(Debug)]
@@ -109,9 +112,11 @@ pub async fn run(
     listeners: Vec<TcpListener>,
     handler: Handler,
     limits: Limits,
+    tls: Option<Arc<ServerConfig>>,
     shutdown: impl Future<Output = ()>,
 ) {
-    let server = Server { handler: Arc::new(handler), crowd: Crowd::of(&limits), limits: Arc::new(limits) };
+    let (crowd, tls) = (Crowd::of(&limits), tls.map(TlsAcceptor::from));
+    let server = Server { handler: Arc::new(handler), crowd, limits: Arc::new(limits), tls };
     let (open, closing) = watch::channel(());
     let mut connections = JoinSet::new();
     tokio::select! {
@@ -130,6 +135,8 @@ struct Server {
     handler: Arc<Handler>,
     limits: Arc<Limits>,
     crowd: Crowd,
+    /// None: connections are plain.
+    tls: Option<TlsAcceptor>,
 }
 
 impl Server {
@@ -168,20 +175,35 @@ impl Server {
             debug!(%from, "too many connections; this one is closed");
             return;
         };
-        let (handler, limits) = (self.handler.clone(), self.limits.clone());
-        connections.spawn(serve(stream, from, place, handler, limits, closing.clone()));
+        let (handler, limits, closing) = (self.handler.clone(), self.limits.clone(), closing.clone());
+        let tls = self.tls.clone();
+        connections.spawn(async move {
+            let whole = limits.connection;
+            let serving = async {
+                match tls {
+                    None => serve(stream, handler, limits, closing).await,
+                    Some(tls) => match tokio::time::timeout(limits.header, tls.accept(stream)).await {
+                        Ok(Ok(stream)) => serve(stream, handler, limits, closing).await,
+                        Ok(Err(error)) => debug!(%from, %error, "a TLS handshake failed"),
+                        Err(_) => debug!(%from, "a TLS handshake took too long"),
+                    },
+                }
+            };
+            if tokio::time::timeout(whole, serving).await.is_err() {
+                debug!(%from, "a connection was cut off after {whole:?}");
+            }
+            drop(place);
+        });
     }
 }
 
-async fn serve(
-    stream: TcpStream,
-    from: SocketAddr,
-    place: Place,
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
     handler: Arc<Handler>,
     limits: Arc<Limits>,
     mut closing: watch::Receiver<()>,
 ) {
-    let (header, whole) = (limits.header, limits.connection);
+    let header = limits.header;
     let service = service_fn(move |request| route::respond(handler.clone(), limits.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -196,12 +218,9 @@ async fn serve(
         }
         connection.await
     };
-    match tokio::time::timeout(whole, ended).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => debug!(%from, %error, "a connection broke off"),
-        Err(_) => debug!(%from, "a connection was cut off after {whole:?}"),
+    if let Err(error) = ended.await {
+        debug!(%error, "a connection broke off");
     }
-    drop(place);
 }
 
 /// The next connection of any listener. `turn` moves the first look on, so that a flood on one starves no other.

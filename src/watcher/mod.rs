@@ -4,6 +4,7 @@
 //! power cut (a write that was decided on) is on disk before it is acted on. Never decides anything itself.
 
 pub mod actuate;
+mod certificate;
 mod driver;
 mod errand;
 pub mod journal;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -52,6 +54,9 @@ pub enum WatcherError {
     /// The control socket ended.
     #[error("the control socket ended although nobody asked it to")]
     Control,
+    /// There are no keys for TLS.
+    #[error("HTTPS cannot be served: {0}; does this machine give random numbers?")]
+    Tls(#[from] rustls::Error),
     /// The HTTP server ended.
     #[error("the HTTP server ended although nobody asked it to")]
     Listener,
@@ -100,7 +105,12 @@ pub async fn run(config: WatcherConfig, with: Surroundings) -> Result<(), Watche
     driver.begin(setup(&config));
     let peers = config.peers.iter().map(|p| (p.name.clone(), p.key)).collect();
     let handler = handler(Arc::new(config.key), peers, &driver, beats);
-    essential.spawn(listening(with.listeners, handler, with.shutdown.clone()));
+    let tls = config.tls.map(|tls| certificate::keep(tls, &config.state, line)).transpose()?;
+    let (tls, keeping) = tls.unzip();
+    // Ends with this function; without a certificate there is only no TLS.
+    let mut keepers = JoinSet::new();
+    keeping.map(|keeping| keepers.spawn(keeping));
+    essential.spawn(listening(with.listeners, handler, tls, with.shutdown.clone()));
     essential.spawn(controlled(with.control, ask, with.shutdown.clone()));
     let mut stop = with.shutdown;
     notify::ready();
@@ -161,10 +171,11 @@ fn handler(
 async fn listening(
     listeners: Vec<TcpListener>,
     handler: listen::Handler,
+    tls: Option<Arc<ServerConfig>>,
     mut stop: watch::Receiver<bool>,
 ) -> WatcherError {
     let stopped = async move { shutdown::stopped(&mut stop).await };
-    listen::run(listeners, handler, listen::Limits::default(), stopped).await;
+    listen::run(listeners, handler, listen::Limits::default(), tls, stopped).await;
     WatcherError::Listener
 }
 

@@ -10,6 +10,7 @@ use crate::failover::event::Command;
 use crate::failover::lane::Side;
 use crate::failover::view::Happened;
 use crate::failover::why::Explanation;
+use crate::heartbeat::NodeName;
 use crate::moment::Moment;
 
 /// What can be asked on the control socket.
@@ -67,6 +68,8 @@ struct Written {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     site: Option<Name>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    node: Option<NodeName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     for_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
@@ -81,19 +84,20 @@ impl Question {
     /// When it is none of those that can be asked; says which can.
     pub fn of(value: &serde_json::Value) -> Result<Self, String> {
         let written: Written = serde_json::from_value(value.clone()).map_err(|e| e.to_string())?;
-        let side = match written.ask.as_str() {
+        let span = Duration::from_millis(written.for_ms.unwrap_or(0));
+        let command = match written.ask.as_str() {
             "status" => return Ok(Question::Status),
             "why" => return Ok(Question::Why(written.site)),
-            "to-home" => Some(Side::Home),
-            "to-fallback" => Some(Side::Fallback),
-            "auto" => None,
+            "to-home" => Command::Pin { side: Side::Home, span },
+            "to-fallback" => Command::Pin { side: Side::Fallback, span },
+            "freeze" => Command::Freeze { span },
+            "drain" => Command::Drain { node: written.node.ok_or("which node?")?, span },
+            "auto" => Command::Auto,
             other => {
-                let can = "status, why, to-home, to-fallback and auto can";
+                let can = "status, why, to-home, to-fallback, freeze, drain and auto can";
                 return Err(format!("`{other}` cannot be asked; {can}"));
             }
         };
-        let span = Duration::from_millis(written.for_ms.unwrap_or(0));
-        let command = side.map_or(Command::Auto, |side| Command::Pin { side, span });
         let site = written.site.ok_or("which site?")?;
         let owner = Owner::new(&written.owner.unwrap_or_default());
         Ok(Question::Override { site, command, owner, reason: written.reason.unwrap_or_default() })
@@ -102,8 +106,14 @@ impl Question {
     /// The question as it is sent.
     #[must_use]
     pub fn to_value(&self) -> serde_json::Value {
-        let mut written =
-            Written { ask: "status".to_owned(), site: None, for_ms: None, owner: None, reason: None };
+        let mut written = Written {
+            ask: "status".to_owned(),
+            site: None,
+            node: None,
+            for_ms: None,
+            owner: None,
+            reason: None,
+        };
         if let Question::Why(site) = self {
             "why".clone_into(&mut written.ask);
             written.site.clone_from(site);
@@ -112,11 +122,18 @@ impl Question {
             written.ask = match command {
                 Command::Pin { side: Side::Fallback, .. } => "to-fallback",
                 Command::Pin { .. } => "to-home",
+                Command::Freeze { .. } => "freeze",
+                Command::Drain { .. } => "drain",
                 Command::Auto => "auto",
             }
             .to_owned();
-            if let Command::Pin { span, .. } = command {
+            if let Command::Pin { span, .. } | Command::Freeze { span } | Command::Drain { span, .. } =
+                command
+            {
                 written.for_ms = Some(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+            }
+            if let Command::Drain { node, .. } = command {
+                written.node = Some(node.clone());
             }
             written.site = Some(site.clone());
             written.owner = Some(owner.to_string());

@@ -6,6 +6,7 @@ mod lines;
 mod members;
 mod mounts;
 mod names;
+pub(crate) mod orphan;
 pub(crate) mod rig;
 mod serving;
 mod shared;

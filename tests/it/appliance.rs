@@ -366,3 +366,18 @@ fn the_images_own_configuration_is_in_order_with_everything_that_is_commented_ou
     assert_eq!(imported.outcome, Outcome::InForce("hearth.toml".to_owned()));
     assert_eq!((imported.kept.hostname(), pi.secrets().len()), ("pi1", 2));
 }
+
+#[test]
+fn every_script_of_the_image_can_be_read_by_its_shell() {
+    let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("pi-image");
+    let scripts =
+        ["build", "initramfs/init", "root/usr/lib/hearth/persist", "root/usr/lib/hearth/last-words"];
+    for script in scripts {
+        let path = image.join(script);
+        let bash = fs::read_to_string(&path).unwrap().starts_with("#!/usr/bin/env bash");
+        let shell = if bash { "bash" } else { "sh" };
+        let read = Command::new(shell).arg("-n").arg(&path).output().unwrap();
+        assert!(read.status.success(), "{script}: {}", String::from_utf8_lossy(&read.stderr));
+        assert_ne!(fs::metadata(&path).unwrap().permissions().mode() & 0o111, 0, "{script} cannot be run");
+    }
+}

@@ -72,7 +72,7 @@ fn sender(to: SocketAddr) -> Sender {
 }
 
 fn sender_within(to: SocketAddr, total: Duration) -> Sender {
-    let pin = WatcherPin { url: format!("http://{to}"), key: watcher_key().verifying() };
+    let pin = WatcherPin { url: format!("http://{to}"), key: watcher_key().verifying(), roots: Vec::new() };
     let settings = SenderSettings { total, ..SenderSettings::default() };
     Sender::new(pin, &settings).unwrap()
 }
@@ -144,5 +144,5 @@ async fn serve(
     };
     let (stop, stopped) = oneshot::channel();
     let shutdown = async { stopped.await.unwrap_or(()) };
-    (address, stop, tokio::spawn(run(vec![listener], handler, limits, shutdown)))
+    (address, stop, tokio::spawn(run(vec![listener], handler, limits, None, shutdown)))
 }

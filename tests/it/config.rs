@@ -1,5 +1,6 @@
 //! The configuration file: every mistake has its place and a hint, and every file that is shipped is in order.
 
+mod fail_back;
 mod gluster;
 mod hooks;
 mod ttl;

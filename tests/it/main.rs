@@ -21,4 +21,5 @@ mod roles;
 mod simulator;
 mod site;
 mod tidy;
+mod tls;
 mod watcher;

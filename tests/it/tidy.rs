@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// What knows no tokio, files, sockets, environment, clock or logging. A folder stands for all files in it.
 const PURE: &[&str] = &[
+    "acme/renewal.rs",
+    "acme/settings.rs",
     "address/admissible.rs",
     "address/agreement.rs",
     "address/mod.rs",
@@ -63,6 +65,7 @@ const PURE: &[&str] = &[
     "leds/settings.rs",
     "leds/words.rs",
     "liveness.rs",
+    "liveness/grounds.rs",
     "moment.rs",
     "mount/info.rs",
     "mount/judge.rs",
@@ -70,6 +73,7 @@ const PURE: &[&str] = &[
     "mount/retry.rs",
     "policy.rs",
     "probe/outcome.rs",
+    "probe/page.rs",
     "secret.rs",
     "site/adopt/claim.rs",
     "site/condition.rs",
@@ -88,6 +92,8 @@ const PURE: &[&str] = &[
     "site/log/line.rs",
     "site/log/stamp.rs",
     "status.rs",
+    "tls/certificate.rs",
+    "tls/settings.rs",
     "watcher/errand.rs",
     "watcher/page.rs",
     "watcher/question.rs",
@@ -135,6 +141,8 @@ const FLOORS: &[&[&str]] = &[
         "liveness",
         "status",
         "gluster",
+        "acme",
+        "tls",
     ],
     &["host"],
     &["moment", "policy", "secret"],

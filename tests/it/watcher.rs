@@ -8,5 +8,6 @@ mod person;
 mod provider;
 mod replay;
 mod rig;
+mod storm;
 mod switch;
 mod witness;

@@ -8,7 +8,7 @@ use hearth::failover::Shape;
 use hearth::failover::event::{Effect, Event, Note, Setup, SiteSetup};
 use hearth::probe::outcome::Failure;
 
-use super::{Coming, PAGES, Process, ROUND_TRIP, SYNC_EVERY, World, sets};
+use super::{Coming, PAGES, Process, ROUND_TRIP, SYNC_EVERY, Telling, World, sets};
 
 impl World {
     pub(super) fn setup(&self) -> Setup {
@@ -127,7 +127,7 @@ impl World {
             }
             Effect::Abandon { .. } => self.wish = None,
             Effect::Note(Note { text, .. }) => {
-                if self.layout.aloud {
+                if self.layout.telling == Telling::Aloud {
                     println!("{} {text}", self.today());
                 }
             }

@@ -5,8 +5,10 @@
 use super::{line, list, span};
 use crate::leds::{self, shown};
 use crate::status::{
-    AddressStatus, AgentStatus, LinkState, MountStatus, RecordState, RecordStatus, SiteStatus, WatcherLink,
+    AddressStatus, AgentStatus, CertificateStatus, LinkState, MountStatus, RecordState, RecordStatus,
+    SiteStatus, WatcherLink,
 };
+use crate::tls::certificate::day;
 
 /// One screen: what the agent is doing and why, and what there is to do.
 pub(super) fn screen(status: &AgentStatus) -> String {
@@ -23,6 +25,7 @@ pub(super) fn screen(status: &AgentStatus) -> String {
     if status.sites.is_empty() {
         line(&mut screen, "site", "none");
     }
+    status.certificates.iter().for_each(|certificate| self::certificate(&mut screen, certificate));
     status.mounts.iter().for_each(|mount| self::mount(&mut screen, mount));
     for (family, address) in &status.addresses {
         self::address(&mut screen, &family.to_string(), address);
@@ -71,6 +74,15 @@ fn site(screen: &mut String, site: &SiteStatus) {
     if site.log_dropped > 0 {
         let words = "lines of the access log were dropped; its disk is slow, full or gone";
         line(screen, "", &format!("{} {words}", site.log_dropped));
+    }
+}
+
+fn certificate(screen: &mut String, certificate: &CertificateStatus) {
+    let until =
+        certificate.until.map_or_else(|| "none yet".to_owned(), |until| format!("good until {}", day(until)));
+    line(screen, "https", &format!("{}: {until}, from {}", list(&certificate.hosts), certificate.from));
+    if !certificate.why.is_empty() {
+        line(screen, "", &certificate.why);
     }
 }
 

@@ -6,13 +6,16 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::watcher::Fallback;
 use crate::address::{Family, Suffix};
+use crate::config::Hairpin;
 use crate::config::endpoint::WebUrl;
 use crate::config::secret::SecretSource;
-use crate::config::value::At;
+use crate::config::value::{At, PagePath};
 use crate::dns::{Name, Ttl};
 use crate::heartbeat::NodeName;
 use crate::heartbeat::seal::VerifyingKey;
+use crate::probe::Scheme;
 
 /// Where an agent keeps what it must remember.
 pub(crate) const STATE: &str = "/var/lib/hearth";
@@ -39,6 +42,35 @@ pub(crate) struct Heartbeat {
     pub(crate) every: Option<At<Duration>>,
     /// The watchers. Required, at least one.
     pub(crate) watchers: Spanned<Vec<WatcherPin>>,
+    /// The sites whose visitors may be sent back to this node when no watcher answers any more. Default: none.
+    #[serde(default)]
+    pub(crate) fail_back: Vec<Spanned<FailBack>>,
+}
+
+/// `[[heartbeat.fail-back]]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", expecting = "a table [[heartbeat.fail-back]]")]
+pub(crate) struct FailBack {
+    /// The name that visitors use; this node serves it, and it lies in the provider's zone. Required.
+    pub(crate) site: At<Name>,
+    /// The name of a `[provider.…]` that may write it. Required.
+    pub(crate) provider: At<String>,
+    /// The fallback, as the watcher has it: a record that leads anywhere else is left alone. Required.
+    pub(crate) fallback: Spanned<Fallback>,
+    /// What the watcher signs its marks with (`name` in its file). Default: `watcher`.
+    pub(crate) watcher: Option<At<NodeName>>,
+    /// No watcher has answered for this long. Default: `15m`.
+    pub(crate) after: Option<At<Duration>>,
+    /// Whether the node has to reach itself at its public address first. Default: `required`.
+    pub(crate) hairpin: Option<Hairpin>,
+    /// Default: `60s`.
+    pub(crate) ttl: Option<At<Ttl>>,
+    /// How visitors ask: `http` (default) or `https`.
+    pub(crate) scheme: Option<Scheme>,
+    /// On which port. Default: 80 for http, 443 for https.
+    pub(crate) port: Option<Spanned<u16>>,
+    /// The page that the node asks itself for. Default: `/`.
+    pub(crate) page: Option<At<PagePath>>,
 }
 
 /// One of `watchers = [{ … }]`
@@ -53,6 +85,9 @@ pub(crate) struct WatcherPin {
     pub(crate) url: At<WebUrl>,
     /// Its public key, as `hearth key show` prints it. Required.
     pub(crate) public_key: At<VerifyingKey>,
+    /// A file with the root of the private authority that its certificate is from, PEM. Default: the roots that browsers
+    /// trust.
+    pub(crate) ca: Option<Spanned<PathBuf>>,
 }
 
 /// `[[record]]`

@@ -10,6 +10,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::tls::SiteTls;
 use crate::config::endpoint::{Host, WebUrl};
 use crate::config::value::{At, Size};
 use crate::site::Rules;
@@ -82,6 +83,8 @@ pub(crate) struct Site {
     pub(crate) validators: Option<Spanned<Validators>>,
     /// `[site.log]`: the access log. Without it: none.
     pub(crate) log: Option<Spanned<SiteLog>>,
+    /// `[site.tls]`: HTTPS. Without it: plain HTTP alone.
+    pub(crate) tls: Option<Spanned<SiteTls>>,
 }
 
 /// `validators = { … }`

@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use super::agent::WatcherPin;
 use super::policy::PolicyChoice;
+use super::tls::WatcherTls;
 use crate::config::PeerRole;
 use crate::config::endpoint::Reference;
 use crate::config::secret::SecretSource;
@@ -36,6 +37,8 @@ pub(crate) struct Watcher {
     pub(crate) name: Option<At<NodeName>>,
     /// Where beats and the status page are taken. Default: `["[::]:8443"]`.
     pub(crate) listen: Option<Spanned<Vec<At<SocketAddr>>>>,
+    /// `[watcher.tls]`: HTTPS in the place of HTTP. Without it: plain HTTP.
+    pub(crate) tls: Option<Spanned<WatcherTls>>,
     /// Where it keeps what it must remember. Default: `/var/lib/hearth-watcher`.
     pub(crate) state: Option<PathBuf>,
     /// The private key that `hearth key new` made. Required.

@@ -4,6 +4,7 @@
 //! Never leaves out the line or the TTL of a record that it changes: what is left out falls back to a default. Weights and
 //! remarks are kept by the service itself.
 
+mod txt;
 mod words;
 
 use std::fmt;

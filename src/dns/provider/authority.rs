@@ -50,7 +50,7 @@ pub(super) async fn servers(zone: &Name, known: &[SocketAddr]) -> Result<Vec<Soc
 }
 
 /// The resolvers of this machine.
-async fn resolvers() -> Vec<SocketAddr> {
+pub(crate) async fn resolvers() -> Vec<SocketAddr> {
     let read = tokio::task::spawn_blocking(|| std::fs::read_to_string(RESOLVERS));
     let text = read.await.ok().and_then(Result::ok).unwrap_or_default();
     parse(&text)

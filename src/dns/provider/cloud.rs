@@ -209,6 +209,26 @@ async fn make<C: Cloud>(cloud: &C, name: &Name, operation: &Operation) -> Result
     }
 }
 
+/// The ids of the records at `host` that hold `text`, out of what a service listed.
+pub(super) fn texts(rows: &[HostRecord], host: &str, text: &str) -> Vec<String> {
+    let is = |row: &&HostRecord| {
+        row.kind == "TXT" && row.name.eq_ignore_ascii_case(host) && row.value.trim_matches('"') == text
+    };
+    rows.iter().filter(is).map(|row| row.id.clone()).collect()
+}
+
+/// Takes these records away.
+pub(super) async fn delete_all<C: Cloud>(
+    cloud: &C,
+    name: &Name,
+    ids: &[String],
+) -> Result<(), ProviderError> {
+    for id in ids {
+        cloud.delete(name, id).await?;
+    }
+    Ok(())
+}
+
 /// The id of a record that was listed; each has one.
 fn id<'a>(name: &Name, record: &'a Record) -> Result<&'a str, ProviderError> {
     let without = || ProviderError::Unusable(format!("{name}: {} was read without an id", record.rdata));

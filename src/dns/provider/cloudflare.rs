@@ -4,6 +4,7 @@
 //! (proxied, tags, settings) stays, and all of a plan is made or none of it. Never writes to a zone that was not found
 //! by its exact name, and never lists less than every page.
 
+mod txt;
 mod words;
 
 use std::fmt;

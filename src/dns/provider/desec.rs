@@ -3,6 +3,7 @@
 //! An RRset is written whole, with the members of others in it, so it is read again right before; who writes in between
 //! loses. Never writes a TTL below the domain's floor, and never writes what stands: there are 300 writes in a day.
 
+mod txt;
 mod words;
 
 use std::fmt;

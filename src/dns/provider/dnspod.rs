@@ -4,6 +4,7 @@
 //! Never leaves out the line, the name, the TTL or the weight of a record that it changes: what is left out falls back to
 //! a default, and so moves the record. Never calls `Record.Ddns`, which takes the caller's address for the wanted one.
 
+mod txt;
 mod words;
 
 use std::fmt;

@@ -3,6 +3,8 @@
 //! Never touches the TXT record, never clears a name, and never lets the service take the caller's address for the wanted
 //! one. Its token stands in the URL, so no URL is ever printed.
 
+mod txt;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;

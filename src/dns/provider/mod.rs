@@ -20,6 +20,7 @@ mod settings;
 pub mod sign;
 mod slots;
 pub mod tencent;
+mod txt;
 mod update;
 mod web;
 mod wildcard;
@@ -28,11 +29,14 @@ pub(crate) mod wire;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
+pub(crate) use authority::resolvers;
 pub use error::ProviderError;
 pub use settings::{
     AlidnsSettings, CloudflareSettings, DesecSettings, DnsPodSettings, DuckDnsSettings, Dyndns2Settings,
     PowerDnsSettings, TencentSettings,
 };
+
+pub use txt::TextChange;
 
 use crate::dns::plan::Plan;
 use crate::dns::snapshot::Snapshot;

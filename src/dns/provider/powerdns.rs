@@ -4,6 +4,8 @@
 //! understand each other. An RRset is written whole, with the members of others in it, and the last writer wins; so it is
 //! read again right before. Never speaks of an RRset that the plan does not change.
 
+mod txt;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -5,6 +5,7 @@
 //! takes an unsigned answer for a success.
 
 mod judge;
+mod txt;
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -5,6 +5,7 @@
 //! TTL or the weight of a record that it changes: what is left out falls back to a default.
 
 mod recent;
+mod txt;
 mod words;
 
 use std::fmt;
@@ -109,12 +110,7 @@ impl Tencent {
             let reason = "a record may have been created that its list does not show yet".to_owned();
             return Err(Class::Wait(wait).error(&self.place(name), reason));
         }
-        let mut rows = self.list(name).await?;
-        rows.retain(|row| !self.recent.is_gone(&row.id, now));
-        for id in self.recent.written(name, now) {
-            rows.retain(|row| row.id != id);
-            rows.extend(self.one(name, &id).await?);
-        }
+        let rows = self.rows(name).await?;
         let host = cloud::host(name, &self.zone);
         let records = cloud::records(&self.place(name), &host, Self::DEFAULT_LINE, rows)?;
         let default_line = Some(Line(Self::DEFAULT_LINE.to_owned()));
@@ -139,6 +135,18 @@ impl Tencent {
 
     fn place<'a>(&'a self, name: &'a Name) -> Place<'a> {
         Place { server: &self.server, key: &self.key.id, zone: &self.zone, name }
+    }
+
+    /// What its list shows, and what it does not show yet.
+    async fn rows(&self, name: &Name) -> Result<Vec<HostRecord>, ProviderError> {
+        let now = self.now();
+        let mut rows = self.list(name).await?;
+        rows.retain(|row| !self.recent.is_gone(&row.id, now));
+        for id in self.recent.written(name, now) {
+            rows.retain(|row| row.id != id);
+            rows.extend(self.one(name, &id).await?);
+        }
+        Ok(rows)
     }
 
     async fn list(&self, name: &Name) -> Result<Vec<HostRecord>, ProviderError> {

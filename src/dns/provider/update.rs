@@ -6,6 +6,7 @@
 use hickory_proto::op::{Message, OpCode, Query};
 use hickory_proto::rr::{DNSClass, Name as WireName, RData, Record, RecordType as WireType, rdata::TXT};
 
+use super::txt::{BRIEF, TextChange};
 use super::wire::{wire_name, wire_rdata, wire_type};
 use crate::dns::mark::{self, TxtData};
 use crate::dns::plan::{MarkChange, Operation, Plan};
@@ -91,6 +92,19 @@ fn delete(name: &WireName, data: RData) -> Record {
     let mut record = Record::from_rdata(name.clone(), 0, data);
     record.dns_class = DNSClass::NONE;
     record
+}
+
+/// The message that puts a text at `name`, or takes it away, whatever else stands there.
+pub(super) fn of_text(change: TextChange, zone: &Name, name: &Name, text: &TxtData) -> Message {
+    let mut message = Message::query();
+    message.metadata.op_code = OpCode::Update;
+    message.add_query(Query::query(wire_name(zone), WireType::SOA));
+    let (name, data) = (wire_name(name), wire_txt(text));
+    message.add_authority(match change {
+        TextChange::Put => Record::from_rdata(name, BRIEF.as_secs(), data),
+        TextChange::Take => delete(&name, data),
+    });
+    message
 }
 
 fn wire_txt(txt: &TxtData) -> RData {

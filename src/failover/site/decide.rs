@@ -10,25 +10,26 @@ use crate::address::Family;
 use crate::dns::{Rdata, RecordType};
 use crate::failover::Shape;
 use crate::failover::content::{Freshness, STALE_HOLD};
+use crate::failover::errand::same_line;
 use crate::failover::event::{Effect, SiteSetup, Weight};
 use crate::failover::fallback;
 use crate::failover::lane::{Candidate, Decided, Lane, Readiness, Side, Situation, words};
 use crate::heartbeat::NodeName;
-use crate::liveness::{Beats, Health, Stakes};
+use crate::liveness::{Accord, Beats, Grounds, Health, Stakes};
 use crate::moment::Moment;
 use crate::policy::Policy;
 
 impl Site {
     /// Judges every target, and tells of those that look different now.
-    pub(in crate::failover) fn judge(&mut self, now: Moment, patience: u32, out: &mut Vec<Effect>) {
-        let stakes = self.stakes();
-        let policy = &self.setup.policy;
+    pub(super) fn judge(&mut self, now: Moment, patience: u32, out: &mut Vec<Effect>) {
+        let grounds = self.grounds(patience, now);
+        let (policy, silent) = (&self.setup.policy, Beats::default());
         let mut notes = Vec::new();
         for (node, families) in &mut self.targets {
-            let beats = self.beats.entry(node.clone()).or_default();
+            let beats = self.beats.get(node).unwrap_or(&silent);
             for (family, watched) in families {
-                let stake = stakes.get(&(node.clone(), *family)).copied().unwrap_or(Stakes::LastOne);
-                let health = watched.liveness.judge(now, beats, stake, patience, policy);
+                let judged = watched.liveness.judge(now, beats, &grounds.of(node, *family), policy);
+                let health = if self.drains.contains_key(node) { Health::Draining } else { judged };
                 if health != watched.health {
                     notes.push(transition(node, watched, health));
                     watched.health = health;
@@ -36,56 +37,109 @@ impl Site {
                 }
             }
         }
+        self.stirred |= !notes.is_empty();
         for (weight, text) in notes {
             self.note(out, weight, text);
         }
     }
 
-    /// A target has a sibling when another member of its RRset is up.
-    pub(in crate::failover) fn stakes(&self) -> BTreeMap<(NodeName, Family), Stakes> {
-        let mut stakes = BTreeMap::new();
-        for (node, families) in &self.targets {
-            for family in families.keys() {
-                let lane = self.lanes.get(&self.type_for(*family));
-                let up = |other: &NodeName| {
-                    other != node
-                        && lane.is_some_and(|l| l.has(other))
-                        && self.targets[other]
-                            .iter()
-                            .any(|(f, w)| self.same_lane(*f, *family) && w.health.is_up())
-                };
-                let sibling = self.targets.keys().any(up);
-                let stake = if sibling { Stakes::HasSibling } else { Stakes::LastOne };
-                stakes.insert((node.clone(), *family), stake);
-            }
-        }
-        stakes
+    /// The grounds on which each target may be given up. Nobody asks for those of one that does not fail.
+    pub(super) fn grounds(&self, patience: u32, now: Moment) -> GroundsOfAll {
+        let watched = self.targets.iter().flat_map(|(n, fs)| fs.iter().map(move |(f, w)| (n, f, w)));
+        let failing = watched.filter(|(_, _, w)| w.liveness.failures() > 0);
+        let grounds =
+            |(n, f, _): (&NodeName, &Family, _)| ((n.clone(), *f), self.grounds_of(n, *f, patience, now));
+        GroundsOfAll { patience, failing: failing.map(grounds).collect() }
+    }
+
+    /// The grounds on which one target may be given up: whether another member of its RRset is up, and what others see.
+    pub(in crate::failover) fn grounds_of(
+        &self,
+        node: &NodeName,
+        family: Family,
+        patience: u32,
+        now: Moment,
+    ) -> Grounds {
+        let record_type = self.type_for(family);
+        let here = |(f, w): (&Family, &Watched)| self.type_for(*f) == record_type && w.health.is_up();
+        let sibling = |(other, families): (&NodeName, &BTreeMap<Family, Watched>)| {
+            other != node
+                && self.lanes.get(&record_type).is_some_and(|lane| lane.has(other))
+                && families.iter().any(here)
+        };
+        let stakes = if self.targets.iter().any(sibling) { Stakes::HasSibling } else { Stakes::LastOne };
+        let watched = self.targets.get(node).and_then(|families| families.get(&family));
+        let accord = watched.map(|w| self.accord(node, w, now)).unwrap_or_default();
+        Grounds { stakes, accord, patience }
+    }
+
+    /// What witnesses have said of a target since this watcher got through last. One behind the same line sees what no
+    /// visitor does.
+    fn accord(&self, node: &NodeName, watched: &Watched, now: Moment) -> Accord {
+        let address = watched.liveness.address();
+        let lives_there = |witness: &NodeName| {
+            let mut own = self.targets.get(witness).into_iter().flat_map(BTreeMap::values);
+            witness == node || own.any(|w| same_line(w.liveness.address(), address))
+        };
+        let since = watched.liveness.unreached_since().max(now.back(self.setup.policy.testimony_fresh));
+        self.witnesses.accord(address, since, |witness| !lives_there(witness))
+    }
+
+    /// Whether time alone may lead to another decision: something is undecided, somebody could come back, or visitors
+    /// are led to what is down.
+    pub(super) fn is_restless(&self) -> bool {
+        self.lanes.values().any(|lane| {
+            let record_type = lane.record_type();
+            let is_restless = |(node, families): (&NodeName, &BTreeMap<Family, Watched>)| {
+                let mut here = families.iter().filter(|(family, _)| self.type_for(**family) == record_type);
+                let member = lane.has(node);
+                here.any(|(_, w)| if member { w.health.is_down() } else { w.health.is_up() })
+            };
+            let present = self.targets.keys().filter(|node| lane.has(node)).count();
+            lane.side() == Side::Undecided || present < lane.size() || self.targets.iter().any(is_restless)
+        })
     }
 
     pub(in crate::failover) fn type_for(&self, family: Family) -> RecordType {
-        match (self.setup.shape, family) {
-            (Shape::Cname, _) => RecordType::Cname,
-            (Shape::Address, Family::Ipv4) => RecordType::A,
-            (Shape::Address, Family::Ipv6) => RecordType::Aaaa,
-        }
-    }
-
-    pub(super) fn same_lane(&self, a: Family, b: Family) -> bool {
-        self.type_for(a) == self.type_for(b)
+        type_for(self.setup.shape, family)
     }
 
     /// Decides every RRset, and asks for a write when what is wanted is not what is in force.
-    pub(in crate::failover) fn decide(&mut self, now: Moment, out: &mut Vec<Effect>) {
-        if self.read.is_none() || self.frozen(now, out) {
+    pub(super) fn decide(&mut self, now: Moment, out: &mut Vec<Effect>) {
+        if self.read.is_none() || self.frozen_until.is_some() || self.doubt.is_some() {
             return;
         }
-        let pinned = self.pinned(now, out);
+        if self.freeze.is_some() {
+            return self.rehearse(now, out);
+        }
         self.hold_back(now, out);
+        self.decide_lanes(now, out);
+        self.write(now, out);
+    }
+
+    /// Tells what would be done, and does not do it.
+    fn rehearse(&mut self, now: Moment, out: &mut Vec<Effect>) {
+        let lanes = self.lanes.clone();
+        let mut notes = Vec::new();
+        self.decide_lanes(now, &mut notes);
+        self.lanes = lanes;
+        let text = |effect: Effect| if let Effect::Note(note) = effect { Some(note.text) } else { None };
+        let would = notes.into_iter().filter_map(text).next_back();
+        if would.is_some() && would != self.would {
+            let text = format!("but for the freeze: {}", would.as_deref().unwrap_or_default());
+            self.note(out, Weight::Warning, text);
+            self.would = would;
+        }
+    }
+
+    fn decide_lanes(&mut self, now: Moment, out: &mut Vec<Effect>) {
+        let pinned = self.pin.is_some();
         let setup = &self.setup;
         let mut lanes = std::mem::take(&mut self.lanes);
         for lane in lanes.values_mut() {
             let candidates = self.candidates(lane, now);
-            if candidates.is_empty() && lane.side() == Side::Undecided {
+            if (candidates.is_empty() && lane.side() == Side::Undecided) || self.waits(lane, &candidates, now)
+            {
                 continue;
             }
             let fallback = self.fallback.readiness(lane.record_type(), setup, now);
@@ -103,7 +157,14 @@ impl Site {
             lane.want(&situation, &fallback::possible(lane.record_type(), setup));
         }
         self.lanes = lanes;
-        self.write(now, out);
+    }
+
+    /// The last node leaves by its own word, which comes without warning: the fallback must be seen as it is now.
+    fn waits(&self, lane: &Lane, candidates: &BTreeMap<NodeName, Candidate>, now: Moment) -> bool {
+        let mut members = candidates.iter().filter(|(node, _)| lane.has(node)).map(|(_, c)| c.health);
+        members.clone().any(|health| health == Health::Draining)
+            && members.all(Health::is_down)
+            && self.fallback.is_awaited(&self.setup, now)
     }
 
     pub(super) fn situation<'a>(
@@ -176,15 +237,36 @@ impl Site {
         }
     }
 
-    pub(super) fn pinned(&mut self, now: Moment, out: &mut Vec<Effect>) -> bool {
+    /// Ends what was only to hold for a while.
+    pub(super) fn expire(&mut self, now: Moment, out: &mut Vec<Effect>) {
         if let Some(pin) = self.pin.take_if(|pin| now >= pin.until) {
+            let text = format!("the override by {} is over; the watcher decides again", pin.owner);
+            self.note(out, Weight::Info, text);
+            self.stir();
+        }
+        if let Some(word) = self.freeze.take_if(|word| now >= word.until) {
+            self.would = None;
+            self.note(out, Weight::Info, format!("the freeze by {} is over", word.owner));
+            self.stir();
+        }
+        let over: Vec<NodeName> =
+            self.drains.iter().filter(|(_, word)| now >= word.until).map(|(node, _)| node.clone()).collect();
+        for node in over {
+            self.drains.remove(&node);
             self.note(
                 out,
                 Weight::Info,
-                format!("the override by {} is over; the watcher decides again", pin.owner),
+                format!("{node} may serve again: the time to keep visitors away is over"),
             );
+            self.stir();
         }
-        self.pin.is_some()
+        if self.doubt.take_if(|doubt| now >= doubt.until).is_some() {
+            self.stir();
+        }
+        if self.frozen_until.take_if(|until| now >= *until).is_some() {
+            self.note(out, Weight::Info, "the pause after a foreign change is over".to_owned());
+            self.stir();
+        }
     }
 
     /// The nodes as they matter for one RRset.
@@ -230,6 +312,29 @@ impl Site {
         let late = now - self.begun >= policy.warm_up + policy.hard;
         let health = if late { Health::DownHard } else { Health::Unknown };
         Candidate { health, rdata: None, risen: false, steady: false, stale: false }
+    }
+}
+
+/// The grounds on which targets may be given up.
+pub(super) struct GroundsOfAll {
+    patience: u32,
+    failing: BTreeMap<(NodeName, Family), Grounds>,
+}
+
+impl GroundsOfAll {
+    pub(super) fn of(&self, node: &NodeName, family: Family) -> Grounds {
+        let none =
+            || Grounds { stakes: Stakes::default(), accord: Accord::default(), patience: self.patience };
+        let failing = Some(&self.failing).filter(|failing| !failing.is_empty());
+        failing.and_then(|failing| failing.get(&(node.clone(), family))).copied().unwrap_or_else(none)
+    }
+}
+
+fn type_for(shape: Shape, family: Family) -> RecordType {
+    match (shape, family) {
+        (Shape::Cname, _) => RecordType::Cname,
+        (Shape::Address, Family::Ipv4) => RecordType::A,
+        (Shape::Address, Family::Ipv6) => RecordType::Aaaa,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Never talks to a provider: it asks for writes and hears how they went.
 
-use super::{Pending, Site};
+use super::{Doubt, Pending, Site};
 use crate::dns::{RdataSet, RecordType};
 use crate::failover::Shape;
 use crate::failover::event::{Effect, Weight};
@@ -12,6 +12,7 @@ use crate::moment::Moment;
 impl Site {
     /// Gives up what is on its way: it was decided on evidence that is worth nothing any more.
     pub(in crate::failover) fn abandon(&mut self, out: &mut Vec<Effect>) {
+        self.stir();
         if self.pending.take().is_some() {
             out.push(Effect::Abandon { site: self.setup.site.clone() });
         }
@@ -33,8 +34,10 @@ impl Site {
         now: Moment,
         started: Moment,
         result: &Result<Vec<RdataSet>, String>,
+        epoch: Option<u64>,
         out: &mut Vec<Effect>,
     ) {
+        self.stir();
         let sets = match result {
             // It may tell what stood before the write, which would look like a change by somebody else.
             Ok(_) if self.landed.is_some_and(|landed| started < landed) => {
@@ -53,12 +56,60 @@ impl Site {
         };
         self.read = Some(now);
         self.read_trouble = None;
-        self.read_due = now + self.setup.policy.read_every;
+        self.read_due = self.rounds.next(now, self.setup.policy.read_every);
         for set in sets.iter().filter(|s| self.minds(s.record_type())).cloned().collect::<Vec<_>>() {
             self.open_lane(set.record_type(), now);
         }
+        if let Some(epoch) = epoch.filter(|epoch| *epoch > self.epoch) {
+            self.epoch = epoch;
+            self.adopt(now, sets, out);
+        }
+        if self.is_doubtful(now, sets) {
+            return;
+        }
         self.take_reading(now, sets, out);
         self.limbo.clear();
+    }
+
+    /// Whether a reading shows what nobody here has written, for the first time: it is read again soon.
+    fn is_doubtful(&mut self, now: Moment, sets: &[RdataSet]) -> bool {
+        let known = |set: &RdataSet| {
+            let written = self.lanes.get(&set.record_type()).and_then(Lane::written);
+            written.is_none_or(|written| written == set) || self.limbo.contains(set)
+        };
+        let foreign = self.frozen_until.is_none() && self.pending.is_none() && !sets.iter().all(known);
+        let confirmed = self.doubt.take().is_some_and(|doubt| doubt.sets == sets);
+        if !foreign || confirmed {
+            return false;
+        }
+        let again = now + self.setup.policy.probe_suspect_every;
+        self.read_due = again;
+        self.doubt = Some(Doubt { sets: sets.to_vec(), until: again + self.setup.policy.write_patience });
+        true
+    }
+
+    /// The record carries a later epoch than this watcher has written: a node has sent visitors home while no watcher
+    /// answered. It stands, and what was decided before is void; nobody is fought.
+    fn adopt(&mut self, now: Moment, sets: &[RdataSet], out: &mut Vec<Effect>) {
+        let live = |lane: &Lane| sets.iter().find(|set| set.record_type() == lane.record_type()).cloned();
+        let other =
+            |lane: &Lane| live(lane).filter(|set| lane.written().is_some_and(|written| written != set));
+        if !self.lanes.values().any(|lane| other(lane).is_some()) {
+            return;
+        }
+        self.abandon(out);
+        for lane in self.lanes.values_mut() {
+            if let Some(set) = other(lane) {
+                lane.adopt(now, set);
+            }
+        }
+        let sets: Vec<String> = sets.iter().map(RdataSet::to_string).collect();
+        let text = format!(
+            "a node wrote the record while no watcher answered (epoch {}): {}; it is adopted",
+            self.epoch,
+            sets.join(", ")
+        );
+        self.note(out, Weight::Warning, text);
     }
 
     pub(super) fn take_reading(&mut self, now: Moment, sets: &[RdataSet], out: &mut Vec<Effect>) {
@@ -92,6 +143,7 @@ impl Site {
         result: &Result<Vec<RdataSet>, String>,
         out: &mut Vec<Effect>,
     ) {
+        self.stir();
         match result {
             Ok(sets) => {
                 self.landed = Some(now);
@@ -115,13 +167,6 @@ impl Site {
                 }
             }
         }
-    }
-
-    pub(super) fn frozen(&mut self, now: Moment, out: &mut Vec<Effect>) -> bool {
-        if self.frozen_until.take_if(|until| now >= *until).is_some() {
-            self.note(out, Weight::Info, "the pause after a foreign change is over".to_owned());
-        }
-        self.frozen_until.is_some()
     }
 
     pub(super) fn write(&mut self, now: Moment, out: &mut Vec<Effect>) {

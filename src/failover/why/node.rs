@@ -7,7 +7,7 @@ use crate::dns::RecordType;
 use crate::failover::lane::{Lane, words};
 use crate::failover::site::{Site, Watched};
 use crate::heartbeat::NodeName;
-use crate::liveness::{Beats, Health, Stakes, hard};
+use crate::liveness::{Accord, Beats, Grounds, Health, Stakes};
 use crate::moment::Moment;
 use crate::policy::Policy;
 
@@ -69,8 +69,8 @@ pub(super) fn change(site: &Site, lane: &Lane, target: &Target<'_>, patience: u3
             "{node} said that it is leaving: it comes back when it beats without that, or when that is forgotten"
         ),
         () if lane.has(node) => {
-            let stakes = site.stakes().get(&(node.clone(), family)).copied().unwrap_or(Stakes::LastOne);
-            leave(target, watched, &Rule { stakes, patience, policy: &site.setup.policy }, now)
+            let grounds = site.grounds_of(node, family, patience, now);
+            leave(target, watched, &Rule { grounds, policy: &site.setup.policy }, now)
         }
         () => {
             let hold = lane.hold(now, &site.setup.policy).max(site.setup.policy.rise_span);
@@ -89,28 +89,20 @@ pub(super) fn change(site: &Site, lane: &Lane, target: &Target<'_>, patience: u3
 
 /// What a verdict of down needs.
 struct Rule<'a> {
-    stakes: Stakes,
-    patience: u32,
+    grounds: Grounds,
     policy: &'a Policy,
-}
-
-impl Rule<'_> {
-    fn hard(&self) -> Duration {
-        hard(self.stakes, self.policy) * self.patience
-    }
-
-    fn gray(&self) -> Duration {
-        self.policy.gray * self.patience
-    }
 }
 
 fn leave(target: &Target<'_>, watched: &Watched, rule: &Rule<'_>, now: Moment) -> String {
     let (node, live) = (target.node, &watched.liveness);
-    let (hard, gray, silence) = (rule.hard(), rule.gray(), rule.policy.beat_stale);
+    let (hard, gray, silence) =
+        (rule.grounds.hard(rule.policy), rule.grounds.gray(rule.policy), rule.policy.beat_stale);
     let least = rule.policy.hard_failures;
-    let because = match rule.stakes {
-        Stakes::LastOne => "nobody else is up",
-        Stakes::HasSibling => "another is up",
+    let because = match (rule.grounds.stakes, rule.grounds.accord) {
+        (Stakes::HasSibling, _) => "another is up",
+        (Stakes::LastOne, Accord::Alone) => "nobody else is up",
+        (Stakes::LastOne, Accord::Agreed) => "nobody else is up, and witnesses agree",
+        (Stakes::LastOne, Accord::Disputed) => "nobody else is up, and witnesses get through",
     };
     if live.failures() == 0 {
         return format!(

@@ -171,3 +171,26 @@ fn a_beat_from_before_testimonies_is_let_in() {
     assert!(!text.contains("testimonies"), "nothing is said where nothing was seen: {text}");
     assert_eq!(sealed(text.as_bytes()).unwrap().testimonies, []);
 }
+
+#[test]
+fn a_million_pieces_of_garbage_are_refused_one_like_the_other() {
+    const PIECES: u32 = 1 << 20;
+    let good = bytes(&beat());
+    let seal = key().seal(Purpose::Beat, &good).to_string();
+    let (mut body, mut refused) = (good.clone(), 0);
+    let mut dice = fastrand::Rng::with_seed(7);
+    for piece in 0..PIECES {
+        body.clone_from(&good);
+        let at = dice.usize(0..body.len());
+        match piece % 8 {
+            // A seal is verified for the few that read like a beat; that takes longest.
+            0 if piece % 512 == 0 => body[at] ^= 1,
+            1 => body.truncate(at),
+            2 => body[0] = dice.u8(..).max(b'|'),
+            3 => body.clear(),
+            _ => body[..8].fill(dice.u8(..)),
+        }
+        refused += u32::from(body == good || examine(&body, Some(&seal), &peers()).is_err());
+    }
+    assert_eq!(refused, PIECES);
+}

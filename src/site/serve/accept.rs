@@ -7,6 +7,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use tokio::io::unix::AsyncFd;
 use super::desk::Desk;
 use super::house::Seat;
 use super::plain::{self, Begun, Then};
+use super::secure;
 use super::worker::{Room, Visitor, Worker};
 
 /// So many connections are taken before others on this worker have their turn.
@@ -69,6 +71,12 @@ fn greet(socket: OwnedFd, peer: IpAddr, desk: &Rc<Desk>, worker: &Rc<Worker>) {
     let Some(seat) = Seat::take(&worker.house, peer) else { return };
     let stream = TcpStream::from(socket);
     let visitor = Visitor { worker: Rc::clone(worker), desk: Rc::clone(desk), peer, _seat: seat };
+    if let Some(config) = desk.tls() {
+        if let Ok(stream) = tokio::net::TcpStream::from_std(stream) {
+            tokio::task::spawn_local(secure::welcome(stream, Arc::clone(config), visitor));
+        }
+        return;
+    }
     // An error is of the client or the network, and there is nobody left to tell.
     let Ok(begun) = first_words(&stream, &visitor) else { return };
     if begun.unsent.is_empty() && begun.then == Then::Leave {

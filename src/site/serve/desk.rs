@@ -6,24 +6,31 @@
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode, Version};
+use rustls::ServerConfig;
 use tokio::sync::watch;
 
 use super::WellKnownRequest;
 use crate::site::generation::{date, unix};
+use crate::site::host::Scheme;
 use crate::site::load::Current;
 use crate::site::log::{Answered, Stamp};
 use crate::site::reply::{self, Admitted, Answer, Question, Reply};
 use crate::site::served::{Served, SharedSite};
 use crate::site::{page, path};
+use crate::tls::settings::Redirect;
 
 /// The names under the site's root that are ours.
 const OURS: &str = ".well-known/hearth/";
+
+/// Those that an authority asks for (RFC 8555 section 8.3).
+const AUTHORITY: &str = ".well-known/acme-challenge/";
 
 /// The sites of a door, as one worker sees them.
 pub(super) struct Desk {
@@ -82,6 +89,16 @@ impl Desk {
         all.collect::<FuturesUnordered<_>>().collect::<()>().await;
     }
 
+    /// What connections are opened with; None: they are plain.
+    pub(super) const fn tls(&self) -> Option<&Arc<ServerConfig>> {
+        self.served.tls.as_ref()
+    }
+
+    /// What is spoken here.
+    pub(super) const fn scheme(&self) -> Scheme {
+        self.served.scheme()
+    }
+
     /// The number of the site that speaks when none was asked for.
     pub(super) const fn first(&self) -> usize {
         self.served.first
@@ -95,6 +112,9 @@ impl Desk {
             Err(reply) => return self.at(self.first(), |place| tell(made(question, *reply), place)),
         };
         if let Some(reply) = self.well_known(question, admitted) {
+            return self.at(admitted.site, |place| tell(made(question, reply), place));
+        }
+        if let Some(reply) = self.to_https(question, admitted) {
             return self.at(admitted.site, |place| tell(made(question, reply), place));
         }
         let Seen { sites, second } = &mut *self.seen.borrow_mut();
@@ -128,13 +148,39 @@ impl Desk {
         }
         let path = path::resolve(target.as_bytes()).ok()?;
         let Admitted { host, site } = admitted;
+        if let Some(token) = path.name.strip_prefix(AUTHORITY) {
+            // Another client may keep its answers below the root.
+            return self.served.shelf.answer(token).map(|text| Reply::text(StatusCode::OK, text));
+        }
         let request = WellKnownRequest { path: path.name.strip_prefix(OURS)?, host, site };
         let missing = || page::not_found(self.served.site(site).rules);
         Some((self.served.well_known)(&request).unwrap_or_else(missing))
     }
+
+    /// The way to HTTPS, for who came without it, when the site wants that and has a certificate for the host. An authority
+    /// that has no answer here yet is not sent there.
+    fn to_https(&self, question: Question<'_>, admitted: Admitted<'_>) -> Option<Reply> {
+        let Admitted { host, site } = admitted;
+        let Redirect::To(port) = self.served.site(site).https.redirect else { return None };
+        let reads = matches!(*question.method, Method::GET | Method::HEAD);
+        let target = question.target.path_and_query();
+        let may = question.scheme == Scheme::Http && reads && target.starts_with('/');
+        if !may || target.starts_with("/.well-known/acme-challenge/") || !self.served.shelf.covers(site, host)
+        {
+            return None;
+        }
+        let port = if port == 443 { String::new() } else { format!(":{port}") };
+        let location = HeaderValue::try_from(format!("https://{host}{port}{target}")).ok()?;
+        Some(page::moved(location, self.served.site(site).rules))
+    }
 }
 
 impl Place<'_> {
+    /// What browsers that came by HTTPS are told of it.
+    pub(super) fn hsts(&self, question: Question<'_>) -> Option<&HeaderValue> {
+        self.site.https.hsts.as_ref().filter(|_| question.scheme == Scheme::Https)
+    }
+
     /// Writes the line of an answer.
     pub(super) fn log(self, question: Question<'_>, told: Told) {
         if self.site.log.is_on() {

@@ -1,6 +1,6 @@
 //! The general way: hyper, for every connection on which something was said that is not [plain](super::plain).
 //!
-//! Speaks HTTP/1.1 in full and, with prior knowledge, HTTP/2. Never decides anything by itself: it asks the same
+//! Speaks HTTP/1.1 in full and HTTP/2, which the first bytes of a connection tell apart. Never decides anything by itself: it asks the same
 //! [desk](super::desk).
 
 use std::cell::Cell;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::Either;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONNECTION, TRANSFER_ENCODING};
+use hyper::header::{CONNECTION, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING};
 use hyper::service::Service;
 use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -26,7 +26,6 @@ use super::plain::Stream;
 use super::rewind::Rewind;
 use super::worker::Visitor;
 use crate::site::body::Outgoing;
-use crate::site::host::Scheme;
 use crate::site::page;
 use crate::site::patience::Patient;
 use crate::site::reply::{Body, Part, Question, Reply};
@@ -143,7 +142,7 @@ impl Clerk {
             return Answered::Now(self.desk.at(first, |place| self.respond(request, refused, place)));
         }
         let fields = Fields::of(request.headers());
-        self.desk.ask(question(request, &fields), |answer, place| {
+        self.desk.ask(self.question(request, &fields), |answer, place| {
             let mut reply = answer.into_reply(&place.second.expires);
             match std::mem::take(&mut reply.body) {
                 Body::Left(part) => Answered::Later(Box::new(reply), part, place.number),
@@ -187,7 +186,11 @@ impl Clerk {
     ) -> Response<Outgoing> {
         let (version, status, bytes) = (request.version(), reply.status, body.size_hint().lower());
         let fields = Fields::of(request.headers());
-        place.log(question(request, &fields), Told { peer: self.peer, version, status, bytes });
+        let question = self.question(request, &fields);
+        place.log(question, Told { peer: self.peer, version, status, bytes });
+        if let Some(hsts) = place.hsts(question) {
+            reply.headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+        }
         if version == Version::HTTP_2 {
             // Connections of HTTP/2 end by other means (RFC 9113 section 8.2.2).
             reply.headers.remove(CONNECTION);
@@ -197,10 +200,11 @@ impl Clerk {
         *response.headers_mut() = reply.headers;
         response
     }
-}
 
-fn question<'a>(request: &'a Request<Incoming>, fields: &'a Fields<'a>) -> Question<'a> {
-    Question { method: request.method(), target: Target::of(request.uri()), fields, scheme: Scheme::Http }
+    fn question<'a>(&self, request: &'a Request<Incoming>, fields: &'a Fields<'a>) -> Question<'a> {
+        let (method, target) = (request.method(), Target::of(request.uri()));
+        Question { method, target, fields, scheme: self.desk.scheme() }
+    }
 }
 
 /// A static site needs no request body: one that brings a body is told so, and the connection ends.

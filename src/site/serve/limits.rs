@@ -9,6 +9,10 @@ pub struct Limits {
     pub connections: u32,
     /// Connections of one address; of one /64 for IPv6.
     pub per_address: u32,
+    /// For a TLS handshake, from the first byte to the last.
+    pub handshake: Duration,
+    /// TLS handshakes that each worker has under way; one more, and the one that has taken longest ends.
+    pub handshakes: usize,
     /// For the head of a request, the wait for it included. Looked at in spans of this length, so that it may take up to
     /// two of them; what has begun and is not whole has one more.
     pub head: Duration,
@@ -27,6 +31,8 @@ impl Default for Limits {
         Self {
             connections: 2048,
             per_address: 256,
+            handshake: Duration::from_secs(10),
+            handshakes: 128,
             head: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             stall: Duration::from_secs(30),

@@ -13,11 +13,12 @@ mod text;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::Version;
 use hyper::header::CONNECTION;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 pub(super) use self::outbox::Outbox;
 
@@ -29,6 +30,9 @@ use super::worker::{Room, Visitor};
 use crate::site::host::Scheme;
 use crate::site::patience::Patient;
 use crate::site::reply::{Answer, Body, Question};
+
+/// How long the last word of TLS may take.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// What a connection is made of: TCP, or what is spoken over it.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + 'static {}
@@ -95,15 +99,16 @@ fn answer_all(visitor: &Visitor, input: &[u8], out: &mut Outbox) -> Begun {
 
 /// Answers one request; None when it is not ours after all.
 fn answer(visitor: &Visitor, head: &Head<'_>, out: &mut Outbox) -> Option<After> {
-    let question =
-        Question { method: &head.method, target: head.target, fields: &head.fields, scheme: Scheme::Http };
+    let scheme = visitor.desk.scheme();
+    let question = Question { method: &head.method, target: head.target, fields: &head.fields, scheme };
     let after = if visitor.worker.is_leaving() { After::Leave } else { head.after };
     visitor.desk.ask(question, |answer, place| {
         if !is_ours(&answer) {
             return None;
         }
         let (status, bytes) = (answer.status(), answer.body().size());
-        let now = Now { expires: &place.second.expires, date: &place.second.date, after };
+        let hsts = place.hsts(question);
+        let now = Now { expires: &place.second.expires, date: &place.second.date, hsts, after };
         let body = text::write(answer, now, out.text());
         out.add(body);
         place.log(question, Told { peer: visitor.peer, version: Version::HTTP_11, status, bytes });
@@ -120,17 +125,27 @@ fn is_ours(answer: &Answer<'_>) -> bool {
 /// One connection, from what has begun to its end, whoever answers.
 pub(super) async fn converse<S: Stream>(stream: S, visitor: Visitor, begun: Begun) {
     let stream = Patient::new(stream, visitor.worker.limits().stall);
-    let mut line = Line { stream, visitor, begun };
-    if let End::HandedOver(bytes) = line.run().await {
+    let mut line = Line { stream, visitor, begun, unflushed: false };
+    match line.run().await {
         // In a place of its own: those who never need it do not carry it.
-        Box::pin(general::converse(line.stream, bytes, line.visitor)).await;
+        End::HandedOver(bytes) => Box::pin(general::converse(line.stream, bytes, line.visitor)).await,
+        End::Left if line.visitor.desk.scheme() == Scheme::Https => say_goodbye(line.stream).await,
+        End::Left => {}
     }
+}
+
+/// Without it a client cannot tell an answer that ended from one that was cut off (RFC 8446 section 6.1).
+async fn say_goodbye<S: Stream>(mut stream: Patient<S>) {
+    // An error: the other side was faster.
+    let _ = tokio::time::timeout(GOODBYE, stream.shutdown()).await;
 }
 
 struct Line<S> {
     stream: Patient<S>,
     visitor: Visitor,
     begun: Begun,
+    /// Whether something was written that TLS may still hold.
+    unflushed: bool,
 }
 
 /// How the lane ends.
@@ -158,7 +173,7 @@ impl<S: Stream> Line<S> {
                 return self.end_if_leaving();
             }
             while silence.as_mut().poll(context).is_ready() {
-                if self.begun.asked == before && self.begun.unsent.is_empty() {
+                if self.begun.asked == before && self.has_sent_all() {
                     return Poll::Ready(End::Left);
                 }
                 before = self.begun.asked;
@@ -170,8 +185,12 @@ impl<S: Stream> Line<S> {
     }
 
     fn end_if_leaving(&self) -> Poll<End> {
-        let may_leave = self.visitor.worker.is_leaving() && self.begun.unsent.is_empty();
+        let may_leave = self.visitor.worker.is_leaving() && self.has_sent_all();
         if may_leave { Poll::Ready(End::Left) } else { Poll::Pending }
+    }
+
+    fn has_sent_all(&self) -> bool {
+        self.begun.unsent.is_empty() && !self.unflushed
     }
 
     /// Sends, reads and answers until it has to wait. Errors are of the client or the network, and there is nobody left
@@ -184,6 +203,12 @@ impl<S: Stream> Line<S> {
                     return Poll::Ready(End::Left);
                 }
                 self.stream.settle();
+            }
+            if self.unflushed {
+                if ready!(Pin::new(&mut self.stream).poll_flush(context)).is_err() {
+                    return Poll::Ready(End::Left);
+                }
+                self.unflushed = false;
             }
             match self.begun.then {
                 Then::Leave => return Poll::Ready(End::Left),
@@ -213,6 +238,7 @@ impl<S: Stream> Line<S> {
         };
         let stream = &mut self.stream;
         let begun = respond(&self.visitor, input, out, |pieces| write(stream, context, pieces))?;
+        self.unflushed = true;
         self.begun = Begun { asked: self.begun.asked.wrapping_add(begun.asked), ..begun };
         Poll::Ready(Ok(input.len()))
     }

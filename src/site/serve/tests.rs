@@ -27,7 +27,7 @@ use crate::site::log::{AccessLog, LogFormat, LogSettings};
 use crate::site::negotiate::{CODINGS, encode};
 use crate::site::patience::Patient;
 use crate::site::reply::Reply;
-use crate::site::served::{Served, SharedSite};
+use crate::site::served::{Https, Served, SharedSite};
 
 /// Which of the two is asked first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +85,7 @@ fn server(rules: Rules, way: Way, directory: &std::path::Path) -> Server {
         // What is not held cannot be read, and is 503.
         large: Large::below(directory, directory.join("no-loader")),
         log: AccessLog::start(settings).unwrap(),
+        https: Https::default(),
     };
     let served = Served {
         hosts: Hosts::new(["www.example.com", "twopir"].map(|host| (host.to_owned(), 0))),
@@ -94,6 +95,8 @@ fn server(rules: Rules, way: Way, directory: &std::path::Path) -> Server {
             (request.path == "here")
                 .then(|| Reply::text(hyper::StatusCode::OK, format!("at {}", request.host)))
         }),
+        tls: None,
+        shelf: Arc::default(),
         now: noon,
     };
     let limits = Limits { head: Duration::from_secs(1), ..Limits::default() };

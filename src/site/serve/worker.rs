@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, watch};
@@ -17,10 +18,14 @@ use super::desk::Desk;
 use super::general::{self, Server};
 use super::house::{House, Seat};
 use super::plain::Outbox;
+use super::secure::Handshakes;
 use crate::site::served::Served;
 
 /// How much is read at once; a head that does not fit is not ours to answer.
 const READ: usize = 16 * 1024;
+
+/// How long connections go on as before once the doors are closed.
+const LAST_WORD: Duration = Duration::from_millis(250);
 
 /// What the connections of one worker share.
 pub(super) struct Worker {
@@ -28,6 +33,7 @@ pub(super) struct Worker {
     /// For what is not plain.
     pub(super) server: Server,
     pub(super) room: RefCell<Room>,
+    pub(super) handshakes: Handshakes,
     is_leaving: Cell<bool>,
     leaving: Notify,
 }
@@ -50,6 +56,7 @@ impl Worker {
     pub(super) fn new(house: Arc<House>) -> Self {
         Self {
             server: general::server(house.limits),
+            handshakes: Handshakes::at_most(house.limits.handshakes),
             house,
             room: RefCell::new(Room { input: vec![0; READ].into(), out: Outbox::default() }),
             is_leaving: Cell::new(false),
@@ -110,6 +117,8 @@ async fn serve(
         Some(Ok(Err(error))) = doors.join_next() => return Err(error),
     }
     doors.shutdown().await;
+    // Whoever came in last may not have asked yet.
+    let _ = tokio::time::timeout(LAST_WORD, worker.house.is_empty()).await;
     worker.leave();
     // An error: who has not left by now is left.
     let _ = tokio::time::timeout(worker.limits().drain, worker.house.is_empty()).await;

@@ -86,8 +86,7 @@ fn a_journal_that_was_cut_anywhere_keeps_its_good_lines_and_goes_on() {
     let (_, bytes) = written(directory.path(), 5);
     let ends = ends(&bytes);
     assert_eq!(ends.len(), 6);
-    let from = ends[2];
-    for cut in from..bytes.len() {
+    for cut in ends[0]..bytes.len() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(segment(directory.path(), 1), &bytes[..cut]).unwrap();
         let whole = ends.iter().filter(|end| **end <= cut).count();
@@ -102,6 +101,19 @@ fn a_journal_that_was_cut_anywhere_keeps_its_good_lines_and_goes_on() {
         let (_, found) = Journal::open(directory.path()).unwrap();
         assert_eq!(found.remarks, [""; 0], "cut at {cut}");
         assert_eq!(found.replay.unwrap().engine, engine_after(7), "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_journal_that_was_cut_in_its_very_first_line_is_set_aside_and_begun_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, bytes) = written(directory.path(), 2);
+    for cut in 0..ends(&bytes)[0] {
+        fs::write(&path, &bytes[..cut]).unwrap();
+        let (mut journal, found) = Journal::open(directory.path()).unwrap();
+        assert!(found.replay.is_none() && found.remarks[0].contains("set aside"), "cut at {cut}");
+        go_on(&mut journal, &mut Engine::default(), 0, 2);
+        assert_eq!(replay(&journal.path()).unwrap().engine, engine_after(2), "cut at {cut}");
     }
 }
 
@@ -160,7 +172,7 @@ fn a_segment_that_was_cut_in_its_first_line_leaves_the_one_before() {
     let second = journal.path();
     drop(journal);
     let bytes = fs::read(&second).unwrap();
-    for cut in [0, 1, 17, bytes.len() - 1] {
+    for cut in 0..bytes.len() {
         fs::write(&second, &bytes[..cut]).unwrap();
         let (mut journal, found) = Journal::open(directory.path()).unwrap();
         let replay = found.replay.expect("the segment before is whole");

@@ -61,7 +61,7 @@ impl Watcher {
             page: Box::new(String::new),
             json: Box::new(String::new),
         };
-        runtime.spawn(run(vec![listener], handler, Limits::default(), std::future::pending()));
+        runtime.spawn(run(vec![listener], handler, Limits::default(), None, std::future::pending()));
         runtime.spawn(listen(asked, Arc::clone(&heard)));
         Self { at, heard, _runtime: runtime }
     }

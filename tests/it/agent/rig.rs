@@ -124,6 +124,22 @@ impl Rig {
         self.run_by = ["unshare", "-m", "sh", "-ec", &script, "sh"].map(str::to_owned).to_vec();
     }
 
+    /// Starts the agent with a wall clock that says this, as faketime(1) has it.
+    #[track_caller]
+    pub(crate) fn start_at(&mut self, when: &str) {
+        let words = ["env", "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f"];
+        let when = if when.starts_with('+') { when.to_owned() } else { format!("@{when}") };
+        self.run_by = words.map(str::to_owned).into_iter().chain([when]).collect();
+        self.start();
+    }
+
+    /// Starts it with the clock of this machine again.
+    #[track_caller]
+    pub(crate) fn start_as_it_is(&mut self) {
+        self.run_by.clear();
+        self.start();
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -270,7 +286,7 @@ impl Drop for Rig {
 }
 
 /// A port that is free now.
-fn free_port() -> SocketAddr {
+pub(crate) fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 

@@ -333,7 +333,7 @@ async fn every_listener_is_served() {
         page: Box::new(String::new),
         json: Box::new(String::new),
     };
-    let server = tokio::spawn(run(listeners, handler, Limits::default(), std::future::pending()));
+    let server = tokio::spawn(run(listeners, handler, Limits::default(), None, std::future::pending()));
     for address in addresses {
         assert_eq!(status(&raw(address, &get("/healthz")).await), 200);
     }

@@ -228,7 +228,9 @@ async fn a_fallback_is_judged_by_its_page_and_certificate_alone() {
     let web = Web::https(|_| reply("200 OK", "", PAGE));
     let (prober, site) = (prober(), SITE.parse().unwrap());
     let check = page(Scheme::Https, web.address.port());
-    assert_eq!(prober.look_at_fallback(LOOPBACK, &site, &check, patience()).await, Ok(()));
+    let sight = prober.look_at_fallback(LOOPBACK, &site, &check, patience()).await.unwrap();
+    let first_of_2120 = 4_733_510_400;
+    assert_eq!(sight.certificate_ends, Some(first_of_2120), "the day on which it has to be renewed");
     assert_eq!(web.asked(), 1);
 
     let marker = PageCheck { contains: Some("not there".to_owned()), ..check.clone() };

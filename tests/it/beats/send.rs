@@ -118,7 +118,8 @@ async fn a_watcher_that_was_restarted_takes_the_next_beat_at_once() {
 
 #[tokio::test]
 async fn what_is_not_the_url_of_a_watcher_is_refused_at_once() {
-    let pin = WatcherPin { url: "watch.example.net".to_owned(), key: watcher_key().verifying() };
+    let pin =
+        WatcherPin { url: "watch.example.net".to_owned(), key: watcher_key().verifying(), roots: Vec::new() };
     let error = Sender::new(pin, &SenderSettings::default()).unwrap_err();
     assert_eq!(error, SenderError::Url("watch.example.net".to_owned()));
 }
@@ -126,7 +127,11 @@ async fn what_is_not_the_url_of_a_watcher_is_refused_at_once() {
 #[tokio::test]
 async fn a_watcher_behind_tls_must_show_a_certificate_of_a_trusted_root() {
     let web = Web::https(|_| sealed(&watcher_key(), &answer_to(&beat(1))));
-    let pin = WatcherPin { url: format!("https://{}", web.address), key: watcher_key().verifying() };
+    let pin = WatcherPin {
+        url: format!("https://{}", web.address),
+        key: watcher_key().verifying(),
+        roots: Vec::new(),
+    };
     let trusting = SenderSettings { extra_roots: vec![root()], ..SenderSettings::default() };
     let answer = Sender::new(pin.clone(), &trusting).unwrap().beat(&beat(1), &node_key()).await;
     assert_eq!(answer, Ok(answer_to(&beat(1))));

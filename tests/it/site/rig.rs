@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use hearth::heartbeat::SourceState;
 use hearth::site::adopt::AdoptSettings;
+use hearth::site::host::Scheme;
 use hearth::site::log::LogSettings;
 use hearth::site::reply::Reply;
 use hearth::site::serve::Limits;
@@ -171,6 +172,7 @@ fn settings(plan: Plan, root: PathBuf) -> SiteSettings {
         poll: POLL,
         log: plan.log,
         validators: plan.validators,
+        tls: None,
     }
 }
 
@@ -179,6 +181,7 @@ fn run(sites: Vec<SiteSettings>, doors: &[Vec<usize>], limits: Limits, loader: P
     let open = |sites: &Vec<usize>| Door {
         listener: runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap(),
         sites: sites.clone(),
+        scheme: Scheme::Http,
     };
     let doors: Vec<Door> = doors.iter().map(open).collect();
     let addresses = doors.iter().map(|door| door.listener.local_addr().unwrap()).collect();
@@ -188,6 +191,7 @@ fn run(sites: Vec<SiteSettings>, doors: &[Vec<usize>], limits: Limits, loader: P
             (request.path == "here")
                 .then(|| Reply::text(hyper::StatusCode::OK, format!("here, {}", request.host)))
         }),
+        shelf: Arc::default(),
         now: SystemTime::now,
         loader,
         limits,

@@ -49,7 +49,9 @@ fn each_site_has_values_of_its_own_and_an_address_may_be_shared() {
     assert_eq!((b.rules, b.poll, &b.log.file), (Rules::GithubPages, Duration::from_secs(5), &None));
     assert_eq!(a.log.file.as_deref(), Some(Path::new("/log/a")));
     let (first, second) = ("[::]:80".parse().unwrap(), "[::]:8080".parse().unwrap());
-    assert_eq!(hearth::site::addresses(&sites), [(first, vec![0, 1]), (second, vec![0])]);
+    let entrances = hearth::site::entrances(&sites);
+    let seen: Vec<_> = entrances.into_iter().map(|entrance| (entrance.address, entrance.sites)).collect();
+    assert_eq!(seen, [(first, vec![0, 1]), (second, vec![0])]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What several tests need: real servers started on loopback, and waiting with a deadline.
 
+pub(crate) mod authority;
 pub(crate) mod bind;
 pub(crate) mod dns_proxy;
 pub(crate) mod faulty;
@@ -8,6 +9,7 @@ pub(crate) mod knot;
 pub(crate) mod loopback;
 pub(crate) mod name_server;
 pub(crate) mod netns;
+pub(crate) mod pebble;
 pub(crate) mod poller;
 pub(crate) mod powerdns;
 pub(crate) mod vendor;

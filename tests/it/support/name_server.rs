@@ -23,8 +23,11 @@ use super::wait_until;
 pub(crate) const ZONE: &str = "hearth.test";
 
 /// Who may write what: a key, and the labels below the zone whose A, AAAA, CNAME and marks it may write.
-pub(crate) const WRITERS: [(&str, &[&str]); 3] =
-    [("pi1", &["pi1", "shared", "new.wild"]), ("pi2", &["pi2", "shared"]), ("watcher", &["www", "alias"])];
+pub(crate) const WRITERS: [(&str, &[&str]); 3] = [
+    ("pi1", &["pi1", "shared", "new.wild", "_acme-challenge.www"]),
+    ("pi2", &["pi2", "shared", "_acme-challenge.www"]),
+    ("watcher", &["www", "alias"]),
+];
 
 /// The zone: `www` carries records of other types, `shared` a member and a text of somebody else;
 /// below `wild` a wildcard answers.
@@ -37,6 +40,8 @@ fn zone_file(address: IpAddr) -> String {
          mail A 192.0.2.25\n\
          www MX 10 mail\n\
          www TXT \"a text of somebody else\"\n\
+         _acme-challenge.www TXT \"a text of somebody else\"\n\
+         @ CAA 0 issue \"other.example\"\n\
          shared A 192.0.2.200\n\
          *.wild A 192.0.2.99\n\
          *.wild TXT \"for every name\"\n\

@@ -3,6 +3,7 @@
 use hearth::failover::Shape;
 
 use super::rig::{PATIENCE, Rig};
+use crate::agent::orphan::written;
 use crate::support::dns_proxy::DnsProxy;
 use crate::support::knot::Knot;
 use crate::support::name_server::left_out;
@@ -101,4 +102,30 @@ fn a_watcher_that_has_lost_its_journal_still_gets_its_way() {
     rig.start();
     rig.wait_for_record(&server, &rig.away());
     assert!(rig.epoch(&server) > epoch);
+}
+
+#[test]
+fn a_watcher_that_comes_back_adopts_what_a_node_wrote_while_it_was_dead() {
+    if left_out("Knot") {
+        return;
+    }
+    let server = Knot::start();
+    let mut rig = Rig::at_home(Shape::Address, &server);
+    rig.pi1.dies();
+    rig.pi2.dies();
+    rig.wait_for_record(&server, &rig.away());
+    rig.settled();
+    let epoch = rig.epoch(&server);
+    rig.kill();
+    rig.pi1.lives();
+    written(&server, &rig.at(11).to_string(), epoch + 1);
+    let serial = server.serial();
+    rig.start();
+    rig.wait_for_note("it is adopted");
+    let site = rig.wait_for("it has decided", |s| s.nodes[0].published && s.pending.is_none());
+    assert_eq!((site.frozen_for_ms, site.epoch), (None, epoch + 1), "nobody is fought");
+    assert_eq!((rig.record(&server), server.serial()), (rig.first(), serial));
+    rig.pi2.lives();
+    rig.wait_for_record(&server, &rig.both());
+    assert!(rig.epoch(&server) > epoch + 1);
 }

@@ -15,7 +15,7 @@ use crate::support::name_server::{ZONE, left_out};
 use crate::support::wait_until;
 
 /// Posts `body` under the seal of `key`; the status of the answer.
-fn post(to: SocketAddr, body: &[u8], key: &SigningKey) -> u16 {
+pub(super) fn post(to: SocketAddr, body: &[u8], key: &SigningKey) -> u16 {
     let seal = key.seal(Purpose::Beat, body);
     let head = format!(
         "POST /v1/beat HTTP/1.1\r\nHost: w\r\nConnection: close\r\nContent-Length: {}\r\nHearth-Seal: {seal}\r\n\r\n",
@@ -24,7 +24,7 @@ fn post(to: SocketAddr, body: &[u8], key: &SigningKey) -> u16 {
     parse(&raw(to, &[head.as_bytes(), body].concat())).status
 }
 
-fn json(beat: &Beat) -> Vec<u8> {
+pub(super) fn json(beat: &Beat) -> Vec<u8> {
     serde_json::to_vec(beat).unwrap()
 }
 

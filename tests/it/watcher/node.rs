@@ -171,7 +171,7 @@ impl Node {
         let (says, until, who) = (voice.clone(), over.clone(), name.to_owned());
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let pin = WatcherPin { url: format!("http://{watcher}"), key: pin };
+            let pin = WatcherPin { url: format!("http://{watcher}"), key: pin, roots: Vec::new() };
             let sender = Sender::new(pin, &SenderSettings::default()).unwrap();
             while !until.load(Ordering::SeqCst) {
                 if let Some(beat) = next(&who, &says) {

@@ -47,6 +47,8 @@ pub(super) struct Rig {
     pub(super) state: PathBuf,
     /// What stands in the configuration beside all this.
     pub(super) more: String,
+    /// What the watcher finds in its environment.
+    pub(super) environment: Vec<(String, String)>,
     shape: Shape,
     network: Network,
     directory: tempfile::TempDir,
@@ -72,6 +74,7 @@ impl Rig {
             key: server.key("watcher"),
             state: directory.path().join("state"),
             more: String::new(),
+            environment: Vec::new(),
             shape,
             network,
             directory,
@@ -199,7 +202,9 @@ impl Rig {
     pub(super) fn start(&mut self) {
         assert!(self.child.is_none(), "the watcher runs");
         let log = std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
-        let child = self.command(&["watcher"]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let mut command = self.command(&["watcher"]);
+        command.envs(self.environment.iter().cloned());
+        let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         self.child = Some(child);
         wait_until("the watcher answers", PATIENCE, || self.ask());
     }
@@ -216,6 +221,18 @@ impl Rig {
         let mut child = self.child.take().expect("the watcher runs");
         kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
         wait_until("the watcher ends", PATIENCE, || child.try_wait().unwrap())
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(self.child.as_ref().expect("the watcher runs")), signal).unwrap();
+    }
+
+    /// The memory that the watcher has resident, in KiB (proc_pid_status(5)).
+    pub(super) fn memory_kib(&self) -> u64 {
+        let id = self.child.as_ref().expect("the watcher runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     pub(super) fn log(&self) -> String {

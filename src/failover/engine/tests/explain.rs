@@ -39,7 +39,7 @@ fn at_rest_it_tells_the_thresholds_and_where_visitors_would_go() {
         "{leave}"
     );
     let alone = why(&at_home(&["pi1"]));
-    assert!(about(&alone.changes, "pi1").contains("for 75 s (nobody else is up)"), "{alone:?}");
+    assert!(about(&alone.changes, "pi1").contains("for 83 s (nobody else is up)"), "{alone:?}");
     assert!(
         told.changes.iter().any(|line| line.contains("known to be good") && line.contains(PAGES)),
         "{told:?}"

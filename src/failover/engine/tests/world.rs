@@ -10,6 +10,7 @@ use crate::failover::Shape;
 use crate::failover::engine::Engine;
 use crate::failover::event::{BeatSeen, Command, Effect, Event, Note, Setup, SiteSetup, Weight};
 use crate::failover::lane::Side;
+use crate::failover::site::Site;
 use crate::heartbeat::{BootId, NodeName, SourceState};
 use crate::moment::Moment;
 use crate::policy::{Policy, Profile};
@@ -133,6 +134,10 @@ impl World {
         self.step(Event::Started { setup: self.setup.clone(), seed: 7 });
     }
 
+    pub(super) fn site(&self) -> &Site {
+        self.engine.sites.get(&site()).unwrap()
+    }
+
     pub(super) fn step(&mut self, event: Event) {
         let effects = self.engine.step(self.now, &event);
         for effect in effects.clone() {
@@ -224,7 +229,7 @@ impl World {
     fn next(&self, end: Moment) -> Option<Moment> {
         let beat = self.nodes.values().map(|n| n.next_beat).min();
         let coming = self.coming.keys().next().map(|(at, _)| *at);
-        let wake = self.engine.next_wake(self.now).map(|at| at.max(self.now + Duration::from_millis(20)));
+        let wake = self.engine.next_wake().map(|at| at.max(self.now + Duration::from_millis(20)));
         [beat, coming, wake].into_iter().flatten().min().filter(|at| *at <= end)
     }
 

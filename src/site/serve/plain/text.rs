@@ -3,7 +3,7 @@
 //! PURE. Names of headers are in lower case, as hyper writes them.
 
 use hyper::StatusCode;
-use hyper::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderValue, STRICT_TRANSPORT_SECURITY};
 
 use super::head::After;
 use crate::site::generation::write_line;
@@ -16,6 +16,8 @@ pub(super) struct Now<'a> {
     pub(super) expires: &'a HeaderValue,
     /// The line of `Date`.
     pub(super) date: &'a [u8],
+    /// `Strict-Transport-Security`.
+    pub(super) hsts: Option<&'a HeaderValue>,
     pub(super) after: After,
 }
 
@@ -34,6 +36,9 @@ pub(super) fn write(answer: Answer<'_>, now: Now<'_>, out: &mut Vec<u8>) -> Body
             reply.body
         }
     };
+    if let Some(hsts) = now.hsts {
+        write_line(&STRICT_TRANSPORT_SECURITY, hsts, out);
+    }
     if now.after == After::Leave {
         out.extend_from_slice(b"connection: close\r\n");
     }

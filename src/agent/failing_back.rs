@@ -1,0 +1,276 @@
+//! Sends the visitors of a site back to this node when no watcher answers any more: the hands of
+//! [`orphan`](crate::failover::orphan), which decides.
+//!
+//! Writes in the watcher's name, over exactly what was seen, and reads back. Never sends anybody away, and never looks at
+//! the record while a watcher answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
+
+use super::board::Event;
+use super::hooks;
+use crate::address::{Family, Verdict as Standpoint};
+use crate::config::{FailBackSettings, Hairpin};
+use crate::dns::account_book::Entry;
+use crate::dns::attempt::attempt;
+use crate::dns::change::{ChangeError, Outcome as Changed};
+use crate::dns::guard::Held;
+use crate::dns::guard::Permission;
+use crate::dns::lookup::{Expected, View, views};
+use crate::dns::plan::{Desired, Plan, Scope};
+use crate::dns::provider::{Provider, ProviderError, ProviderSettings};
+use crate::dns::snapshot::Snapshot;
+use crate::dns::{RdataSet, RecordType};
+use crate::failover::orphan::{Evidence, Orphan, Standing, Step, Verdict};
+use crate::heartbeat::seal::SigningKey;
+use crate::heartbeat::{NodeName, SourceState};
+use crate::host::random;
+use crate::host::shutdown::stopped;
+use crate::host::time::{Timeline, wall_clock};
+use crate::moment::Moment;
+use crate::probe::{Outcome, Patience, Prober, ProberSettings, Target};
+use crate::status::{AgentStatus, Phase};
+
+/// How long a name server and a look at oneself may take.
+const ANSWER: Duration = Duration::from_secs(6);
+
+/// After a write that failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(60);
+
+/// What the task needs beside its settings.
+pub(super) struct Around {
+    pub(super) node: NodeName,
+    pub(super) key: Arc<SigningKey>,
+    pub(super) entry: Entry,
+    pub(super) line: Timeline,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) status: watch::Receiver<AgentStatus>,
+}
+
+/// The right of one site.
+pub(super) struct FailBack {
+    settings: FailBackSettings,
+    provider: Provider,
+    prober: Prober,
+    orphan: Orphan,
+    around: Around,
+    /// What was told last, so that only news is told.
+    told: String,
+}
+
+impl FailBack {
+    /// # Errors
+    /// When the provider can never work as it is configured.
+    pub(super) fn new(
+        settings: FailBackSettings,
+        provider: &ProviderSettings,
+        around: Around,
+    ) -> Result<Self, ProviderError> {
+        let line = around.line;
+        let prober = Prober::new(&ProberSettings::default(), Arc::new(move || line.now()));
+        Ok(Self {
+            provider: Provider::new(provider, wall_clock)?,
+            prober: prober.expect("no roots were added"),
+            orphan: Orphan::new(settings.after),
+            settings,
+            around,
+            told: String::new(),
+        })
+    }
+
+    /// Watches over the watchers until the stop is wanted.
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        tokio::select! {
+            biased;
+            () = stopped(&mut stop) => {}
+            () = self.watch() => {}
+        }
+    }
+
+    async fn watch(&mut self) {
+        loop {
+            let now = self.around.line.now();
+            let until = match self.orphan.step(now, self.heard(now)) {
+                Step::Rest(until) => until,
+                Step::Look => match self.around.entry.permission() {
+                    Permission::Granted => {
+                        self.look().await;
+                        continue;
+                    }
+                    Permission::From(at) => at,
+                    Permission::Stopped => {
+                        self.tell("the provider refused the credentials; put them right and restart hearth");
+                        return std::future::pending().await;
+                    }
+                },
+            };
+            sleep(until - now).await;
+        }
+    }
+
+    /// When a watcher answered last; before the first answer, when the agent started.
+    fn heard(&self, now: Moment) -> Moment {
+        let status = self.around.status.borrow();
+        let ago = status.watchers.iter().filter_map(|link| link.answered_ms_ago).min();
+        now.back(ago.map_or(self.around.line.uptime(), Duration::from_millis))
+    }
+
+    async fn look(&mut self) {
+        let evidence = self.evidence().await;
+        let now = self.around.line.now();
+        match self.orphan.judge(now, &evidence, random::jitter(self.orphan.pace() / 2, 1.0)) {
+            Verdict::Stay(why) => self.tell(&why),
+            Verdict::LookAgain(_) => {
+                self.tell(
+                    "visitors are on the fallback and this node is well: if that stands, they are sent back",
+                );
+            }
+            Verdict::FailBack { sets, over, epoch } => self.fail_back(sets, over, epoch).await,
+        }
+    }
+
+    async fn evidence(&self) -> Evidence {
+        let standing = self.standing().await;
+        let (unfit, public) = {
+            let status = self.around.status.borrow();
+            (unfit(&status, self.settings.site.as_str()), public(&status))
+        };
+        let mut addresses = BTreeMap::new();
+        if unfit.is_none() && matches!(standing, Standing::OnFallback { .. }) {
+            for (family, address) in public {
+                if self.settings.hairpin == Hairpin::Unavailable || self.reaches_itself(address).await {
+                    addresses.insert(family, address);
+                }
+            }
+        }
+        Evidence { standing, addresses, unfit }
+    }
+
+    /// What stands, by the provider and by every name server.
+    async fn standing(&self) -> Standing {
+        let seen = match self.provider.observe(&self.settings.site).await {
+            Ok(seen) => seen,
+            Err(error) => return Standing::Unknown(error.to_string()),
+        };
+        let (sets, epoch) = held(&seen);
+        let standing = Standing::of(&sets, epoch, &self.settings.fallback);
+        match (&standing, self.provider.name_servers().await) {
+            (Standing::OnFallback { .. }, Ok(servers)) => {
+                for set in &sets {
+                    let expected = Expected::Exactly(set.clone());
+                    let answers = views(&servers, &self.settings.site, &expected, ANSWER).await;
+                    if let Some((server, view)) = answers.iter().find(|(_, view)| *view != View::Agrees) {
+                        return Standing::Unknown(format!("{server} {view}"));
+                    }
+                }
+                standing
+            }
+            (Standing::OnFallback { .. }, Err(error)) => Standing::Unknown(error.to_string()),
+            (Standing::Elsewhere | Standing::Unknown(_), _) => standing,
+        }
+    }
+
+    /// Whether the node proves itself to itself at its public address, with the page that visitors get.
+    async fn reaches_itself(&self, address: IpAddr) -> bool {
+        let target = Target {
+            node: self.around.node.clone(),
+            key: self.around.key.verifying(),
+            address,
+            site: self.settings.site.clone(),
+            page: self.settings.check.clone(),
+        };
+        let outcome = self.prober.look(&target, Patience { connect: ANSWER, total: ANSWER }).await;
+        if let Outcome::Failed(failure) = &outcome {
+            tracing::info!("{address}: this node does not reach itself there: {failure}");
+        }
+        outcome.is_up()
+    }
+
+    async fn fail_back(&mut self, sets: Vec<RdataSet>, over: Option<u64>, epoch: u64) {
+        let site = self.settings.site.clone();
+        let desired = Desired {
+            name: site.clone(),
+            owner: self.settings.owner.clone(),
+            ttl: self.settings.ttl,
+            epoch: Some(epoch),
+            scope: Scope::Whole,
+            line: None,
+            sets,
+            retire: BTreeSet::new(),
+            mine: BTreeSet::new(),
+        };
+        // Whoever came first in between has changed what stands, and the plan is made anew from that.
+        let fallback = &self.settings.fallback;
+        let still = |plan: &Plan| {
+            let (sets, epoch) = held(plan.seen());
+            matches!(Standing::of(&sets, epoch, fallback), Standing::OnFallback { .. }) && epoch == over
+        };
+        let unchanged = |plan: &Plan| {
+            let changed = || Held::NotNoted("the record was changed in the meantime".to_owned());
+            std::future::ready(if still(plan) { Ok(()) } else { Err(changed()) })
+        };
+        let entry = &self.around.entry;
+        let outcome = attempt(entry, &self.provider, &desired, Duration::ZERO, unchanged).await;
+        self.settle(&desired, outcome).await;
+    }
+
+    async fn settle(&mut self, desired: &Desired, outcome: Result<Changed, ChangeError>) {
+        match outcome {
+            Ok(changed) => {
+                self.orphan.landed();
+                let sets: Vec<String> = desired.sets.iter().map(ToString::to_string).collect();
+                let epoch = desired.epoch.unwrap_or_default();
+                let text =
+                    format!("visitors were sent back to this node (epoch {epoch}): {}", sets.join(", "));
+                self.tell(&text);
+                let changes = hooks::landed(&self.around.node, desired, &changed);
+                // Without a board the process is on its way out.
+                let _ = self.around.events.send(Event::Changed(changes)).await;
+            }
+            Err(error) => {
+                self.tell(&format!("visitors were not sent back: {error}"));
+                sleep(AFTER_FAILURE.min(self.orphan.pace())).await;
+            }
+        }
+    }
+
+    /// Says what is new.
+    fn tell(&mut self, text: &str) {
+        if self.told != text {
+            tracing::warn!(site = %self.settings.site, "no watcher answers: {text}");
+            text.clone_into(&mut self.told);
+        }
+    }
+}
+
+/// What stands, one set for each type, and the epoch that is marked there.
+fn held(seen: &Snapshot) -> (Vec<RdataSet>, Option<u64>) {
+    let kinds = [RecordType::A, RecordType::Aaaa, RecordType::Cname];
+    let sets =
+        kinds.into_iter().filter_map(|kind| RdataSet::new(seen.rrset(kind).map(|r| r.rdata.clone())).ok());
+    (sets.collect(), seen.epoch)
+}
+
+/// Why visitors of `site` should not come here. None: it is served, from a source that stands.
+fn unfit(status: &AgentStatus, site: &str) -> Option<String> {
+    let Some(served) = status.sites.iter().find(|served| served.hosts.iter().any(|host| host == site)) else {
+        return Some(format!("it does not serve {site}"));
+    };
+    if status.phase != Phase::Running {
+        return Some("it is not at work yet, or any more".to_owned());
+    }
+    let stands = matches!(served.source, SourceState::Ok | SourceState::Slow) && served.generation.is_some();
+    (!stands).then(|| format!("the source of {site} is {}: {}", served.source.word(), served.why))
+}
+
+/// The addresses that the sources agree on now, and that others can reach.
+fn public(status: &AgentStatus) -> BTreeMap<Family, IpAddr> {
+    let reachable = |standpoint| matches!(standpoint, Standpoint::Public | Standpoint::NatPublic);
+    let public = status.addresses.iter().filter(|(_, address)| reachable(address.verdict));
+    public.filter_map(|(family, address)| Some((*family, address.agreed?))).collect()
+}
