@@ -44,8 +44,9 @@ impl fmt::Display for NodePage {
             writeln!(f, "# The name that this node, and nobody else, keeps pointed at itself.")?;
             writeln!(
                 f,
-                "[[record]]\nname = {}\nprovider = \"home\"\n\n{account}",
-                quoted(&record.to_string())
+                "[[record]]\nname = {}\nprovider = \"home\"\n{}\n{account}",
+                quoted(&record.to_string()),
+                account.ttl()
             )?;
         }
         match watcher {
@@ -89,8 +90,9 @@ impl WatcherPage {
             nodes.push("\"pi1\"".to_owned());
         }
         format!(
-            "[[watch]]\nsite = {site}\nprovider = \"home\"\nnodes = [{}]\nfallback = {{ github-pages = {fallback} }}\n{POLICY}\n",
-            nodes.join(", ")
+            "[[watch]]\nsite = {site}\nprovider = \"home\"\nnodes = [{}]\nfallback = {{ github-pages = {fallback} }}\n{}{POLICY}\n",
+            nodes.join(", "),
+            self.account.ttl()
         )
     }
 

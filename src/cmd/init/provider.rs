@@ -57,6 +57,17 @@ fn wants(kind: ProviderChoice) -> Wants {
     }
 }
 
+impl Account {
+    /// The line that a record needs where the provider takes no TTL as short as the default.
+    pub(super) fn ttl(&self) -> &'static str {
+        if self.kind == ProviderChoice::Desec {
+            "ttl = \"1h\"                                 # deSEC takes none below\n"
+        } else {
+            ""
+        }
+    }
+}
+
 /// Gathers what the provider must be told.
 pub(super) fn account(args: &InitArgs, ask: &mut Questions<'_>) -> anyhow::Result<Account> {
     let kinds = "Who serves the DNS zone: rfc2136, dnspod, tencent, alidns, desec, dyndns2, duckdns, cloudflare, powerdns?";

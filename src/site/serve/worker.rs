@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, watch};
@@ -22,6 +23,9 @@ use crate::site::served::Served;
 
 /// How much is read at once; a head that does not fit is not ours to answer.
 const READ: usize = 16 * 1024;
+
+/// How long connections go on as before once the doors are closed.
+const LAST_WORD: Duration = Duration::from_millis(250);
 
 /// What the connections of one worker share.
 pub(super) struct Worker {
@@ -113,6 +117,8 @@ async fn serve(
         Some(Ok(Err(error))) = doors.join_next() => return Err(error),
     }
     doors.shutdown().await;
+    // Whoever came in last may not have asked yet.
+    let _ = tokio::time::timeout(LAST_WORD, worker.house.is_empty()).await;
     worker.leave();
     // An error: who has not left by now is left.
     let _ = tokio::time::timeout(worker.limits().drain, worker.house.is_empty()).await;

@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use super::machine::Machine;
-use super::{at, said, text};
+use super::{at, quick, said, text};
 use crate::support::wait_until;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -20,24 +19,26 @@ const VISITS: &str = "touch /visiting; good=0; bad=0; while [ -e /visiting ]; do
     --max-time 10 --header 'Host: www.example.com' http://127.0.0.1/)\" = hello ]; then good=$((good+1)); else \
     bad=$((bad+1)); fi; done; echo $good $bad";
 
-/// The package of the program that is tested, and one that only differs in its version.
-fn packages() -> (PathBuf, PathBuf) {
-    let program = env!("CARGO_BIN_EXE_hearth");
+/// A directory with the package of the program that is tested, hearth.deb, and one that only differs in its version,
+/// later.deb.
+fn packages() -> tempfile::TempDir {
     let directory = at("target/packages-test");
     fs::create_dir_all(&directory).unwrap();
-    // Tests run beside each other.
-    let script = "set -e; rm -f \"$2\"/*.deb; packages/build --with \"$1\"; dpkg-deb -R \"$2\"/*.deb \"$2\"/later; \
-        sed -i 's/^Version:.*/Version: 99.0-1/' \"$2\"/later/DEBIAN/control; \
-        dpkg-deb --root-owner-group -b -Znone \"$2\"/later \"$2\"/later.deb; rm -r \"$2\"/later; \
-        mv \"$2\"/hearth_*.deb \"$2\"/hearth.deb";
+    let own = tempfile::tempdir().unwrap();
+    // Tests run beside each other, and packages/build has one place to build in.
+    let script =
+        "set -e; rm -f \"$2\"/*.deb; packages/build --with \"$1\"; mv \"$2\"/hearth_*.deb \"$3/hearth.deb\"";
     said(
         Command::new("flock")
             .arg(directory.join("lock"))
-            .args(["bash", "-c", script, "bash", program])
-            .arg(&directory)
+            .args(["bash", "-c", script, "bash", env!("CARGO_BIN_EXE_hearth")])
+            .args([directory.as_path(), own.path()])
             .current_dir(at("")),
     );
-    (directory.join("hearth.deb"), directory.join("later.deb"))
+    let script = "set -e; dpkg-deb -R hearth.deb later; sed -i 's/^Version:.*/Version: 99.0-1/' later/DEBIAN/control; \
+        dpkg-deb --root-owner-group -b -Znone later later.deb; rm -r later";
+    said(Command::new("sh").args(["-c", script]).current_dir(own.path()));
+    own
 }
 
 impl Machine {
@@ -55,6 +56,12 @@ impl Machine {
         wait_until("another agent", SOON, || {
             (self.said(count) != before.0 && self.said(serving) != before.1).then_some(())
         });
+    }
+
+    /// Restarts the service and its sockets. On a busy machine systemd may find a port taken that it has just closed; then
+    /// this fails, and the service is up half a second later all the same, which is waited for elsewhere.
+    fn restarts(&self) {
+        let _ = self.run("systemctl restart hearth");
     }
 
     /// Waits until the service is up with another process than `before`.
@@ -83,12 +90,15 @@ impl Machine {
 }
 
 fn a_life_in(suite: &str) {
-    let (package, later) = packages();
-    let Some(machine) = Machine::boot(suite, &package) else { return };
+    if quick("a test with a Debian in a container") {
+        return;
+    }
+    let packages = packages();
+    let Some(machine) = Machine::boot(suite, &packages.path().join("hearth.deb")) else { return };
     installs(&machine);
     serves(&machine);
     outlives(&machine);
-    fs::copy(later, machine.path("/later.deb")).unwrap();
+    fs::copy(packages.path().join("later.deb"), machine.path("/later.deb")).unwrap();
     upgrades(&machine);
     goes(&machine);
 }
@@ -114,7 +124,7 @@ fn serves(machine: &Machine) {
     ));
     machine.said("systemctl daemon-reload && systemctl enable --now hearth");
     machine.wait_for(VISIT, SOON);
-    assert_eq!(machine.said("ps -o user= -p $(systemctl show -P MainPID hearth)").trim(), "hearth");
+    assert_eq!(machine.said("stat --format %U /proc/$(systemctl show -P MainPID hearth)").trim(), "hearth");
     machine.said("hearth status");
     // Nothing is served there yet: a visitor is told so at once.
     let tls = machine.run("curl --silent --max-time 10 http://127.0.0.1:443/");
@@ -151,10 +161,12 @@ fn outlives(machine: &Machine) {
     let before = machine.process();
     machine
         .said("mount -t tmpfs -o size=4k,mode=0700 tmpfs /var/lib/hearth && chown hearth: /var/lib/hearth");
-    machine.said("dd if=/dev/zero of=/var/lib/hearth/full 2>/dev/null; systemctl restart hearth");
+    machine.said("dd if=/dev/zero of=/var/lib/hearth/full 2>/dev/null; true");
+    machine.restarts();
     machine.wait_for_another(&before);
     machine.wait_for(VISIT, SOON);
-    machine.said("umount --lazy /var/lib/hearth && systemctl restart hearth");
+    machine.said("umount --lazy /var/lib/hearth");
+    machine.restarts();
     machine.wait_for(VISIT, SOON);
 }
 
