@@ -233,7 +233,15 @@ impl World {
                 self.at(now + after, Coming::Event(Event::Probed { target, address, started, outcome }));
             }
             Effect::LookAtFallback { site, address } => {
-                self.at(now + 60, Coming::Event(Event::FallbackSeen { site, address, failure: None }));
+                self.at(
+                    now + 60,
+                    Coming::Event(Event::FallbackSeen {
+                        site,
+                        address,
+                        failure: None,
+                        certificate_left: None,
+                    }),
+                );
             }
             Effect::LookAtReferences => {
                 self.at(now + 60, Coming::Event(Event::References { answered: 4, asked: 4 }));

@@ -138,7 +138,8 @@ pub(super) fn about(site: &SiteStatus) -> String {
         }
     }
     for address in &site.fallback {
-        line("fallback", &format!("{}: {}", address.address, address.state));
+        let certificate = address.certificate().map(|text| format!("; {text}")).unwrap_or_default();
+        line("fallback", &format!("{}: {}{certificate}", address.address, address.state));
     }
     out
 }

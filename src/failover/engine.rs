@@ -139,9 +139,10 @@ impl Engine {
                     site.record_probe(now, target, *address, *started, outcome);
                 }
             }
-            Event::FallbackSeen { site, address, failure } => {
+            Event::FallbackSeen { site, address, failure, certificate_left } => {
                 if let Some(site) = self.sites.touch(site) {
                     site.record_fallback(now, *address, failure.clone());
+                    site.record_certificate(now, *address, *certificate_left, out);
                 }
             }
             Event::References { answered, asked } => {

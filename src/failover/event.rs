@@ -82,6 +82,9 @@ pub enum Event {
         address: IpAddr,
         /// What was wrong. None: it is good.
         failure: Option<Failure>,
+        /// How much longer the certificate is good that was shown there. None: none was seen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        certificate_left: Option<Duration>,
     },
     /// All references have been looked at.
     References {

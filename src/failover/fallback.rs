@@ -16,6 +16,12 @@ use crate::moment::Moment;
 use crate::policy::Policy;
 use crate::probe::outcome::Failure;
 
+/// With less than this left of a certificate somebody should see to it: GitHub Pages renews its own in their last month.
+pub const CERTIFICATE_ENDING: Duration = Duration::from_secs(14 * DAY);
+
+/// A day, in seconds.
+const DAY: u64 = 24 * 60 * 60;
+
 /// What is known of the fallback of one site.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FallbackWatch {
@@ -24,6 +30,9 @@ pub struct FallbackWatch {
     #[serde(default)]
     looked: Moment,
     due: Moment,
+    /// The addresses whose certificates are about to end. Told already, so it is no evidence to be discarded.
+    #[serde(default)]
+    ending: BTreeSet<IpAddr>,
 }
 
 /// What is known of one address.
@@ -35,6 +44,9 @@ struct Look {
     good: Option<Moment>,
     failing_since: Option<Moment>,
     failure: Option<Failure>,
+    /// When the certificate ends that was shown last.
+    #[serde(default)]
+    certificate_ends: Option<Moment>,
 }
 
 /// Whether a look has shown something new.
@@ -63,9 +75,35 @@ impl FallbackWatch {
         if same { Change::None } else { Change::Some }
     }
 
+    /// A certificate that is good for `left` longer was shown at `address`. Returns whether that is news: none was about
+    /// to end before, and this one is.
+    pub fn record_certificate(&mut self, now: Moment, address: IpAddr, left: Duration) -> Change {
+        self.looks.entry(address).or_default().certificate_ends = Some(now + left);
+        if left >= CERTIFICATE_ENDING {
+            self.ending.remove(&address);
+            return Change::None;
+        }
+        let first = self.ending.is_empty();
+        self.ending.insert(address);
+        if first { Change::Some } else { Change::None }
+    }
+
+    /// How much longer the certificate is good that was shown last at `address`. None: none was.
+    #[must_use]
+    pub fn certificate_left(&self, address: IpAddr, now: Moment) -> Option<Duration> {
+        Some(self.looks.get(&address)?.certificate_ends? - now)
+    }
+
     /// Forgets everything: it was gathered while the watcher could not be trusted.
     pub fn discard_evidence(&mut self, now: Moment) {
-        *self = Self { looks: BTreeMap::new(), looked: Moment::START, due: now };
+        let ending = std::mem::take(&mut self.ending);
+        *self = Self { looks: BTreeMap::new(), looked: Moment::START, due: now, ending };
+    }
+
+    /// These are the addresses from now on.
+    pub fn keep(&mut self, addresses: &[IpAddr]) {
+        self.looks.retain(|address, _| addresses.contains(address));
+        self.ending.retain(|address| addresses.contains(address));
     }
 
     /// Whether an address failed at the last look, or none has been looked at.
@@ -159,6 +197,16 @@ impl FallbackWatch {
     /// A target is suspect: the next look is due at `next` at the latest.
     pub fn hasten(&mut self, next: Moment) {
         self.due = self.due.min(next);
+    }
+}
+
+/// A span in whole days, as people say it.
+#[must_use]
+pub fn in_days(span: Duration) -> String {
+    match span.as_secs() / DAY {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
     }
 }
 

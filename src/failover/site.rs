@@ -7,6 +7,7 @@ mod record;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,7 @@ use crate::failover::Shape;
 use crate::failover::content::{Contents, Place};
 use crate::failover::engine::Standing;
 use crate::failover::event::{About, BeatSeen, Effect, Note, SiteSetup, Target, Testimony, Weight};
-use crate::failover::fallback::{Change, FallbackWatch};
+use crate::failover::fallback::{Change, FallbackWatch, in_days};
 use crate::failover::lane::{Lane, Side};
 use crate::failover::rounds::Rounds;
 use crate::failover::witness::Witnesses;
@@ -197,6 +198,7 @@ impl Site {
             self.lanes.clear();
         }
         self.setup = setup;
+        self.fallback.keep(&self.setup.fallback_addresses);
         self.open_lane(self.main_type(), now);
         self.doubt = None;
         self.limbo = self.pending.take().map(|p| p.sets).unwrap_or_default();
@@ -358,6 +360,25 @@ impl Site {
             self.fallback.hasten(now + self.setup.policy.fallback_suspect_every * 6);
         }
         self.stirred |= self.fallback.record(now, address, failure) == Change::Some;
+    }
+
+    /// A look at the fallback was shown a certificate. One that is about to end is told while there is time to renew it.
+    pub(super) fn record_certificate(
+        &mut self,
+        now: Moment,
+        address: IpAddr,
+        left: Option<Duration>,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(left) = left.filter(|_| self.setup.fallback_addresses.contains(&address)) else { return };
+        if self.fallback.record_certificate(now, address, left) == Change::Some {
+            let text = format!(
+                "the fallback's certificate at {address} ends in {}: within its last two days nothing is switched to \
+                 it. It is renewed while the name leads there: hold a drill, or keep a GeoDNS line there",
+                in_days(left)
+            );
+            self.note(out, Weight::Warning, text);
+        }
     }
 
     pub(super) fn note(&self, out: &mut Vec<Effect>, weight: Weight, text: String) {

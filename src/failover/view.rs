@@ -12,6 +12,7 @@ use crate::dns::{Name, RdataSet};
 use crate::failover::content::Freshness;
 use crate::failover::engine::Engine;
 use crate::failover::event::Note;
+use crate::failover::fallback::in_days;
 use crate::failover::lane::Side;
 use crate::failover::site::{Site, Word};
 use crate::failover::witness::Seen;
@@ -188,6 +189,9 @@ pub struct FallbackStatus {
     pub state: String,
     /// Milliseconds since it was seen to be good.
     pub good_ms_ago: Option<u64>,
+    /// Milliseconds until the certificate ends that was shown there last; None: none was.
+    #[serde(default)]
+    pub certificate_left_ms: Option<u64>,
 }
 
 /// Something that happened.
@@ -214,6 +218,15 @@ impl Happened {
 
 fn ms(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl FallbackStatus {
+    /// How long its certificate is good, in words; None: none was shown.
+    #[must_use]
+    pub fn certificate(&self) -> Option<String> {
+        let left = Duration::from_millis(self.certificate_left_ms?);
+        Some(format!("its certificate is good for {}", in_days(left)))
+    }
 }
 
 impl NodeStatus {
@@ -392,6 +405,7 @@ fn fallback(site: &Site, now: Moment) -> Vec<FallbackStatus> {
         address,
         state,
         good_ms_ago: good.map(|at| ms(now - at)),
+        certificate_left_ms: site.fallback.certificate_left(address, now).map(ms),
     })
     .collect()
 }

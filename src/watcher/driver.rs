@@ -301,10 +301,14 @@ impl Driver {
     fn look_at_fallback(&mut self, site: Name, address: std::net::IpAddr) {
         let Some(watch) = self.watches.get(&site).cloned() else { return };
         let (prober, tell) = (self.prober.clone(), self.tell.clone());
+        let today = Duration::from_millis(self.line.wall_ms());
         self.tasks.spawn(async move {
             let page = &watch.fallback.check;
-            let failure = prober.look_at_fallback(address, &site, page, patience(&watch)).await.err();
-            let _ = tell.send(Event::FallbackSeen { site, address, failure }).await;
+            let seen = prober.look_at_fallback(address, &site, page, patience(&watch)).await;
+            let ends = seen.as_ref().ok().and_then(|sight| sight.certificate_ends);
+            let certificate_left = ends.map(|ends| Duration::from_secs(ends).saturating_sub(today));
+            let failure = seen.err();
+            let _ = tell.send(Event::FallbackSeen { site, address, failure, certificate_left }).await;
         });
     }
 

@@ -251,6 +251,11 @@ fn fallbacks(out: &mut Exposition, sites: &[SiteStatus]) {
         "Time since this address of the fallback was seen to be good.",
         each(|f| f.good_ms_ago.map(seconds)),
     );
+    out.gauge(
+        "fallback_certificate_left_seconds",
+        "Time until the certificate ends that this address of the fallback showed last.",
+        each(|f| f.certificate_left_ms.map(seconds)),
+    );
 }
 
 fn notices(out: &mut Exposition, fared: &[Fared]) {

@@ -100,7 +100,10 @@ impl World {
             Effect::LookAtFallback { site, address } => {
                 let failure = (self.cut > 0 || self.fallback_bad > 0).then_some(Failure::Timeout);
                 let after = if failure.is_some() { Duration::from_secs(6) } else { ROUND_TRIP };
-                self.send(after, Coming::Event(Event::FallbackSeen { site, address, failure }));
+                self.send(
+                    after,
+                    Coming::Event(Event::FallbackSeen { site, address, failure, certificate_left: None }),
+                );
             }
             Effect::LookAtReferences => {
                 let asked = self.layout.references;

@@ -1,5 +1,6 @@
 //! The engine in a small world: virtual time, nodes that can be cut and killed, a fallback, a record, a reference.
 
+mod certificate;
 mod explain;
 mod properties;
 mod stories;

@@ -219,7 +219,13 @@ fn fallback(out: &mut String, site: &SiteStatus) {
 
 fn place(place: &FallbackStatus) -> Vec<String> {
     let told = if place.state == "good" { state(Tone::Good, "good") } else { state(Tone::Bad, &place.state) };
-    vec![format!("<code>{}</code>", place.address), told, age(place.good_ms_ago, OLD_FALLBACK_MS)]
+    let certificate =
+        place.certificate().map(|text| format!("<br><small>{text}</small>")).unwrap_or_default();
+    vec![
+        format!("<code>{}</code>", place.address),
+        told + &certificate,
+        age(place.good_ms_ago, OLD_FALLBACK_MS),
+    ]
 }
 
 /// What others saw of the same addresses.

@@ -41,6 +41,8 @@ pub(super) struct World {
     pub(super) setup: Setup,
     pub(super) nodes: BTreeMap<NodeName, Node>,
     pub(super) fallback_good: bool,
+    /// When the fallback's certificate ends. None: it is looked at without TLS.
+    pub(super) certificate_ends: Option<Moment>,
     /// How many of the four references answer.
     pub(super) references: u32,
     /// How far the nodes' clocks are ahead.
@@ -111,6 +113,7 @@ impl World {
             setup: Setup { sites: vec![site], references: 4 },
             nodes: nodes.iter().enumerate().map(state).collect(),
             fallback_good: true,
+            certificate_ends: None,
             references: 4,
             skew_ms: 0,
             connected: true,
@@ -169,7 +172,8 @@ impl World {
                 let good = self.connected && self.fallback_good;
                 let failure = (!good).then_some(Failure::Timeout);
                 let after = if good { seconds(1) } else { policy.probe_total };
-                self.send(after, Event::FallbackSeen { site, address, failure });
+                let certificate_left = self.certificate_ends.filter(|_| good).map(|ends| ends - self.now);
+                self.send(after, Event::FallbackSeen { site, address, failure, certificate_left });
             }
             Effect::LookAtReferences => {
                 let answered = if self.connected { self.references } else { 0 };
