@@ -1,4 +1,5 @@
-//! The site server alone, for measuring: `site ROOT PORT [--keep DIR] [--log FILE] [--workers N] [--loader PROGRAM]`.
+//! The site server alone, for measuring: `site ROOT PORT [--keep DIR] [--log FILE] [--workers N] [--loader PROGRAM]
+//! [--tls PORT,CERTIFICATE,KEY]`.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -10,6 +11,9 @@ use hearth::site::host::Scheme;
 use hearth::site::log::{LogFormat, LogSettings};
 use hearth::site::serve::Limits;
 use hearth::site::{Door, Rules, SiteSettings, Surroundings};
+use hearth::tls::settings::{CertificateFiles, Redirect};
+use hearth::tls::shelf::Shelf;
+use hearth::tls::{CertificateSource, TlsSettings};
 use tokio::sync::watch;
 
 fn main() -> anyhow::Result<()> {
@@ -20,7 +24,7 @@ fn main() -> anyhow::Result<()> {
     let mut words = std::env::args().skip(1);
     let root = PathBuf::from(words.next().context("which root?")?);
     let port = words.next().context("which port?")?.parse()?;
-    let (mut keep, mut log, mut workers) = (None, LogSettings::default(), 1);
+    let (mut keep, mut log, mut workers, mut tls) = (None, LogSettings::default(), 1, None);
     let mut loader = hearth::site::this_program();
     while let Some(word) = words.next() {
         let value = words.next().with_context(|| format!("{word} needs a value"))?;
@@ -28,6 +32,7 @@ fn main() -> anyhow::Result<()> {
             "--keep" => keep = Some(PathBuf::from(value)),
             "--log" => log = LogSettings { format: LogFormat::Combined, file: Some(value.into()) },
             "--workers" => workers = value.parse()?,
+            "--tls" => tls = Some(secure(&value)?),
             "--loader" => loader = value.into(),
             other => anyhow::bail!("what is {other}?"),
         }
@@ -44,7 +49,7 @@ fn main() -> anyhow::Result<()> {
         poll: Duration::from_secs(2),
         log,
         validators: None,
-        tls: None,
+        tls,
     };
     let limits = Limits {
         connections: 8192,
@@ -59,15 +64,42 @@ fn main() -> anyhow::Result<()> {
         .block_on(serve(settings, limits, loader))
 }
 
+/// Reads `PORT,CERTIFICATE,KEY`.
+fn secure(words: &str) -> anyhow::Result<TlsSettings> {
+    let mut words = words.splitn(3, ',');
+    let mut next = || words.next().context("--tls needs PORT,CERTIFICATE,KEY");
+    let port = next()?.parse()?;
+    let files = CertificateFiles { certificate: next()?.into(), key: next()?.into() };
+    Ok(TlsSettings {
+        listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))],
+        certificate: CertificateSource::Files(files),
+        redirect: Redirect::Off,
+        hsts: None,
+    })
+}
+
+/// The door without TLS, and the one with it.
+fn doors(settings: &SiteSettings, shelf: &Shelf) -> anyhow::Result<Vec<Door>> {
+    let door = |address: &SocketAddr, scheme| -> anyhow::Result<Door> {
+        Ok(Door { listener: hearth::host::listen::tcp(*address)?, sites: vec![0], scheme })
+    };
+    let mut doors = vec![door(&settings.listen[0], Scheme::Http)?];
+    if let Some(TlsSettings { listen, certificate: CertificateSource::Files(files), .. }) = &settings.tls {
+        shelf.put(0, hearth::tls::files::read(files)?);
+        doors.push(door(&listen[0], Scheme::Https)?);
+    }
+    Ok(doors)
+}
+
 #[expect(clippy::disallowed_methods, reason = "a program of its own, which is its own host")]
 async fn serve(settings: SiteSettings, limits: Limits, loader: PathBuf) -> anyhow::Result<()> {
-    let listener = hearth::host::listen::tcp(settings.listen[0])?;
+    let shelf = Arc::default();
     let (_run, stop) = watch::channel(false);
     let (status, _) = watch::channel(Vec::new());
     let around = Surroundings {
-        doors: vec![Door { listener, sites: vec![0], scheme: Scheme::Http }],
+        doors: doors(&settings, &shelf)?,
         well_known: Arc::new(|_| None),
-        shelf: Arc::default(),
+        shelf,
         now: SystemTime::now,
         loader,
         limits,

@@ -115,6 +115,7 @@ pub struct CardArgs {
 Examples:
   hearth demo                               keys kill, hang and heal parts
   hearth demo --script outage --speed 10    the story of an outage, as lines of text; exit code 0: all was seen
+  hearth demo --tls --script outage         the same by HTTPS
   hearth demo --plain --seconds 60          a minute of it as lines of text, for a log")]
 pub struct DemoArgs {
     /// Plays a story instead of waiting for keys
@@ -123,6 +124,9 @@ pub struct DemoArgs {
     /// How many times faster than a real installation
     #[arg(long, value_name = "F", default_value_t = 5.0, value_parser = speed)]
     pub speed: f64,
+    /// Serves, looks and visits by HTTPS, with certificates from an authority of the demo's own
+    #[arg(long)]
+    pub tls: bool,
     /// Prints lines instead of drawing on the terminal
     #[arg(long)]
     pub plain: bool,

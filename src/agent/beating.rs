@@ -22,6 +22,7 @@ use crate::host::shutdown::{Shutdown, stopped};
 use crate::host::time::Timeline;
 use crate::leds::{Shown, state};
 use crate::moment::Moment;
+use crate::probe::ProberSettings;
 use crate::probe::rounds::Rounds;
 use crate::probe::witness::Witness;
 use crate::status::{AgentStatus, LinkState, Phase};
@@ -78,8 +79,9 @@ pub(super) struct Around {
 
 impl Line {
     pub(super) fn new(index: usize, pin: WatcherPin, around: Around) -> Result<Self, SenderError> {
+        let trusts = ProberSettings { extra_roots: pin.roots.clone() };
         let sender = Sender::new(pin, &SenderSettings::default())?;
-        let (witness, rounds) = Witness::new(around.clock);
+        let (witness, rounds) = Witness::new(around.clock, &trusts)?;
         let (boot, rounds) = (around.boot, Some(rounds));
         Ok(Self { index, sender, boot, sequence: 0, renewed: None, witness, rounds, around })
     }

@@ -1,6 +1,7 @@
 //! `hearth demo`: the live view, the same without a terminal, and the script.
 
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +21,7 @@ use crate::demo::system::System;
 use crate::demo::{Pi, SITE, view};
 use crate::host::time::Timeline;
 use crate::policy::{Policy, Profile};
+use crate::probe::Scheme;
 
 /// Between two drawings of the view.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
@@ -35,6 +37,8 @@ const LAST_WORDS: u32 = 5;
 pub struct Options {
     /// How it is shown.
     pub show: Show,
+    /// How the site is looked at.
+    pub scheme: Scheme,
     /// How many times faster than on a real line.
     pub speed: f64,
     /// It ends after this many seconds.
@@ -59,7 +63,8 @@ impl Options {
             (None, true) => Show::Lines,
             (None, false) => Show::View,
         };
-        Self { show, speed: args.speed, seconds: args.seconds }
+        let scheme = if args.tls { Scheme::Https } else { Scheme::Http };
+        Self { show, scheme, speed: args.speed, seconds: args.seconds }
     }
 }
 
@@ -73,7 +78,7 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let live = options.show == Show::View && std::io::stdout().is_terminal();
     let listener: fn(&Event) = if live { |_| {} } else { print };
     let speed = Speed(options.speed);
-    let mut system = System::start(&program, speed, clock, Box::new(listener))
+    let mut system = System::start(&program, speed, options.scheme, clock, Box::new(listener))
         .await
         .context("the demo could not be started")?;
     match options.show {
@@ -91,16 +96,23 @@ fn print(event: &Event) {
 /// Where to look, for a second terminal.
 fn introduction(system: &System, speed: f64) -> String {
     let places = system.places();
-    let (port, dns, pi) = (places.site_port, places.name_server.port(), Pi::One.public());
+    let (dns, one) = (places.name_server.port(), SocketAddr::from((Pi::One.public(), places.site_port)));
+    let trust = match places.https {
+        Some(_) => format!("Its certificates are from: {}\n", places.root().display()),
+        None => String::new(),
+    };
     format!(
         "hearth demo: two Pis, a watcher, a name server and a stand-in for GitHub Pages, on this machine.\n\
          Policy `fast`, {speed} times faster than on a real line.\n\n\
          Look for yourself, in another terminal:\n  \
          dig @127.0.0.1 -p {dns} {SITE}\n  \
-         curl --resolve {SITE}:{port}:{pi} http://{SITE}:{port}/\n  \
-         curl -H 'Host: {SITE}' http://{pi}:{port}/\n\
+         {}\n  \
+         curl -H 'Host: {SITE}' http://{one}/\n\
+         The site: {}\n{trust}\
          The watcher's status page: http://{}/\n\
          Logs: {}\n",
+        places.curl(Pi::One),
+        places.url(),
         places.watcher,
         places.directory.display(),
     )

@@ -38,6 +38,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
@@ -186,6 +187,8 @@ pub struct WatcherConfig {
     pub control: PathBuf,
     /// What it seals its answers with.
     pub key: SigningKey,
+    /// Trusted besides the usual roots when it looks at sites: those of a private authority.
+    pub roots: Vec<CertificateDer<'static>>,
     /// What is up whenever the Internet is: URLs, or `host:port`.
     pub references: Vec<String>,
     /// The sites it writes the record of.

@@ -16,7 +16,7 @@ use super::policy::policy;
 use super::provider::{Providers, aliases, check_reference, warn_low_ttl};
 use super::reading::Reading;
 use super::secret::SecretSource;
-use super::tls::watcher_tls;
+use super::tls::{roots, watcher_tls};
 use super::value::At;
 use super::{PageAccess, PeerRole, PeerSettings, WatchSettings, WatcherConfig};
 use crate::dns::provider::Aliases;
@@ -54,6 +54,7 @@ pub(super) fn watcher(
     let peers = peers(reading, peer, written.name.as_ref());
     let watches = watches(reading, watch, &peers, providers);
     let tls = written.tls.and_then(|tls| watcher_tls(reading, tls, providers));
+    let roots = written.ca.and_then(|ca| roots(reading, &ca)).unwrap_or_default();
     let references = written.references.into_iter().map(|at| at.value.0).collect();
     Some(WatcherConfig {
         name: Owner::new(written.name.as_ref().map_or("watcher", |at| at.value.as_str())),
@@ -62,6 +63,7 @@ pub(super) fn watcher(
         state: reading.path(written.state.as_deref().unwrap_or(Path::new(STATE))),
         control: reading.path(written.control.as_deref().unwrap_or(Path::new("/run/hearth/watcher.sock"))),
         key: key?,
+        roots,
         references,
         watches,
         peers,

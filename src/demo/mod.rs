@@ -2,7 +2,8 @@
 //!
 //! Two agents and a watcher run as real processes, so that "kill" is SIGKILL and "hang" is SIGSTOP. Everything that
 //! they would meet outside is here: an authoritative name server ([`zone`]), a stand-in for GitHub Pages ([`pages`]),
-//! a home router for each Pi ([`router`]) and services that tell an address ([`echo`]). [`outside`] looks at the site
+//! a home router for each Pi ([`router`]), services that tell an address ([`echo`]) and, where HTTPS is wanted, a
+//! certificate authority ([`authority`]). [`outside`] looks at the site
 //! the way a visitor does; [`script`] plays an outage and checks every step with it; [`view`] draws a [`picture`] of
 //! it all.
 //!
@@ -12,6 +13,7 @@
 //! Never leaves loopback, and ends only the processes that it started.
 
 pub mod act;
+pub mod authority;
 pub mod config;
 pub mod echo;
 pub mod http;

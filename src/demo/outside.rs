@@ -8,10 +8,13 @@ use std::time::Duration;
 
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
+use rustls::ClientConfig;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
+use super::config::Places;
 use super::{SITE, pages, site};
+use crate::host::tls::{BadRoot, client_config};
 
 /// How long an answer may take. Loopback is quick; a stalled line is not waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -51,22 +54,19 @@ pub type Sight = BTreeMap<IpAddr, Page>;
 pub struct Visitor {
     name_server: SocketAddr,
     port: u16,
-    client: reqwest::Client,
+    url: String,
+    tls: ClientConfig,
 }
 
 impl Visitor {
-    /// A visitor who asks this name server, and the site's port at every address.
+    /// A visitor who asks the name server there, and the site's port at every address: by HTTPS where there is any.
     ///
     /// # Errors
-    /// When no HTTP client can be made.
-    pub fn new(name_server: SocketAddr, port: u16) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .pool_max_idle_per_host(0)
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(PATIENCE)
-            .build()?;
-        Ok(Self { name_server, port, client })
+    /// When the root that is to be trusted is none.
+    pub fn new(places: &Places) -> Result<Self, BadRoot> {
+        let roots: Vec<_> = places.https.iter().map(|https| https.root.clone()).collect();
+        let (name_server, (_, port)) = (places.name_server, places.way_in());
+        Ok(Self { name_server, port, url: places.url(), tls: client_config(&roots)? })
     }
 
     /// The addresses of the site, as the name server gives them now. Empty: the name has none.
@@ -97,9 +97,19 @@ impl Visitor {
         }
     }
 
+    /// A client for one page, to whom the name of the site leads to this address.
+    fn client(&self, address: IpAddr) -> Result<reqwest::Client, reqwest::Error> {
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(self.tls.clone())
+            .resolve(SITE, SocketAddr::new(address, self.port))
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(PATIENCE)
+            .build()
+    }
+
     async fn fetch(&self, address: IpAddr) -> Result<Page, reqwest::Error> {
-        let url = format!("http://{}/", SocketAddr::new(address, self.port));
-        let response = self.client.get(url).header(reqwest::header::HOST, SITE).send().await?;
+        let response = self.client(address)?.get(&self.url).send().await?;
         let status = response.status();
         let server = response.headers().get(reqwest::header::SERVER).cloned();
         let body = response.text().await?;

@@ -2,25 +2,28 @@
 //!
 //! It says who it is in the `server` header, so that a look from outside can tell the fallback from a Pi.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue, LOCATION, SERVER};
-use hyper::{Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 
-use super::http::{Serving, serve};
+use super::http::{Serving, serve, serve_tls};
 use super::site;
 
 /// The value of the `server` header.
 pub const SERVER_NAME: &str = "pages-stand-in";
 
-/// The running stand-in. Dropping it closes its port.
+/// The running stand-in. Dropping it closes its ports.
 pub struct Pages {
     broken: Arc<AtomicBool>,
-    _serving: Serving,
+    servings: Vec<Serving>,
 }
 
 impl Pages {
@@ -28,12 +31,14 @@ impl Pages {
     #[must_use]
     pub fn start(listener: TcpListener) -> Self {
         let broken = Arc::new(AtomicBool::new(false));
-        let seen = broken.clone();
-        let serving = serve(listener, move |_, request| {
-            let found = if seen.load(Ordering::Relaxed) { Found::Broken } else { find(request.uri().path()) };
-            respond(found)
-        });
-        Self { broken, _serving: serving }
+        let answer = answer(broken.clone());
+        Self { broken, servings: vec![serve(listener, answer)] }
+    }
+
+    /// Serves it by HTTPS, too.
+    pub fn add_https(&mut self, listener: TcpListener, config: Arc<ServerConfig>) {
+        let answer = answer(self.broken.clone());
+        self.servings.push(serve_tls(listener, config, answer));
     }
 
     /// Answers 500 to everything from now on.
@@ -50,6 +55,13 @@ impl Pages {
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Relaxed)
+    }
+}
+
+fn answer(broken: Arc<AtomicBool>) -> impl Fn(SocketAddr, &Request<Incoming>) -> Response<Full<Bytes>> {
+    move |_, request| {
+        let found = if broken.load(Ordering::Relaxed) { Found::Broken } else { find(request.uri().path()) };
+        respond(found)
     }
 }
 

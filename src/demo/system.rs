@@ -26,6 +26,7 @@ use super::{Pi, SITE};
 use crate::host::time::Timeline;
 use crate::leds::shown;
 use crate::moment::Moment;
+use crate::probe::Scheme;
 
 /// Is told every event as it is noted.
 pub type Listener = Box<dyn Fn(&Event) + Send>;
@@ -48,28 +49,33 @@ pub struct System {
 }
 
 impl System {
-    /// Starts everything; `program` is the binary whose `agent` and `watcher` are started.
+    /// Starts everything; `program` is the binary whose `agent` and `watcher` are started, and `scheme` how visitors and
+    /// the watcher look at the site.
     ///
     /// # Errors
     /// When an address, a port, a file or a process cannot be had.
     pub async fn start(
         program: &Path,
         speed: Speed,
+        scheme: Scheme,
         clock: Timeline,
         listener: Listener,
     ) -> anyhow::Result<Self> {
         let directory = tempfile::Builder::new().prefix("hearth-demo-").tempdir()?;
-        let keys = Keys::fresh()?;
+        let keys = Keys::fresh(scheme)?;
         let world = World::start(directory.path(), &keys).await?;
         config::write(&world.places, &keys, speed)?;
         let places = &world.places;
-        let visitor = Visitor::new(places.name_server, places.site_port)?;
+        let visitor = Visitor::new(places)?;
         let observers = Observers::start(places)?;
         let landed = world.zone.landed();
         let watcher = Process::start(recipe(program, "watcher", "watcher", places))?;
         let agent = |pi: Pi| Process::start(recipe(program, "agent", pi.name(), places));
         let pis = [agent(Pi::One)?, agent(Pi::Two)?];
-        let hint = format!("dig @127.0.0.1 -p {} {SITE}", places.name_server.port());
+        let hint = match scheme {
+            Scheme::Http => format!("dig @127.0.0.1 -p {} {SITE}", places.name_server.port()),
+            Scheme::Https => places.curl(Pi::One),
+        };
         let picture = Picture::first(speed.0, format!("http://{}/", places.watcher), hint);
         let began = clock.now();
         Ok(Self {

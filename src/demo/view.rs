@@ -21,10 +21,11 @@ use crate::leds::rhythm::{Lamps, Level};
 pub fn draw(frame: &mut Frame<'_>, picture: &Picture, chosen: Pi) {
     // Where there is room, what the watcher met is told in full.
     let machines = if frame.area().height < 30 { 8 } else { 10 };
+    let look = look(&picture.hint, frame.area().width.saturating_sub(2));
     let rows = [
         Constraint::Length(1),
         Constraint::Length(machines),
-        Constraint::Length(6),
+        Constraint::Length(5 + u16::try_from(look.len()).unwrap_or(u16::MAX - 5)),
         Constraint::Min(4),
         Constraint::Length(2),
     ];
@@ -35,7 +36,7 @@ pub fn draw(frame: &mut Frame<'_>, picture: &Picture, chosen: Pi) {
         frame.render_widget(pi_panel(pi, chosen, picture.at), area);
     }
     frame.render_widget(watcher_panel(picture), elsewhere);
-    frame.render_widget(record_panel(picture), record);
+    frame.render_widget(record_panel(picture, look), record);
     frame.render_widget(events_panel(picture, events), events);
     frame.render_widget(Paragraph::new(HELP.map(Words::raw).to_vec()).style(quiet()), help);
 }
@@ -121,11 +122,28 @@ fn watcher_panel(picture: &Picture) -> Paragraph<'static> {
     Paragraph::new(words).wrap(Wrap { trim: true }).block(Block::bordered().title(" watcher "))
 }
 
-fn record_panel(picture: &Picture) -> Paragraph<'static> {
+/// The command with which to look for oneself, in as many lines as its words need.
+fn look(command: &str, width: u16) -> Vec<Words<'static>> {
+    const LABEL: &str = "look     ";
+    let room = usize::from(width).saturating_sub(LABEL.len());
+    let mut lines = vec![String::new()];
+    for word in command.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => word.clone_into(line),
+            Some(line) if line.len() + 1 + word.len() <= room => *line += &format!(" {word}"),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    let labels = std::iter::once(LABEL).chain(std::iter::repeat("         "));
+    let labelled = |(label, line)| Words::from(vec![Span::styled(label, quiet()), Span::raw(line)]);
+    labels.zip(lines).map(labelled).collect()
+}
+
+fn record_panel(picture: &Picture, look: Vec<Words<'static>>) -> Paragraph<'static> {
     let record = &picture.record;
     let age = record.since.map(|since| picture.at.saturating_sub(since).as_secs());
     let since = age.map_or_else(String::new, |age| format!(", for {age} s"));
-    Paragraph::new(vec![
+    let mut lines = vec![
         Words::from(vec![
             Span::styled("leads to ", quiet()),
             bold(whom(&record.addresses)),
@@ -138,9 +156,9 @@ fn record_panel(picture: &Picture) -> Paragraph<'static> {
             Span::styled("  status page ", quiet()),
             Span::raw(picture.watcher.url.clone()),
         ]),
-        Words::from(vec![Span::styled("look     ", quiet()), Span::raw(picture.hint.clone())]),
-    ])
-    .block(Block::bordered().title(format!(" {SITE} ")))
+    ];
+    lines.extend(look);
+    Paragraph::new(lines).block(Block::bordered().title(format!(" {SITE} ")))
 }
 
 fn events_panel(picture: &Picture, area: Rect) -> Paragraph<'static> {

@@ -4,13 +4,16 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 
 use hickory_proto::rr::rdata::A;
 use hickory_proto::rr::rdata::tsig::TsigAlgorithm;
 use hickory_proto::rr::{Name, RData, TSigner};
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 
-use super::config::{Keys, PiPlaces, Places, RoleKeys};
+use super::authority::Authority;
+use super::config::{Https, Keys, PiPlaces, Places, RoleKeys};
 use super::http::Serving;
 use super::pages::Pages;
 use super::router::Router;
@@ -18,9 +21,15 @@ use super::zone::Zone;
 use super::zone::serve::{Key, ZoneServer};
 use super::zone::update::Rights;
 use super::{PAGES, PAGES_ADDRESS, Pi, SITE, WATCHER_ADDRESS, ZONE, echo, port};
+use crate::tls::certificate::Certificate;
+use crate::tls::server;
+use crate::tls::shelf::Shelf;
 
 /// How far clocks may be apart, in seconds (RFC 8945 section 10).
 const FUDGE: u16 = 300;
+
+/// Where visitors come in: both Pis, and the stand-in for GitHub Pages.
+const FRONTS: [Ipv4Addr; 3] = [Pi::One.public(), Pi::Two.public(), PAGES_ADDRESS];
 
 /// The running surroundings. Dropping them closes every socket.
 pub struct World {
@@ -42,23 +51,27 @@ impl World {
     /// When an address or port cannot be had.
     pub async fn start(directory: &Path, keys: &Keys) -> io::Result<Self> {
         let zone = ZoneServer::start(first_zone(), update_keys(keys)?, absolute(SITE)).await?;
-        let [front_one, front_two, front_pages] =
-            port::same([Pi::One.public(), Pi::Two.public(), PAGES_ADDRESS]).await?;
+        let [front_one, front_two, front_pages] = port::same(FRONTS).await?;
         let site_port = front_pages.local_addr()?.port();
         let echoes = [listen(Ipv4Addr::LOCALHOST).await?, listen(Ipv4Addr::LOCALHOST).await?];
         let echo_places = [echoes[0].local_addr()?, echoes[1].local_addr()?];
         let watcher = port::for_child(WATCHER_ADDRESS).await?;
-        let (router_one, one) = home(Pi::One, front_one, echo_places, watcher).await?;
-        let (router_two, two) = home(Pi::Two, front_two, echo_places, watcher).await?;
+        let (mut router_one, one) = home(Pi::One, front_one, echo_places, watcher).await?;
+        let (mut router_two, two) = home(Pi::Two, front_two, echo_places, watcher).await?;
+        let mut pages = Pages::start(front_pages);
+        let https = match &keys.authority {
+            Some(authority) => Some(https(authority, [&mut router_one, &mut router_two], &mut pages).await?),
+            None => None,
+        };
         let places = Places {
             directory: directory.to_owned(),
             site_port,
+            https,
             name_server: zone.address(),
             watcher,
             references: vec![zone.address(), echo_places[0], echo_places[1]],
             pis: [one, two],
         };
-        let pages = Pages::start(front_pages);
         let routers = [router_one, router_two];
         Ok(Self { places, zone, pages, routers, _echoes: echoes.map(echo::start) })
     }
@@ -68,6 +81,26 @@ impl World {
     pub fn router(&self, pi: Pi) -> &Router {
         &self.routers[pi as usize]
     }
+}
+
+/// A way in by HTTPS to both Pis and to the stand-in for GitHub Pages.
+async fn https(authority: &Authority, routers: [&mut Router; 2], pages: &mut Pages) -> io::Result<Https> {
+    let [front_one, front_two, front_pages] = port::same(FRONTS).await?;
+    let port = front_pages.local_addr()?.port();
+    let listen = [port::for_child(Pi::One.private()).await?, port::for_child(Pi::Two.private()).await?];
+    for ((router, front), inside) in routers.into_iter().zip([front_one, front_two]).zip(listen) {
+        router.inwards(front, inside);
+    }
+    pages.add_https(front_pages, server_config(authority)?);
+    Ok(Https { port, listen, root: authority.root() })
+}
+
+fn server_config(authority: &Authority) -> io::Result<Arc<ServerConfig>> {
+    let issued = authority.issue(SITE)?;
+    let certificate = Certificate::read(issued.chain.as_bytes(), issued.key.expose().as_bytes());
+    let shelf = Shelf::default();
+    shelf.put(0, certificate.map_err(io::Error::other)?);
+    server::config(Arc::new(shelf), vec![0], &[b"http/1.1"]).map_err(io::Error::other)
 }
 
 /// One home: a router, and behind it the places that the Pi uses.

@@ -53,7 +53,8 @@ pub struct WatcherPin {
     pub url: String,
     /// Its public key.
     pub key: seal::VerifyingKey,
-    /// Trusted besides the usual roots when it is asked over HTTPS: those of a private authority.
+    /// Trusted besides the usual roots when it is asked over HTTPS, and in the looks that it asks for: those of a private
+    /// authority.
     pub roots: Vec<CertificateDer<'static>>,
 }
 

@@ -11,6 +11,7 @@ use super::{Prober, ProberSettings};
 use crate::heartbeat::witness::{Errand, Testimony};
 use crate::heartbeat::{Beat, MAX_BODY};
 use crate::host::time::Timeline;
+use crate::host::tls::BadRoot;
 use crate::moment::Moment;
 
 /// The near end of the rounds.
@@ -25,13 +26,14 @@ pub struct Witness {
 
 impl Witness {
     /// A witness, and the rounds that have to run for it.
-    #[must_use]
-    pub fn new(line: Timeline) -> (Self, Rounds) {
-        let prober = Prober::new(&ProberSettings::default(), Arc::new(move || line.now()));
-        let prober = prober.expect("no roots were added");
+    ///
+    /// # Errors
+    /// When a root is not a certificate.
+    pub fn new(line: Timeline, settings: &ProberSettings) -> Result<(Self, Rounds), BadRoot> {
+        let prober = Prober::new(settings, Arc::new(move || line.now()))?;
         let (told, seen) = watch::channel(Sightings::new());
         let rounds = Rounds::new(prober, line, told);
-        (Self { line, errands: watch::Sender::default(), seen, told: line.now() }, rounds)
+        Ok((Self { line, errands: watch::Sender::default(), seen, told: line.now() }, rounds))
     }
 
     /// Where the rounds hear of errands.

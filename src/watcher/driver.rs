@@ -102,7 +102,8 @@ impl Driver {
         let (engine, notes) = found.replay.map(|r| (r.engine, r.notes)).unwrap_or_default();
         let (tell, events) = mpsc::channel(256);
         let clock: probe::Clock = Arc::new(move || line.now());
-        let prober = Prober::new(&ProberSettings::default(), clock).expect("no roots were added");
+        let trusts = ProberSettings { extra_roots: config.roots.clone() };
+        let prober = Prober::new(&trusts, clock)?;
         let now = line.now();
         let chronicle = block_in_place(|| Chronicle::open(&config.state));
         let (status, history) = (engine.status(now, now, Vec::new()), chronicle.history.clone());

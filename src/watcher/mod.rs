@@ -35,6 +35,7 @@ use crate::failover::event::{Event, Setup, SiteSetup};
 use crate::heartbeat::NodeName;
 
 use crate::host::time::{Resume, Timeline, ahead_of_utc_ms};
+use crate::host::tls::BadRoot;
 use crate::host::{control, notify, shutdown};
 use crate::notify::ping;
 use crate::notify::run::notifiers;
@@ -56,6 +57,9 @@ pub enum WatcherError {
         /// Why.
         error: ProviderError,
     },
+    /// A root that it is to trust is none.
+    #[error(transparent)]
+    Root(#[from] BadRoot),
     /// The control socket ended.
     #[error("the control socket ended although nobody asked it to")]
     Control,

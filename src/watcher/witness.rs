@@ -13,6 +13,7 @@ use crate::heartbeat::send::{SendError, Sender, SenderError, SenderSettings};
 use crate::heartbeat::{Answer, Beat, BootId, RecordsReport};
 use crate::host::time::Timeline;
 use crate::host::{notify, random, shutdown};
+use crate::probe::ProberSettings;
 use crate::probe::witness::Witness;
 
 /// How often it says that it is alive to whoever supervises it.
@@ -25,7 +26,8 @@ const PULSE: Duration = Duration::from_secs(2);
 pub async fn run(config: WitnessConfig, stop: watch::Receiver<bool>) -> Result<(), SenderError> {
     let line = Timeline::start(None);
     let sender = Sender::new(config.decider.clone(), &SenderSettings::default())?;
-    let (witness, rounds) = Witness::new(line);
+    let trusts = ProberSettings { extra_roots: config.decider.roots.clone() };
+    let (witness, rounds) = Witness::new(line, &trusts)?;
     let errands = witness.errands();
     let boot = BootId::new(random::bytes());
     let teller = Teller { config, line, sender, boot, sequence: 0, witness, link: Link::Untried };

@@ -46,6 +46,9 @@ pub(crate) struct Watcher {
     pub(crate) key: Spanned<SecretSource>,
     /// The socket that `hearth failover` asks. Default: `/run/hearth/watcher.sock`.
     pub(crate) control: Option<PathBuf>,
+    /// A file with the root of the private authority that the sites' certificates are from, PEM. Default: the roots that
+    /// browsers trust.
+    pub(crate) ca: Option<Spanned<PathBuf>>,
     /// What is up whenever the Internet is: URLs or host:port. Default: none, and a warning.
     #[serde(default)]
     pub(crate) references: Vec<At<Reference>>,

@@ -16,6 +16,7 @@ fn nowhere(directory: &Path) -> Places {
     Places {
         directory: directory.to_owned(),
         site_port: 8000,
+        https: None,
         name_server: at(Ipv4Addr::LOCALHOST, 5300),
         watcher: at(crate::demo::WATCHER_ADDRESS, 8443),
         references: vec![at(Ipv4Addr::LOCALHOST, 5300), at(Ipv4Addr::LOCALHOST, 9001)],
@@ -30,7 +31,7 @@ fn parsed(text: &str) -> toml::Table {
 #[test]
 fn the_files_are_toml_and_say_where_everything_is() {
     let directory = tempfile::tempdir().unwrap();
-    let (places, keys) = (nowhere(directory.path()), Keys::fresh().unwrap());
+    let (places, keys) = (nowhere(directory.path()), Keys::fresh(Scheme::Http).unwrap());
     write(&places, &keys, Speed(5.0)).unwrap();
     let read = |role: &str| parsed(&std::fs::read_to_string(places.config(role)).unwrap());
     let (pi2, watcher) = (read("pi2"), read("watcher"));
@@ -48,7 +49,7 @@ fn the_files_are_toml_and_say_where_everything_is() {
 #[test]
 fn the_files_are_what_the_roles_read() {
     let directory = tempfile::tempdir().unwrap();
-    let (places, keys) = (nowhere(directory.path()), Keys::fresh().unwrap());
+    let (places, keys) = (nowhere(directory.path()), Keys::fresh(Scheme::Http).unwrap());
     write(&places, &keys, Speed(5.0)).unwrap();
     for role in ["pi1", "pi2", "watcher"] {
         let config = crate::config::load(&places.config(role)).unwrap_or_else(|errors| panic!("{errors}"));
@@ -66,9 +67,33 @@ fn the_files_are_what_the_roles_read() {
 }
 
 #[test]
+fn with_an_authority_both_pis_have_certificates_from_it_and_whoever_looks_trusts_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut places, keys) = (nowhere(directory.path()), Keys::fresh(Scheme::Https).unwrap());
+    let listen = Pi::BOTH.map(|pi| SocketAddr::from((pi.private(), 4430)));
+    let root = keys.authority.as_ref().unwrap().root();
+    places.https = Some(Https { port: 4433, listen, root: root.clone() });
+    write(&places, &keys, Speed(5.0)).unwrap();
+    for pi in Pi::BOTH {
+        let config =
+            crate::config::load(&places.config(pi.name())).unwrap_or_else(|errors| panic!("{errors}"));
+        assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+        let agent = config.agent.unwrap();
+        assert_eq!(agent.sites[0].tls.as_ref().unwrap().listen, [listen[pi as usize]]);
+        assert_eq!(agent.beats.unwrap().watchers[0].roots, std::slice::from_ref(&root));
+        let key = std::fs::metadata(places.directory.join(pi.name()).join("site.key")).unwrap();
+        assert_eq!(key.permissions().mode() & 0o777, 0o600);
+    }
+    let config = crate::config::load(&places.config("watcher")).unwrap_or_else(|errors| panic!("{errors}"));
+    let watcher = config.watcher.unwrap();
+    assert_eq!((watcher.roots, watcher.watches[0].check.port), (vec![root], 4433));
+    assert_eq!(watcher.watches[0].check.scheme, Scheme::Https);
+}
+
+#[test]
 fn keys_lie_in_files_that_only_their_owner_reads_and_nowhere_else() {
     let directory = tempfile::tempdir().unwrap();
-    let (places, keys) = (nowhere(directory.path()), Keys::fresh().unwrap());
+    let (places, keys) = (nowhere(directory.path()), Keys::fresh(Scheme::Http).unwrap());
     write(&places, &keys, Speed(5.0)).unwrap();
     for (role, keys) in [("pi1", &keys.pis[0]), ("pi2", &keys.pis[1]), ("watcher", &keys.watcher)] {
         let text = std::fs::read_to_string(places.config(role)).unwrap();

@@ -75,6 +75,18 @@ fn everything_has_a_word_on_a_small_screen() {
 }
 
 #[test]
+fn a_long_command_is_shown_whole_and_takes_its_room_from_what_happened() {
+    let mut picture = picture();
+    let words =
+        ["curl", "--cacert /tmp/hearth-demo-abcdef/ca.pem", "--resolve www.hearth.test:41234:127.0.0.11"];
+    let url = "https://www.hearth.test:41234/";
+    picture.hint = format!("{} {url}", words.join(" "));
+    let small = screen(80, 24, &picture);
+    shows(&small, &words);
+    shows(&small, &[url, "leads to", "empty answers 0", "event number 39", "q quit"]);
+}
+
+#[test]
 fn lamps_follow_their_rhythm_and_a_large_screen_says_why() {
     let mut picture = picture();
     shows(&screen(120, 40, &picture), &["neither answers nor beats", "connection refused"]);

@@ -27,6 +27,7 @@ fn what_belongs_to_a_decider_is_told_from_what_belongs_to_a_witness() {
     for (more, what) in [
         ("listen = [\"[::]:8443\"]\n".to_owned(), "`listen` belongs to the watcher that decides"),
         ("references = [\"192.0.2.1:443\"]\n".to_owned(), "`references` belongs to"),
+        ("ca = \"ca.pem\"\n".to_owned(), "`ca` belongs to"),
         (PEER.to_owned(), "[[peer]] belongs to"),
     ] {
         let told = refusals(&witness(&format!("{named}{more}")));

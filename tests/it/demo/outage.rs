@@ -11,6 +11,7 @@ use hearth::demo::script::{Failure, outage, play};
 use hearth::demo::system::System;
 use hearth::host::time::Timeline;
 use hearth::policy::{Policy, Profile};
+use hearth::probe::Scheme;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::wait_until;
@@ -21,6 +22,7 @@ const HEARTH: &str = env!("CARGO_BIN_EXE_hearth");
 struct Demo {
     child: Child,
     lines: BufReader<ChildStdout>,
+    introduction: String,
     directory: PathBuf,
 }
 
@@ -28,10 +30,10 @@ impl Demo {
     fn start(words: &[&str]) -> Self {
         let mut child = Command::new(HEARTH).arg("demo").args(words).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
-        let logs = line_with(&mut lines, "Logs: ");
-        let directory = PathBuf::from(logs.trim_end().trim_start_matches("Logs: "));
-        assert!(directory.join("watcher.toml").exists(), "{logs}");
-        Self { child, lines, directory }
+        let introduction = up_to_line_with(&mut lines, "Logs: ");
+        let directory = PathBuf::from(introduction.rsplit_once("Logs: ").unwrap().1.trim_end());
+        assert!(directory.join("watcher.toml").exists(), "{introduction}");
+        Self { child, lines, introduction, directory }
     }
 
     /// The process of one of its roles.
@@ -57,13 +59,12 @@ impl Drop for Demo {
     }
 }
 
-fn line_with(lines: &mut impl BufRead, part: &str) -> String {
-    let mut line = String::new();
-    while !line.contains(part) {
-        line.clear();
-        assert!(lines.read_line(&mut line).unwrap() > 0, "it ended without `{part}`");
+fn up_to_line_with(lines: &mut impl BufRead, part: &str) -> String {
+    let mut text = String::new();
+    while !text.contains(part) {
+        assert!(lines.read_line(&mut text).unwrap() > 0, "it ended without `{part}`:\n{text}");
     }
-    line
+    text
 }
 
 /// The processes that `parent` started and their command lines (proc(5)).
@@ -101,7 +102,25 @@ fn in_order(text: &str, parts: &[&str]) {
 
 #[test]
 fn an_outage_is_played_by_the_real_binary_and_every_state_is_seen() {
-    let demo = Demo::start(&["--script", "outage", "--speed", "10"]);
+    plays_the_outage(Demo::start(&["--script", "outage", "--speed", "10"]));
+}
+
+#[test]
+fn the_same_is_seen_by_https_and_the_line_that_is_printed_shows_it_to_whoever_trusts_the_authority() {
+    let demo = Demo::start(&["--script", "outage", "--tls", "--speed", "10"]);
+    let watcher = std::fs::read_to_string(demo.directory.join("watcher.toml")).unwrap();
+    assert_eq!(watcher.matches("scheme = \"https\"").count(), 2, "the Pis and the fallback: {watcher}");
+    let authority = format!("Its certificates are from: {}/ca.pem\n", demo.directory.display());
+    in_order(&demo.introduction, &["The site: https://www.hearth.test:", &authority]);
+    let line = demo.introduction.lines().find(|line| line.contains("--cacert")).unwrap();
+    wait_until("pi1 serves", Duration::from_secs(15), || {
+        let said = Command::new("sh").args(["-c", &format!("{line} -sS --max-time 2")]).output().unwrap();
+        String::from_utf8_lossy(&said.stdout).contains(hearth::demo::site::MARKER).then_some(())
+    });
+    plays_the_outage(demo);
+}
+
+fn plays_the_outage(demo: Demo) {
     let directory = demo.directory.clone();
     let (text, code) = demo.end();
     assert_eq!(code, Some(0), "{text}");
@@ -133,7 +152,7 @@ fn an_outage_is_played_by_the_real_binary_and_every_state_is_seen() {
 #[test]
 fn a_watcher_that_dies_unseen_fails_the_script_and_is_named() {
     let mut demo = Demo::start(&["--script", "outage", "--speed", "20"]);
-    line_with(&mut demo.lines, "pi1      its process is running");
+    up_to_line_with(&mut demo.lines, "pi1      its process is running");
     kill_process(demo.role("watcher"), Signal::KILL).unwrap();
     let logs = demo.directory.clone();
     let mut rest = String::new();
@@ -148,7 +167,8 @@ fn a_watcher_that_dies_unseen_fails_the_script_and_is_named() {
 async fn a_fallback_that_is_broken_all_along_is_never_taken_and_fails_the_script() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let clock = Timeline::start(None);
-    let mut system = System::start(Path::new(HEARTH), Speed(20.0), clock, Box::new(|_| ())).await.unwrap();
+    let mut system =
+        System::start(Path::new(HEARTH), Speed(20.0), Scheme::Http, clock, Box::new(|_| ())).await.unwrap();
     system.act(Act::BreakPages).unwrap();
     let steps = outage(&Policy::of(Profile::Fast).faster(20.0));
     let failure = play(&mut system, &steps).await.unwrap_err();
@@ -163,7 +183,7 @@ async fn a_fallback_that_is_broken_all_along_is_never_taken_and_fails_the_script
 #[test]
 fn the_processes_die_with_a_demo_that_is_killed() {
     let mut demo = Demo::start(&["--plain", "--speed", "20"]);
-    line_with(&mut demo.lines, "pi2      its process is running");
+    up_to_line_with(&mut demo.lines, "pi2      its process is running");
     let roles = ["watcher", "pi1.toml", "pi2.toml"].map(|role| demo.role(role));
     demo.child.kill().unwrap();
     for pid in roles {

@@ -6,13 +6,14 @@ use hearth::demo::config::Keys;
 use hearth::demo::outside::{Page, Visitor, ask};
 use hearth::demo::world::World;
 use hearth::demo::{PAGES, PAGES_ADDRESS, Pi, SITE, http, site};
+use hearth::probe::Scheme;
 
 /// The surroundings of a demo, and in place of each agent a web server that serves the home page.
 async fn world() -> (World, [http::Serving; 2], tempfile::TempDir) {
     // As main does; a second time in this process is an error that does not matter.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let directory = tempfile::tempdir().unwrap();
-    let world = World::start(directory.path(), &Keys::fresh().unwrap()).await.unwrap();
+    let world = World::start(directory.path(), &Keys::fresh(Scheme::Http).unwrap()).await.unwrap();
     let home = format!("<meta name=hearth-site content={}>", site::MARKER);
     let mut agents = Vec::new();
     for pi in &world.places.pis {
@@ -24,7 +25,7 @@ async fn world() -> (World, [http::Serving; 2], tempfile::TempDir) {
 }
 
 fn visitor(world: &World) -> Visitor {
-    Visitor::new(world.places.name_server, world.places.site_port).unwrap()
+    Visitor::new(&world.places).unwrap()
 }
 
 #[tokio::test]

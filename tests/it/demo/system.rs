@@ -9,6 +9,7 @@ use hearth::demo::config::Speed;
 use hearth::demo::process::{Process, Recipe, State};
 use hearth::demo::router::Line;
 use hearth::demo::system::System;
+use hearth::probe::Scheme;
 
 use super::{over_udp, replace, signer, wall};
 use crate::support::wait_until;
@@ -72,7 +73,7 @@ async fn sleepers(directory: &std::path::Path) -> System {
     std::fs::write(&program, "#!/bin/sh\nexec sleep 600\n").unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
     let clock = hearth::host::time::Timeline::start(None);
-    System::start(&program, Speed(5.0), clock, Box::new(|_| ())).await.unwrap()
+    System::start(&program, Speed(5.0), Scheme::Http, clock, Box::new(|_| ())).await.unwrap()
 }
 
 #[tokio::test]
