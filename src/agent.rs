@@ -62,10 +62,11 @@ use self::proof::Proof;
 use self::upkeep::{Books, Upkeep};
 use crate::address::Family;
 use crate::address::report::Report;
-use crate::config::{AgentConfig, RecordSettings};
+use crate::config::{AgentConfig, FailBackSettings, RecordSettings};
 use crate::dns::Name;
 use crate::dns::account_book::AccountBook;
 use crate::dns::provider::{Provider, ProviderSettings};
+use crate::heartbeat::seal::SigningKey;
 use crate::heartbeat::send::SenderError;
 use crate::heartbeat::{NodeName, WatcherPin};
 use crate::hook;
@@ -235,25 +236,7 @@ impl Agent {
         let looking =
             address::Looking { settings: config.address, memory: agent.memory.clone(), line, report };
         let agreed = agent.look(looking, Gate { standing, judges, waits });
-        for settings in config.fail_backs {
-            let provider = &config.providers[&settings.provider];
-            let around = failing_back::Around {
-                node: config.node.clone(),
-                key: Arc::clone(&own_key),
-                entry: agent.book.entry(provider, &settings.site),
-                line,
-                events: agent.events.clone(),
-                status: status.subscribe(),
-            };
-            match FailBack::new(settings, provider, around) {
-                Ok(right) => agent.tasks.spawn(right.run(agent.close.receiver()).named("fail-back")),
-                // A node that serves is worth more than its right to be sent visitors.
-                Err(error) => {
-                    tracing::warn!("visitors cannot be sent back here when no watcher answers: {error}");
-                    continue;
-                }
-            };
-        }
+        agent.stand_by(config.fail_backs, &config.providers, &config.node, &own_key, &status);
         let names = Names { records: config.records, providers: config.providers, node: config.node };
         let orders = agent.keep(&agreed, &heard, names);
         agent.show(config.leds, doors.control, &status, heard, orders);
@@ -348,6 +331,37 @@ impl Agent {
             self.keepers.spawn(keeper.keep(Bell::new(agreed.clone(), self.leave.receiver(), ordered)));
         }
         orders
+    }
+
+    /// Starts to watch over the watchers, for the sites whose visitors may be sent back here.
+    fn stand_by(
+        &mut self,
+        rights: Vec<FailBackSettings>,
+        providers: &BTreeMap<String, ProviderSettings>,
+        node: &NodeName,
+        key: &Arc<SigningKey>,
+        status: &watch::Sender<AgentStatus>,
+    ) {
+        for settings in rights {
+            let provider = &providers[&settings.provider];
+            let around = failing_back::Around {
+                node: node.clone(),
+                key: Arc::clone(key),
+                entry: self.book.entry(provider, &settings.site),
+                line: self.line,
+                events: self.events.clone(),
+                status: status.subscribe(),
+            };
+            match FailBack::new(settings, provider, around) {
+                Ok(right) => {
+                    self.tasks.spawn(right.run(self.close.receiver()).named("fail-back"));
+                }
+                // A node that serves is worth more than its right to be sent visitors.
+                Err(error) => {
+                    tracing::warn!("visitors cannot be sent back here when no watcher answers: {error}");
+                }
+            }
+        }
     }
 
     async fn until_stopped(mut self, shutdown: &Shutdown) -> Result<(), AgentError> {

@@ -2,15 +2,18 @@
 //!
 //! Types only: what a command does is in [`crate::cmd`].
 
+mod failover;
 mod init;
-
-pub use init::{InitArgs, PeerWord, ProviderChoice};
+mod watcher;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::failover::{DrainArgs, FailoverCommand, FailoverWhyArgs, OverrideArgs, WordArgs};
+pub use self::init::{InitArgs, PeerWord, ProviderChoice};
+pub use self::watcher::{ReplayArgs, WatcherArgs, WatcherCommand};
 use crate::gluster::{Host, Place, VolumeName};
 use crate::leds::Shown;
 
@@ -217,103 +220,6 @@ pub struct WhyArgs {
     pub json: bool,
 }
 
-/// `hearth watcher`, which runs it, and `hearth watcher …`, which looks at what it left
-#[derive(Args, Clone, Debug)]
-pub struct WatcherArgs {
-    /// What to do instead of running it.
-    #[command(subcommand)]
-    pub command: Option<WatcherCommand>,
-}
-
-/// `hearth watcher …`
-#[derive(Clone, Debug, Subcommand)]
-pub enum WatcherCommand {
-    /// Replays the journal: does the engine decide the same today, byte for byte?
-    Replay(ReplayArgs),
-}
-
-/// The words of `hearth watcher replay`.
-#[derive(Args, Clone, Debug)]
-#[command(after_help = "\
-Exit code 0: every step is answered as it was written down; a tail that a crash tore off is no fault. 1: it cannot be read.
-3: a step is answered differently today; the first is shown with its place. 4: lines in the middle are damaged.
-
-Examples:
-  hearth watcher replay                           all that the configured watcher has kept
-  hearth watcher replay --story
-  hearth watcher replay 00000007.journal 00000008.journal")]
-pub struct ReplayArgs {
-    /// Segments of a journal, or directories of them [default: the journal of the configuration]
-    #[arg(value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// Tells what happened, too
-    #[arg(long)]
-    pub story: bool,
-}
-
-/// The words of `hearth failover why`.
-#[derive(Args, Clone, Debug)]
-#[command(after_help = "\
-Without --at the watcher that runs here is asked. With it the journal is replayed up to then; the watcher need not run.
-TIME is how long ago, or a date with its time, in the zone of this machine unless it says another.
-Exit code 0: told. 1: it cannot be found out. 3: the journal does not reach back so far.
-
-Examples:
-  hearth failover why
-  hearth failover why www.example.com --at 90m
-  hearth failover why --at \"2026-11-20 21:04:30\"
-  hearth failover why --at 2026-11-20T20:04:30Z --json")]
-pub struct FailoverWhyArgs {
-    /// The site's name [default: every site]
-    #[arg(value_name = "SITE")]
-    pub site: Option<crate::dns::Name>,
-    /// How it stood then
-    #[arg(long, value_name = "TIME")]
-    pub at: Option<String>,
-    /// Prints JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `hearth failover …`
-#[derive(Clone, Debug, Subcommand)]
-pub enum FailoverCommand {
-    /// Shows every site: what is wanted, what is in force, and why
-    Status,
-    /// Says why a record is what it is, on which evidence, and what would change it: now, or at a time
-    Why(FailoverWhyArgs),
-    /// Sends visitors to the fallback, for a while
-    #[command(after_help = "\
-Example:
-  hearth failover to-fallback www.example.com --for 30m --reason \"new router\"")]
-    ToFallback(OverrideArgs),
-    /// Sends visitors to the nodes, for a while, whatever the watcher sees
-    #[command(after_help = "\
-Example:
-  hearth failover to-home www.example.com --for 1h --reason \"the probe is wrong\"")]
-    ToHome(OverrideArgs),
-    /// Ends an override: the watcher decides again
-    Auto {
-        /// The site's name
-        #[arg(value_name = "SITE")]
-        site: crate::dns::Name,
-    },
-}
-
-/// An override by hand. It always ends, and it always has a reason.
-#[derive(Args, Clone, Debug)]
-pub struct OverrideArgs {
-    /// The site's name
-    #[arg(value_name = "SITE")]
-    pub site: crate::dns::Name,
-    /// When the override ends by itself, such as 30m or 2h
-    #[arg(long = "for", value_name = "TIME", default_value = "2h", value_parser = crate::config::time_in_words)]
-    pub duration: Duration,
-    /// Why, for the journal and for whoever asks
-    #[arg(long, value_name = "TEXT")]
-    pub reason: String,
-}
-
 /// `hearth gluster …`
 #[derive(Clone, Debug, Subcommand)]
 pub enum GlusterCommand {
@@ -485,7 +391,7 @@ mod tests {
         assert!(parse("hearth failover to-fallback www.example.com").is_err());
         let cli = parse("hearth failover to-fallback www.example.com --reason x").unwrap();
         let Command::Failover(FailoverCommand::ToFallback(args)) = cli.command else { panic!("{cli:?}") };
-        assert_eq!(args.duration, Duration::from_secs(7200));
+        assert_eq!(args.word.duration, Duration::from_secs(7200));
         assert!(parse("hearth failover auto www.example.com").is_ok());
     }
 

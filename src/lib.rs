@@ -58,6 +58,7 @@ pub mod liveness;
 pub mod moment;
 #[cfg(feature = "io")]
 pub mod mount;
+pub mod notify;
 pub mod policy;
 pub mod secret;
 #[cfg(feature = "io")]

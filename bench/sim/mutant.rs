@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use hearth::dns::{Rdata, RdataSet};
-use hearth::failover::event::{About, Command, Effect, Event};
+use hearth::failover::event::{Command, Effect, Event};
 use hearth::policy::Policy;
 use hearth::probe::outcome::Outcome;
 
@@ -64,10 +64,6 @@ pub(crate) enum Mutant {
     DeafToWrites,
     /// Witnesses are not heard.
     DeafToWitnesses,
-    /// Whoever disputes a verdict is waited for for ever.
-    DisputesForEver,
-    /// A node is believed what it says of itself.
-    BelievesPraise,
 }
 
 /// In this order they are tried.
@@ -96,8 +92,6 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant::NeverRecovers,
     Mutant::DeafToWrites,
     Mutant::DeafToWitnesses,
-    Mutant::DisputesForEver,
-    Mutant::BelievesPraise,
 ];
 
 impl Mutant {
@@ -106,7 +100,6 @@ impl Mutant {
         let day = Duration::from_secs(86_400);
         match self {
             Mutant::NoWarmUp => policy.warm_up = Duration::ZERO,
-            Mutant::DisputesForEver => policy.dissent = day,
             Mutant::OneFailureIsDown => {
                 policy.hard_failures = 1;
                 policy.hard = Duration::ZERO;
@@ -148,11 +141,6 @@ impl Mutant {
             (Mutant::DeafToBeats, Event::Beat(beat)) if beat.sequence > 1 => return None,
             (Mutant::DeafToWrites, Event::Written { .. }) => return None,
             (Mutant::DeafToWitnesses, Event::Witnessed(_)) => return None,
-            (Mutant::BelievesPraise, Event::Witnessed(said)) => {
-                if matches!(&said.about, About::Node { node, .. } if *node == said.witness) {
-                    said.witness = "flatterer".parse().expect("a name");
-                }
-            }
             (Mutant::NeverRecovers, Event::Probed { outcome, .. })
                 if outcome.is_up() && told.is_some_and(|told| told.contains(&Rdata::A(PAGES))) =>
             {

@@ -68,12 +68,12 @@ pub(super) enum AcmeError {
         why: ProviderError,
     },
     /// Not every name server shows the proof.
-    #[error("not every name server shows the proof at {name} yet: {views}")]
+    #[error("not every name server shows the proof within {within:?}: {view}")]
     NotShown {
-        /// Where.
-        name: String,
-        /// What they say.
-        views: String,
+        /// How long was waited.
+        within: Duration,
+        /// The last of them that did not.
+        view: String,
     },
     /// It took too long.
     #[error("{authority} did not issue a certificate within {within:?}")]
@@ -110,10 +110,11 @@ impl AcmeError {
         match self {
             Self::Refused { kind, retry_after, .. } => of_kind(kind, *retry_after),
             Self::Unreachable { retry_after: Some(wait), .. } => Setback::TooMany(Some(*wait)),
-            Self::Unreachable { retry_after: None, .. }
-            | Self::Slow { .. }
-            | Self::NotShown { .. }
-            | Self::Disk { .. } => Setback::Passing,
+            Self::Unreachable { retry_after: None, .. } | Self::Slow { .. } | Self::Disk { .. } => {
+                Setback::Passing
+            }
+            // Each try is an order and a change of the zone.
+            Self::NotShown { .. } => Setback::Unproven,
             Self::NotOffered { .. } | Self::Forbidden { .. } | Self::Defect(_) | Self::Useless { .. } => {
                 Setback::Stuck
             }

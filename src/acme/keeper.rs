@@ -300,7 +300,7 @@ impl Work {
         let orderer = Orderer { account: &account, authority, web, prover };
         let obtained = orderer.obtain(&keeper.hosts, replaced.as_ref()).await;
         if obtained.as_ref().is_err_and(AcmeError::is_of_account) {
-            self.forget_account().await?;
+            self.forget_account().await;
         }
         obtained
     }
@@ -352,22 +352,27 @@ impl Work {
         let (account, credentials) =
             made.map_err(|error| self.authority.error(&error, self.web.retry_after()))?;
         let form = serde_json::to_value(&credentials).map_err(|e| AcmeError::Defect(e.to_string()))?;
-        for place in self.places() {
-            let (name, form) = (self.names.account.clone(), form.clone());
-            place.with(move |store| store.save(&name, &form)).await?;
+        let (name, own) = (self.names.account.clone(), form.clone());
+        self.own.with(move |store| store.save(&name, &own)).await?;
+        if let Some(share) = &self.share {
+            let name = self.names.account.clone();
+            if let Err(error) = share.with(move |store| store.save(&name, &form)).await {
+                tracing::warn!("the other nodes cannot be given the account: {error}");
+            }
         }
         self.account = Some(account.clone());
         Ok(account)
     }
 
     /// The authority does not know it any more; the file stays, aside.
-    async fn forget_account(&mut self) -> Result<(), AcmeError> {
+    async fn forget_account(&mut self) {
         self.account = None;
         for place in self.places() {
             let name = self.names.account.clone();
-            place.with(move |store| store.set_aside(&name)).await?;
+            if let Err(error) = place.with(move |store| store.set_aside(&name)).await {
+                tracing::warn!("the account that is not known any more cannot be put aside: {error}");
+            }
         }
-        Ok(())
     }
 
     /// Where things are kept: the share first, so that nodes have one account.
@@ -401,6 +406,7 @@ impl Work {
         let Some(theirs) = theirs else { return };
         if self.show(theirs.clone()) {
             (self.setback, self.tries) = (None, Tries::default());
+            self.why.clear();
             let name = self.names.certificate.clone();
             if let Err(error) = self.own.with(move |store| store.save(&name, &theirs)).await {
                 tracing::warn!("the certificate of another node is used, and not kept here: {error}");

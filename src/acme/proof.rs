@@ -48,6 +48,15 @@ pub(super) enum Given {
     Here(Proof),
 }
 
+impl Given {
+    fn text(&self) -> Option<(&Name, &str)> {
+        match self {
+            Self::Text(name, text) => Some((name, text)),
+            Self::Here(_) => None,
+        }
+    }
+}
+
 impl Prover {
     pub(super) fn of(challenge: &Challenge, shelf: &Arc<Shelf>) -> Result<Self, ProviderError> {
         let here = |kind| Ok(Self::Here(Arc::clone(shelf), kind));
@@ -109,26 +118,28 @@ impl Prover {
     /// Waits until every authoritative server shows the texts: an authority that looks too early counts a failure.
     pub(super) async fn wait_until_shown(&self, given: &[Given]) -> Result<(), AcmeError> {
         let Self::Dns(provider) = self else { return Ok(()) };
-        for proof in given {
-            let Given::Text(name, text) = proof else { continue };
-            let failed = |why| AcmeError::Provider { host: name.to_string(), why };
-            let servers = provider.name_servers().await.map_err(failed)?;
-            let mut missing = servers.clone();
-            let looking = async {
+        let servers = provider
+            .name_servers()
+            .await
+            .map_err(|why| AcmeError::Provider { host: "these hosts".to_owned(), why })?;
+        let texts: Vec<_> = given.iter().filter_map(Given::text).collect();
+        let mut missing = String::new();
+        let looking = async {
+            for (name, text) in &texts {
                 loop {
-                    missing = without(&servers, name, text).await;
-                    if missing.is_empty() {
-                        return;
+                    let without = without(&servers, name, text).await;
+                    if without.is_empty() {
+                        break;
                     }
+                    missing = format!("{} does not show {name}", without[0]);
                     sleep(ROUND).await;
                 }
-            };
-            if timeout(SHOWN, looking).await.is_err() {
-                let views = missing.iter().map(|server| format!("{server} does not")).collect::<Vec<_>>();
-                return Err(AcmeError::NotShown { name: name.to_string(), views: views.join(", ") });
             }
+        };
+        match timeout(SHOWN, looking).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(AcmeError::NotShown { within: SHOWN, view: missing }),
         }
-        Ok(())
     }
 
     /// Takes the proofs away.

@@ -16,16 +16,15 @@ use super::board::Event;
 use super::hooks;
 use crate::address::{Family, Verdict as Standpoint};
 use crate::config::{FailBackSettings, Hairpin};
+use crate::dns::RdataSet;
 use crate::dns::account_book::Entry;
 use crate::dns::attempt::attempt;
 use crate::dns::change::{ChangeError, Outcome as Changed};
-use crate::dns::guard::Held;
-use crate::dns::guard::Permission;
+use crate::dns::guard::{Held, Permission};
 use crate::dns::lookup::{Expected, View, views};
 use crate::dns::plan::{Desired, Plan, Scope};
 use crate::dns::provider::{Provider, ProviderError, ProviderSettings};
 use crate::dns::snapshot::Snapshot;
-use crate::dns::{RdataSet, RecordType};
 use crate::failover::orphan::{Evidence, Orphan, Standing, Step, Verdict};
 use crate::heartbeat::seal::SigningKey;
 use crate::heartbeat::{NodeName, SourceState};
@@ -199,7 +198,7 @@ impl FailBack {
             ttl: self.settings.ttl,
             epoch: Some(epoch),
             scope: Scope::Whole,
-            line: None,
+            lines: BTreeSet::new(),
             sets,
             retire: BTreeSet::new(),
             mine: BTreeSet::new(),
@@ -210,12 +209,11 @@ impl FailBack {
             let (sets, epoch) = held(plan.seen());
             matches!(Standing::of(&sets, epoch, fallback), Standing::OnFallback { .. }) && epoch == over
         };
-        let unchanged = |plan: &Plan| {
+        let stands = |plan: &Plan| {
             let changed = || Held::NotNoted("the record was changed in the meantime".to_owned());
             std::future::ready(if still(plan) { Ok(()) } else { Err(changed()) })
         };
-        let entry = &self.around.entry;
-        let outcome = attempt(entry, &self.provider, &desired, Duration::ZERO, unchanged).await;
+        let outcome = attempt(&self.around.entry, &self.provider, &desired, Duration::ZERO, stands).await;
         self.settle(&desired, outcome).await;
     }
 
@@ -248,12 +246,10 @@ impl FailBack {
     }
 }
 
-/// What stands, one set for each type, and the epoch that is marked there.
+/// What stands on the line for everybody, one set for each type, and the epoch that is marked there.
 fn held(seen: &Snapshot) -> (Vec<RdataSet>, Option<u64>) {
-    let kinds = [RecordType::A, RecordType::Aaaa, RecordType::Cname];
-    let sets =
-        kinds.into_iter().filter_map(|kind| RdataSet::new(seen.rrset(kind).map(|r| r.rdata.clone())).ok());
-    (sets.collect(), seen.epoch)
+    let (_, epoch) = seen.held_on(seen.default_line.as_ref());
+    (seen.in_force(&BTreeSet::new()), epoch)
 }
 
 /// Why visitors of `site` should not come here. None: it is served, from a source that stands.

@@ -33,7 +33,7 @@ pub(super) fn landed(node: &NodeName, desired: &Desired, outcome: &Outcome) -> V
 }
 
 fn ours(desired: &Desired, seen: &Snapshot) -> BTreeSet<Rdata> {
-    let ours = seen.records.iter().filter(|record| is_ours(desired, record));
+    let ours = seen.on_lines(&desired.lines).filter(|record| is_ours(desired, record));
     ours.map(|record| record.rdata.clone()).collect()
 }
 

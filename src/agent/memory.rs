@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,10 @@ use crate::host::time::{Resume, Timeline};
 
 /// The file in the state directory.
 const FILE: &str = "agent.json";
+
+/// How old what is on the disk may become: the time line goes on from there after a crash, and believes in a week away at
+/// most. One that went back would make pauses and budgets longer than they are.
+const ANCHOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The form of the file.
 const FORM: u32 = 1;
@@ -144,13 +149,14 @@ impl Memory {
         .await
     }
 
-    /// Remembers a decision on `name`. On the disk when it says something new, else with whatever is written next.
+    /// Remembers a decision on `name`. On the disk when it says something new, else with whatever is written next, within a
+    /// day.
     ///
     /// # Errors
     /// When it is not on the disk. It is remembered all the same.
     pub async fn decided(&self, name: &Name, decision: Decision) -> Result<(), StateError> {
         let worth = self.lock().state.names.entry(name.clone()).or_default().decisions.take(decision);
-        if worth == Worth::Memory {
+        if worth == Worth::Memory && !self.is_old() {
             return Ok(());
         }
         let memory = self.clone();
@@ -161,6 +167,12 @@ impl Memory {
             file.save(state).map(|_| ())
         };
         tokio::task::spawn_blocking(write).await.expect("writing a file does not panic")
+    }
+
+    /// Whether the time line would lose much by a crash.
+    fn is_old(&self) -> bool {
+        let saved = self.lock().state.resume;
+        saved.is_none_or(|resume| self.line.now().since(resume.moment) >= ANCHOR)
     }
 
     /// Whether the last decision on `name` was that something failed.

@@ -41,7 +41,7 @@ pub fn desired(record: &RecordSettings, node: &NodeName, agreed: &Agreed, mine: 
         ttl: record.ttl,
         epoch: None,
         scope: Scope::Member,
-        line: None,
+        lines: record.lines.clone(),
         sets: known.map(|own| RdataSet::of(Rdata::from(there(own)))).collect(),
         retire: BTreeSet::new(),
         mine,
@@ -253,7 +253,7 @@ impl Upkeep {
                 let changes: Vec<String> = written.operations().iter().map(ToString::to_string).collect();
                 let what = if changes.is_empty() { "its mark".to_owned() } else { changes.join(", ") };
                 let why = self.said(&format!("written and read back: {what}"));
-                self.stood = Some(all(written.seen()));
+                self.stood = Some(all(desired, written.seen()));
                 self.note(self.decision(Decided::Wrote, None, &why)).await;
                 self.see(desired, seen);
                 self.show(RecordState::InForce, why);
@@ -323,10 +323,10 @@ impl Upkeep {
     /// Takes in what was read.
     fn see(&mut self, desired: &Desired, seen: &Snapshot) {
         let (ours, others): (Vec<&Record>, Vec<&Record>) =
-            seen.records.iter().partition(|record| is_ours(desired, record));
+            seen.on_lines(&desired.lines).partition(|record| is_ours(desired, record));
         let data = |records: Vec<&Record>| records.into_iter().map(|record| record.rdata.clone()).collect();
         (self.status.in_force, self.status.foreign) = (data(ours), data(others));
-        self.stood = Some(all(seen));
+        self.stood = Some(all(desired, seen));
     }
 
     fn show(&mut self, state: RecordState, why: String) {
@@ -391,9 +391,9 @@ pub fn describe(name: &Name, outcome: &Outcome) -> String {
     }
 }
 
-/// Everything that was seen.
-fn all(seen: &Snapshot) -> BTreeSet<Rdata> {
-    seen.records.iter().map(|record| record.rdata.clone()).collect()
+/// Everything that was seen on the lines that are wanted.
+fn all(desired: &Desired, seen: &Snapshot) -> BTreeSet<Rdata> {
+    seen.on_lines(&desired.lines).map(|record| record.rdata.clone()).collect()
 }
 
 /// Whether a record is this node's, or one that it shares with a node behind the same address.

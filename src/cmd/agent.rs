@@ -74,8 +74,8 @@ async fn serve(config: AgentConfig, handed: &mut Handed) -> anyhow::Result<Ended
     let shutdown = Shutdown::install().context("the signals cannot be taken over")?;
     let mut open =
         |Entrance { address, scheme, sites }| Ok(Door { listener: handed.tcp(address)?, sites, scheme });
-    let entrances = site::entrances(&config.sites);
-    let site = entrances.into_iter().map(&mut open).collect::<Result<_, ListenError>>()?;
+    let site =
+        site::entrances(&config.sites).into_iter().map(&mut open).collect::<Result<_, ListenError>>()?;
     handed.turn_away_the_rest();
     let control = control::Server::bind(&config.control)?;
     agent::run(config, Doors { site, control }, &shutdown).await?;

@@ -4,8 +4,10 @@
 
 mod fail_back;
 mod hook;
+mod notify;
 mod provider;
 
+use std::collections::BTreeSet;
 use std::fmt::{Display, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -22,6 +24,7 @@ use crate::config::{
 };
 use crate::dns::Ttl;
 use crate::dns::provider::Rfc2136Settings;
+use crate::dns::snapshot::Line;
 use crate::gluster::GlusterSettings;
 use crate::heartbeat::seal::SigningKey;
 use crate::heartbeat::{BeatSettings, WatcherPin};
@@ -308,6 +311,13 @@ impl Page<'_> {
         if let Some(suffix) = record.suffix {
             self.text("suffix", suffix);
         }
+        self.lines(&record.lines);
+    }
+
+    fn lines(&mut self, lines: &BTreeSet<Line>) {
+        if !lines.is_empty() {
+            self.list("lines", &lines.iter().collect::<Vec<_>>());
+        }
     }
 
     fn heartbeat(&mut self, beats: &BeatSettings) {
@@ -334,6 +344,16 @@ impl Page<'_> {
         self.text("control", watcher.control.display());
         self.signing_key("watcher.key", &watcher.key);
         self.list("references", &watcher.references);
+        self.bare("page", word(&watcher.page));
+        if self.checked.secret_uses().iter().any(|secret| secret.of == "watcher.token") {
+            self.secret("token", "watcher.token", "");
+        }
+        if let Some(ping) = &watcher.ping {
+            self.ping(ping);
+        }
+        for (index, notify) in watcher.notify.iter().enumerate() {
+            self.notify(index + 1, notify);
+        }
         for (number, watch) in watcher.watches.iter().enumerate() {
             self.watch(&self.origin(number, |local| local.watches), watch);
         }
@@ -347,6 +367,7 @@ impl Page<'_> {
         self.text("site", &watch.site);
         self.text("provider", &watch.provider);
         self.bare("record", word(&watch.shape));
+        self.lines(&watch.lines);
         self.list("nodes", &watch.nodes);
         self.text("ttl", ttl(watch.ttl));
         self.page_check(&watch.check);

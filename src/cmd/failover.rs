@@ -7,9 +7,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
-use crate::cli::{FailoverCommand, OverrideArgs};
+use crate::cli::{DrainArgs, FailoverCommand, OverrideArgs};
 use crate::cmd::print;
-use crate::config::{self, Secrets};
+use crate::config::{self, Secrets, WatcherConfig};
 use crate::dns::{Name, Owner, RdataSet};
 use crate::failover::event::Command;
 use crate::failover::lane::{Side, words};
@@ -42,13 +42,32 @@ pub async fn run(path: &Path, command: &FailoverCommand) -> anyhow::Result<ExitC
         }
         FailoverCommand::ToFallback(args) => pin(socket, args, Side::Fallback).await?,
         FailoverCommand::ToHome(args) => pin(socket, args, Side::Home).await?,
+        FailoverCommand::Freeze(args) => {
+            let command = Command::Freeze { span: args.word.duration };
+            say(socket, &args.site, command, &args.word.reason).await?;
+        }
+        FailoverCommand::Drain(args) => drain(watcher, args).await?,
         FailoverCommand::Auto { site } => say(socket, site, Command::Auto, "no override any more").await?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 async fn pin(socket: &Path, args: &OverrideArgs, side: Side) -> anyhow::Result<()> {
-    say(socket, &args.site, Command::Pin { side, span: args.duration }, &args.reason).await
+    say(socket, &args.site, Command::Pin { side, span: args.word.duration }, &args.word.reason).await
+}
+
+/// A node is drained at every site that it serves.
+async fn drain(watcher: &WatcherConfig, args: &DrainArgs) -> anyhow::Result<()> {
+    let DrainArgs { node, word } = args;
+    let mut served = watcher.watches.iter().filter(|watch| watch.nodes.contains(node)).peekable();
+    if served.peek().is_none() {
+        bail!("{node} serves no site of this watcher");
+    }
+    for watch in served {
+        let command = Command::Drain { node: node.clone(), span: word.duration };
+        say(&watcher.control, &watch.site, command, &word.reason).await?;
+    }
+    Ok(())
 }
 
 async fn say(socket: &Path, site: &Name, command: Command, reason: &str) -> anyhow::Result<()> {
@@ -97,6 +116,12 @@ pub(super) fn about(site: &SiteStatus) -> String {
     }
     if let Some(pinned) = &site.pinned {
         line("override", pinned);
+    }
+    if let Some(freeze) = &site.freeze {
+        line("frozen", freeze);
+    }
+    for (node, drain) in &site.drains {
+        line("drained", &format!("{node} {drain}"));
     }
     if let Some(trouble) = &site.read_trouble {
         line("unread", trouble);

@@ -1,5 +1,6 @@
 //! `hearth watcher`: the role that looks from outside, and what can be asked of what it left.
 
+mod notify_test;
 mod replay;
 
 use std::path::Path;
@@ -24,6 +25,7 @@ pub fn run(path: &Path, args: &WatcherArgs) -> anyhow::Result<ExitCode> {
     match &args.command {
         None => role(path).map(|()| ExitCode::SUCCESS),
         Some(WatcherCommand::Replay(args)) => replay::run(path, args),
+        Some(WatcherCommand::NotifyTest) => super::on_one_thread(notify_test::run(path)),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Never asks a source: whether one answers is found out by `hearth address`.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -35,8 +36,12 @@ pub(super) fn address(reading: &mut Reading<'_>, written: Address) -> AddressSet
         reading.error(&region.span(), message, "remove it, or every [[address.source]]");
     }
     let spacing = SPACING.min(every);
+    let first = written.source.first().map(Spanned::span);
     let named: Vec<_> =
         written.source.into_iter().filter_map(|source| self::source(reading, source, spacing)).collect();
+    if let Some(first) = first {
+        warn_of_lonely_classes(reading, &first, &families, &named);
+    }
     let region = written.region.map(Spanned::into_inner).unwrap_or_default();
     AddressSettings {
         families,
@@ -44,6 +49,28 @@ pub(super) fn address(reading: &mut Reading<'_>, written: Address) -> AddressSet
         bind: written.bind.map(|at| at.value),
         admit: written.admit.into_iter().map(|at| at.value).collect(),
         every,
+    }
+}
+
+/// Warns of a family that could never have an address: it takes two classes of sources to agree on one.
+fn warn_of_lonely_classes(
+    reading: &mut Reading<'_>,
+    place: &Range<usize>,
+    families: &[Family],
+    sources: &[SourceSettings],
+) {
+    for family in families {
+        let asked = sources.iter().filter(|source| source.asked.knows(*family));
+        let classes: BTreeSet<_> = asked.map(|source| source.asked.class()).collect();
+        if classes.len() < 2 {
+            let asked = if classes.is_empty() { "none is" } else { "only one is" };
+            let message = format!(
+                "it takes two classes of sources to agree on an address; about {family} {asked} asked"
+            );
+            let hint =
+                "add an [[address.source]] of another kind or operator, or remove all: the defaults will do";
+            reading.warn(place, message, hint);
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use super::file::mount::Mount;
 use super::file::site::Sites;
 use super::hook::hooks;
 use super::leds::lamps;
+use super::lines::lines;
 use super::mount::mounts;
 use super::provider::{Providers, check_reference, warn_low_ttl};
 use super::reading::Reading;
@@ -146,7 +147,9 @@ fn record(
         let message = format!("`{missing}` is not among the families of [address]");
         reading.error(&span, message, "what is not looked for cannot be published; add it there");
     }
+    let lines = lines(reading, written.lines.as_ref(), &written.provider, providers);
     RecordSettings {
+        lines,
         name: written.name.value,
         provider: written.provider.value,
         ttl,

@@ -10,6 +10,7 @@ pub(super) mod gluster;
 pub(super) mod hook;
 pub(super) mod leds;
 pub(super) mod mount;
+pub(super) mod notify;
 pub(super) mod pi;
 pub(super) mod policy;
 pub(super) mod provider;

@@ -38,7 +38,7 @@ fn hook(
     let on = subjects(reading, written.on);
     let timeout = timeout(reading, written.timeout);
     let deed = match (written.command, written.webhook) {
-        (Some(command), None) => self::command(reading, command),
+        (Some(command), None) => self::command(reading, command).map(Deed::Command),
         (None, Some(webhook)) => self::webhook(reading, number, webhook.into_inner()),
         (Some(_), Some(_)) => {
             reading.error(span, "a hook does one thing, and this has two", "make it two tables [[hook]]");
@@ -69,8 +69,8 @@ fn timeout(reading: &mut Reading<'_>, written: Option<At<Duration>>) -> Duration
     written.value
 }
 
-/// A program by its whole path: which one runs must not depend on where the agent was started.
-fn command(reading: &mut Reading<'_>, written: Spanned<Vec<String>>) -> Option<Deed> {
+/// A program by its whole path: which one runs must not depend on where hearth was started.
+pub(super) fn command(reading: &mut Reading<'_>, written: Spanned<Vec<String>>) -> Option<Vec<String>> {
     let words = written.get_ref();
     if !words.first().is_some_and(|program| Path::new(program).is_absolute()) {
         let hint = "write the whole path, such as [\"/usr/local/bin/x\", \"arg\"]";
@@ -81,26 +81,36 @@ fn command(reading: &mut Reading<'_>, written: Spanned<Vec<String>>) -> Option<D
         reading.error(&written.span(), "no word of a command can hold a NUL", "leave it out");
         return None;
     }
-    Some(Deed::Command(written.into_inner()))
+    Some(written.into_inner())
 }
 
 fn webhook(reading: &mut Reading<'_>, number: usize, written: Webhook) -> Option<Deed> {
-    let span = written.url.span();
-    let (url, origin) = match written.url.into_inner() {
+    let (url, origin) = url(reading, &secret_key(number), written.url)?;
+    Some(Deed::Webhook { url, origin })
+}
+
+/// A URL that may be a secret, which `of` points to; and the part of it that may be seen.
+pub(super) fn url(
+    reading: &mut Reading<'_>,
+    of: &str,
+    written: Spanned<HookUrl>,
+) -> Option<(Secret<String>, Option<String>)> {
+    let span = written.span();
+    let (url, origin) = match written.into_inner() {
         HookUrl::Plain(url) => {
             let origin = url.0.origin().ascii_serialization();
             (url, Some(origin))
         }
         HookUrl::Secret(source) => {
-            let found = reading.secret(&secret_key(number), Spanned::new(span.clone(), source))?;
+            let found = reading.secret(of, Spanned::new(span.clone(), source))?;
             (secret_url(reading, &span, found)?, None)
         }
     };
     if url.is_in_the_clear() {
-        let message = "anybody on the way can read and change what this webhook is told";
+        let message = "anybody on the way can read and change what is sent there";
         reading.warn(&span, message, "use https:// where the service offers it");
     }
-    Some(Deed::Webhook { url: Secret::new(url.0.into()), origin })
+    Some((Secret::new(url.0.into()), origin))
 }
 
 /// What the secret URL of the hook with this number is called.

@@ -17,7 +17,9 @@ pub mod gluster;
 mod hook;
 pub mod include;
 mod leds;
+mod lines;
 mod mount;
+mod notify;
 mod pi;
 mod policy;
 mod provider;
@@ -31,17 +33,18 @@ mod watcher;
 mod whole;
 mod witness;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
 pub use self::error::{ConfigErrors, Problem, Warning};
 pub use self::hook::secret_key as hook_url_key;
 pub use self::include::Included;
+pub use self::notify::secret_key as notify_key;
 pub use self::secret::SecretSource;
 
 use self::error::{Source, of_parser};
@@ -50,6 +53,7 @@ use self::reading::Reading;
 use crate::address::{AddressSettings, Family, Suffix};
 use crate::appliance::PiSettings;
 use crate::dns::provider::ProviderSettings;
+use crate::dns::snapshot::Line;
 use crate::dns::{Name, Owner, Ttl};
 use crate::failover::Shape;
 use crate::gluster::GlusterSettings;
@@ -58,8 +62,10 @@ use crate::heartbeat::{BeatSettings, NodeName, WatcherPin};
 use crate::hook::HookSettings;
 use crate::leds::LampSettings;
 use crate::mount::MountSettings;
+use crate::notify::settings::{NotifySettings, PingSettings};
 use crate::policy::Policy;
 use crate::probe::PageCheck;
+use crate::secret::Secret;
 use crate::site::SiteSettings;
 use crate::status::IncludeStatus;
 use crate::tls::CertificateSource;
@@ -129,6 +135,8 @@ pub struct RecordSettings {
     pub families: Vec<Family>,
     /// The end of the IPv6 address, for a name of another machine on the LAN.
     pub suffix: Option<Suffix>,
+    /// The GeoDNS lines that are written. None: the line for everybody.
+    pub lines: BTreeSet<Line>,
 }
 
 /// A site whose visitors a node may send back to itself when no watcher answers any more.
@@ -186,6 +194,27 @@ pub struct WatcherConfig {
     pub peers: Vec<PeerSettings>,
     /// The providers, by the names that watches use.
     pub providers: BTreeMap<String, ProviderSettings>,
+    /// Who may see its status.
+    pub page: PageAccess,
+    /// What opens the page when it is not public, and what whoever tells it something over HTTP must know.
+    pub token: Option<Secret<String>>,
+    /// Whom it tells what happened.
+    pub notify: Vec<NotifySettings>,
+    /// The ping by which somebody notices that it is gone, if any.
+    pub ping: Option<PingSettings>,
+}
+
+/// Who may see a watcher's status page, and the same for programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PageAccess {
+    /// Whoever reaches the port. It can be read only.
+    #[default]
+    Public,
+    /// Whoever has the token.
+    Token,
+    /// Nobody.
+    Off,
 }
 
 /// What a watcher needs that only bears witness for another one.
@@ -229,6 +258,8 @@ pub struct WatchSettings {
     pub ttl: Ttl,
     /// What a visitor would ask a node for.
     pub check: PageCheck,
+    /// The GeoDNS lines that are written. None: the line for everybody.
+    pub lines: BTreeSet<Line>,
 }
 
 /// Where visitors go when no node is up.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 
 use super::error::{Problem, Source, Warning, did_you_mean};
-use super::secret::SecretSource;
+use super::secret::{SecretSource, exposure};
 use super::value::At;
 use super::{SecretUse, Secrets};
 use crate::heartbeat::seal::SigningKey;
@@ -109,7 +109,13 @@ impl<'a> Reading<'a> {
         let from = source.into_inner().resolved(self.directory());
         self.uses.push(SecretUse { of: of.to_owned(), from: from.clone() });
         match (from.path(), self.secrets) {
-            (Ok(path), _) => Some(path),
+            (Ok(path), Secrets::Skip) => Some(path),
+            (Ok(path), Secrets::Read) => {
+                if let (SecretSource::File(_), Some(exposure)) = (&from, exposure(&path)) {
+                    self.warn(&span, exposure.to_string(), exposure.remedy());
+                }
+                Some(path)
+            }
             (Err(_), Secrets::Skip) => Some(PathBuf::new()),
             (Err(error), Secrets::Read) => {
                 let hint = "write { file = \"/path/to/it\" } or { credential = \"name\" }";

@@ -101,6 +101,12 @@ pub(super) struct Found {
 /// A file with a secret that others than its owner can use.
 pub(super) struct Exposure(PathBuf);
 
+/// Whether a file with a secret can be used by others than its owner; one that cannot be looked at is told elsewhere.
+pub(super) fn exposure(path: &Path) -> Option<Exposure> {
+    let mode = std::fs::metadata(path).ok()?.permissions().mode();
+    (mode & 0o077 != 0).then(|| Exposure(path.to_owned()))
+}
+
 impl fmt::Display for Exposure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} is open to others than its owner", self.0.display())

@@ -10,17 +10,21 @@ use super::agent::listen;
 use super::error::did_you_mean;
 use super::fallback::fallback;
 use super::file::watcher::{Peer, STATE, Watch, Watcher};
+use super::lines::lines;
+use super::notify;
 use super::policy::policy;
 use super::provider::{Providers, aliases, check_reference, warn_low_ttl};
 use super::reading::Reading;
+use super::secret::SecretSource;
 use super::tls::watcher_tls;
 use super::value::At;
-use super::{PeerRole, PeerSettings, WatchSettings, WatcherConfig};
+use super::{PageAccess, PeerRole, PeerSettings, WatchSettings, WatcherConfig};
 use crate::dns::provider::Aliases;
 use crate::dns::{Owner, Ttl};
 use crate::failover::Shape;
 use crate::heartbeat::NodeName;
 use crate::probe::{PageCheck, Scheme};
+use crate::secret::Secret;
 
 /// What they mean; None when that was reported.
 pub(super) fn watcher(
@@ -43,6 +47,10 @@ pub(super) fn watcher(
         }
     }
     let key = reading.signing_key("watcher.key", written.key);
+    let page = page(reading, written.page.as_ref(), written.token.is_some());
+    let token = token(reading, written.token);
+    let notify = notify::ways(reading, written.notify);
+    let ping = notify::ping(reading, written.ping);
     let peers = peers(reading, peer, written.name.as_ref());
     let watches = watches(reading, watch, &peers, providers);
     let tls = written.tls.and_then(|tls| watcher_tls(reading, tls, providers));
@@ -58,7 +66,40 @@ pub(super) fn watcher(
         watches,
         peers,
         providers: providers.clone(),
+        page,
+        token: token?,
+        notify,
+        ping: ping?,
     })
+}
+
+fn page(reading: &mut Reading<'_>, written: Option<&Spanned<PageAccess>>, has_token: bool) -> PageAccess {
+    let Some(written) = written else { return PageAccess::default() };
+    if *written.get_ref() == PageAccess::Token && !has_token {
+        let hint = "add token = { file = \"…\" }, with a long word that nobody guesses in that file";
+        reading.error(&written.span(), "the page needs a token, and there is none", hint);
+    }
+    *written.get_ref()
+}
+
+/// What is shorter than this can be tried out, in characters.
+const SHORTEST_TOKEN: usize = 16;
+
+/// The outer None: reported.
+fn token(
+    reading: &mut Reading<'_>,
+    written: Option<Spanned<SecretSource>>,
+) -> Option<Option<Secret<String>>> {
+    let Some(source) = written else { return Some(None) };
+    let span = source.span();
+    let token = reading.secret("watcher.token", source)?;
+    let length = |token: &Secret<String>| token.expose().chars().count();
+    if token.as_ref().is_some_and(|token| length(token) < SHORTEST_TOKEN) {
+        let message =
+            format!("the token is shorter than {SHORTEST_TOKEN} characters, which can be tried out");
+        reading.error(&span, message, "make one with: openssl rand -hex 24");
+    }
+    Some(token)
 }
 
 /// Reports the tables that are there although `[watcher]` is not.
@@ -131,7 +172,7 @@ fn watch(
     check_reference(reading, &written.provider, &written.site, providers);
     check_nodes(reading, &written, peers);
     check_own_names(reading, &written, peers);
-    check_lines(reading, &written);
+    let lines = lines(reading, written.lines.as_ref(), &written.provider, providers);
     let (ttl, place) =
         written.ttl.as_ref().map_or((Ttl::from_secs(60), None), |at| (at.value, Some(&at.span)));
     warn_low_ttl(reading, &written.provider, providers, &written.site.value, (ttl, place));
@@ -156,6 +197,7 @@ fn watch(
         policy: policy(reading, written.policy, written.speed)?,
         ttl,
         check,
+        lines,
     })
 }
 
@@ -220,19 +262,6 @@ fn check_slots(
     );
     let hint = "name a provider of another kind here; this one can still hold the names of the nodes";
     reading.error(&provider.span, message, hint);
-}
-
-/// GeoDNS lines exist at some providers only; the default line is `0`.
-fn check_lines(reading: &mut Reading<'_>, written: &Watch) {
-    let Some(lines) = &written.lines else { return };
-    reading.not_empty(lines, "`lines`", "[\"0\"], or leave it out");
-    for line in lines.get_ref().iter().filter(|line| line.value != "0") {
-        reading.error(
-            &line.span,
-            "this version writes the line for everybody only",
-            "remove `lines`, or write lines = [\"0\"]",
-        );
-    }
 }
 
 /// A CNAME stands alone at its name, and the apex has SOA and NS (RFC 1912 section 2.4); it must lead to names.

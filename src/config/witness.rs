@@ -50,8 +50,9 @@ fn report_idle(
     watch: &[Spanned<Watch>],
     peer: &[Spanned<Peer>],
 ) {
-    let idle: [(&str, Option<Range<usize>>); 4] = [
+    let idle: [(&str, Option<Range<usize>>); 5] = [
         ("`listen`", written.listen.as_ref().map(Spanned::span)),
+        ("[watcher.tls]", written.tls.as_ref().map(Spanned::span)),
         ("`references`", written.references.first().map(|at| at.span.clone())),
         ("[[watch]]", watch.first().map(Spanned::span)),
         ("[[peer]]", peer.first().map(Spanned::span)),

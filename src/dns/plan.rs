@@ -31,9 +31,10 @@ pub struct Desired {
     pub epoch: Option<u64>,
     /// How much of the name is the writer's.
     pub scope: Scope,
-    /// The line that is the writer's, at a provider that has lines; other lines are somebody else's.
-    pub line: Option<Line>,
-    /// What should stand, one set for each type. A type that is not named here is left alone.
+    /// The lines that are the writer's, at a provider that has lines; other lines are somebody else's. None: the line for
+    /// everybody.
+    pub lines: BTreeSet<Line>,
+    /// What should stand on each of them, one set for each type. A type that is not named here is left alone.
     pub sets: Vec<RdataSet>,
     /// Types that are to have no record of the writer's any more: the one way to a deletion without a successor.
     /// It takes another set of the same name to allow it, or for a member that of somebody else. Empty unless somebody decided so; a detection that failed
@@ -176,24 +177,33 @@ impl Plan {
 /// # Errors
 /// When no change that hearth may make leads there; each error names what a person can do.
 pub fn plan(desired: &Desired, seen: &Snapshot) -> Result<Plan, PlanError> {
-    let desired = &desired.at(seen);
     check(desired)?;
-    check_against(desired, seen)?;
-    let mut operations: Vec<Operation> =
-        desired.sets.iter().flat_map(|set| reach(desired, seen, set)).collect();
-    operations.extend(desired.retire.iter().flat_map(|kind| retire(desired, seen, *kind)));
-    operations.extend(remarks::marks(desired, seen, &operations));
+    let parts = desired.on_each_line(seen)?;
+    let mut operations = Vec::new();
+    for part in &parts {
+        check_against(part, seen)?;
+        operations.extend(changes(part, seen));
+    }
     operations.sort_by_key(rank);
+    let desired = parts.first().expect("a writer has one line at least");
     let mark = mark_change(desired, seen, &operations);
     Ok(Plan {
         owner: desired.owner.clone(),
         ttl: desired.ttl,
         types: desired.sets.iter().map(RdataSet::record_type).chain(desired.retire.iter().copied()).collect(),
-        foreign: seen.records.iter().filter(|r| !desired.owns(r)).cloned().collect(),
+        foreign: seen.records.iter().filter(|r| !parts.iter().any(|part| part.owns(r))).cloned().collect(),
         seen: seen.clone(),
         operations,
         mark,
     })
+}
+
+/// The changes on one line, in no order yet.
+fn changes(part: &Desired, seen: &Snapshot) -> Vec<Operation> {
+    let mut operations: Vec<Operation> = part.sets.iter().flat_map(|set| reach(part, seen, set)).collect();
+    operations.extend(part.retire.iter().flat_map(|kind| retire(part, seen, *kind)));
+    operations.extend(remarks::marks(part, seen, &operations));
+    operations
 }
 
 /// What is wrong with `desired` by itself.
@@ -226,7 +236,7 @@ fn check_against(desired: &Desired, seen: &Snapshot) -> Result<(), PlanError> {
     if desired.name != seen.name {
         return Err(PlanError::OtherName { wanted: name(), seen: seen.name.clone() });
     }
-    let (holder, epoch) = seen.held_on(desired.line.as_ref());
+    let (holder, epoch) = seen.held_on(desired.line());
     if let Some(holder) = holder.filter(|holder| *holder != desired.owner) {
         return Err(PlanError::HeldByOther { name: name(), holder });
     }
@@ -238,7 +248,9 @@ fn check_against(desired: &Desired, seen: &Snapshot) -> Result<(), PlanError> {
     for set in &desired.sets {
         check_kind(desired, seen, set.record_type())?;
     }
-    let left = |kind: &RecordType| seen.rrset(*kind).any(|record| !desired.owns(record));
+    let left = |kind: &RecordType| {
+        seen.rrset(*kind).any(|record| desired.is_on_line(record) && !desired.owns(record))
+    };
     if desired.sets.is_empty() && !desired.retire.iter().all(left) {
         return Err(PlanError::NothingLeft(name()));
     }
@@ -248,7 +260,7 @@ fn check_against(desired: &Desired, seen: &Snapshot) -> Result<(), PlanError> {
 /// A CNAME and addresses are never mixed and never exchanged: between the two a name has neither, or a server says no.
 fn check_kind(desired: &Desired, seen: &Snapshot, wanted: RecordType) -> Result<(), PlanError> {
     let alias = wanted == RecordType::Cname;
-    let here = seen.records.iter().filter(|r| r.line == desired.line);
+    let here = seen.records.iter().filter(|r| desired.is_on_line(r));
     let Some(other) = here.map(|r| &r.rdata).find(|r| (r.record_type() == RecordType::Cname) != alias) else {
         return Ok(());
     };
@@ -260,11 +272,28 @@ fn check_kind(desired: &Desired, seen: &Snapshot, wanted: RecordType) -> Result<
 }
 
 impl Desired {
-    /// The same at a provider as it was seen: on its line for everybody where no line is named, and with a TTL that it
-    /// takes.
-    fn at(&self, seen: &Snapshot) -> Self {
-        let line = self.line.clone().or_else(|| seen.default_line.clone());
-        Self { line, ttl: seen.min_ttl.map_or(self.ttl, |least| self.ttl.max(least)), ..self.clone() }
+    /// The same at a provider as it was seen, line by line: on its line for everybody where none is named, and with a TTL
+    /// that it takes.
+    fn on_each_line(&self, seen: &Snapshot) -> Result<Vec<Self>, PlanError> {
+        if seen.default_line.is_none() && !self.lines.is_empty() {
+            return Err(PlanError::NoLines(self.name.clone()));
+        }
+        let ttl = seen.min_ttl.map_or(self.ttl, |least| self.ttl.max(least));
+        let on = |lines: BTreeSet<Line>| Self { lines, ttl, ..self.clone() };
+        if self.lines.len() > 1 {
+            return Ok(self.lines.iter().map(|line| on(BTreeSet::from([line.clone()]))).collect());
+        }
+        let own = self.lines.first().or(seen.default_line.as_ref());
+        Ok(vec![on(own.into_iter().cloned().collect())])
+    }
+
+    /// The one line of a part. None: there are none.
+    fn line(&self) -> Option<&Line> {
+        self.lines.first()
+    }
+
+    fn is_on_line(&self, record: &Record) -> bool {
+        record.line.as_ref() == self.line()
     }
 
     fn speaks_of(&self, kind: RecordType) -> bool {
@@ -280,7 +309,7 @@ impl Desired {
     fn owns(&self, record: &Record) -> bool {
         let by_mark = record.owners.len() == 1 && record.owners.contains(&self.owner);
         let by_data = || self.mine.contains(&record.rdata) || self.wants(&record.rdata);
-        record.line == self.line
+        self.is_on_line(record)
             && match self.scope {
                 Scope::Whole => true,
                 Scope::Member => by_mark || (record.owners.is_empty() && by_data()),
@@ -290,7 +319,7 @@ impl Desired {
     /// The TTL of this writer's members of `kind`. The members of an RRset have one TTL (RFC 2181 section 5.2), and a
     /// server that is given another one changes it for all of them: beside members of others, theirs stands.
     fn ttl_beside(&self, seen: &Snapshot, kind: RecordType) -> Ttl {
-        let others = seen.rrset(kind).filter(|r| r.line == self.line && !self.owns(r));
+        let others = seen.rrset(kind).filter(|r| self.is_on_line(r) && !self.owns(r));
         others.map(|r| r.ttl).min().unwrap_or(self.ttl)
     }
 }
@@ -300,7 +329,7 @@ impl Desired {
 fn reach(desired: &Desired, seen: &Snapshot, set: &RdataSet) -> Vec<Operation> {
     let kind = set.record_type();
     let ttl = desired.ttl_beside(seen, kind);
-    let here: Vec<&Record> = seen.rrset(kind).filter(|r| r.line == desired.line).collect();
+    let here: Vec<&Record> = seen.rrset(kind).filter(|r| desired.is_on_line(r)).collect();
     let (right, left): (Vec<&Record>, Vec<&Record>) =
         here.iter().filter(|r| desired.owns(r)).partition(|r| set.contains(&r.rdata));
     let mut left = left.into_iter().cloned();
@@ -315,7 +344,7 @@ fn reach(desired: &Desired, seen: &Snapshot, set: &RdataSet) -> Vec<Operation> {
             None => Operation::Create {
                 rdata,
                 ttl,
-                line: desired.line.clone(),
+                line: desired.line().cloned(),
                 remark: remarks::fresh(desired, seen),
             },
         });

@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::mark::{Holds, Mark, TxtData};
 use super::remark::Remark;
-use super::{Name, Owner, Rdata, RecordType, Ttl};
+use super::{Name, Owner, Rdata, RdataSet, RecordType, Ttl};
 
 /// The record id of a provider that addresses records by id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -181,6 +181,30 @@ impl Snapshot {
         }
     }
 
+    /// The records on these lines; of none, those on the line for everybody. A provider without lines has one line.
+    pub fn on_lines<'a>(&'a self, lines: &'a BTreeSet<Line>) -> impl Iterator<Item = &'a Record> {
+        self.records.iter().filter(move |record| match &record.line {
+            Some(line) if lines.is_empty() => Some(line) == self.default_line.as_ref(),
+            Some(line) => lines.contains(line),
+            None => true,
+        })
+    }
+
+    /// What is in force on these lines, one set for each type: what stands on every one of them.
+    #[must_use]
+    pub fn in_force(&self, lines: &BTreeSet<Line>) -> Vec<RdataSet> {
+        let stands = |rdata: &&Rdata| {
+            let here = self.on_lines(lines).filter(|record| record.rdata == **rdata);
+            here.count() >= lines.len().max(1)
+        };
+        let members = |kind: RecordType| {
+            let all = self.on_lines(lines).map(|record| &record.rdata);
+            all.filter(move |rdata| rdata.record_type() == kind).filter(stands).cloned()
+        };
+        let kinds = [RecordType::A, RecordType::Aaaa, RecordType::Cname];
+        kinds.into_iter().filter_map(|kind| RdataSet::new(members(kind)).ok()).collect()
+    }
+
     /// The records of one type.
     pub fn rrset(&self, kind: RecordType) -> impl Iterator<Item = &Record> {
         self.records.iter().filter(move |r| r.rdata.record_type() == kind)
@@ -244,5 +268,26 @@ mod tests {
         assert_eq!(seen.held_on(Some(&Line("0".to_owned()))), (None, None));
         assert_eq!(seen.held_on(Some(&Line("3=0".to_owned()))), (Some(Owner::new("watcher")), Some(7)));
         assert_eq!(seen.epoch, Some(7));
+    }
+
+    #[test]
+    fn what_is_in_force_stands_on_every_line_that_is_ours_and_on_no_other() {
+        let record = |text: &str, line: &str| Record { line: Some(Line(line.to_owned())), ..record(text) };
+        let records = vec![
+            record("A 192.0.2.1", "0"),
+            record("A 192.0.2.1", "3=0"),
+            record("A 192.0.2.2", "0"),
+            record("A 192.0.2.9", "10=1"),
+        ];
+        let mut seen = Snapshot::with_remarks("www.example.com".parse().unwrap(), records);
+        seen.default_line = Some(Line("0".to_owned()));
+        let sets = |lines: &[&str]| {
+            let lines = lines.iter().map(|line| Line((*line).to_owned())).collect();
+            seen.in_force(&lines).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(sets(&[]), ["A 192.0.2.1 192.0.2.2"]);
+        assert_eq!(sets(&["3=0"]), ["A 192.0.2.1"]);
+        assert_eq!(sets(&["0", "3=0"]), ["A 192.0.2.1"]);
+        assert_eq!(sets(&["0", "10=1"]), [""; 0]);
     }
 }

@@ -13,7 +13,7 @@ use crate::heartbeat::NodeName;
 use crate::moment::Moment;
 
 /// The sites. Written down as a map by their names; the rest follows from it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "BTreeMap<Name, Site>", into = "BTreeMap<Name, Site>")]
 pub struct Sites {
     /// In the order of their names.
@@ -21,6 +21,13 @@ pub struct Sites {
     /// The places in the list of each node's sites.
     places: BTreeMap<NodeName, Vec<usize>>,
     agenda: Agenda,
+}
+
+impl Default for Sites {
+    /// None: the same as what is read back of none.
+    fn default() -> Self {
+        BTreeMap::new().into()
+    }
 }
 
 impl From<BTreeMap<Name, Site>> for Sites {
@@ -118,7 +125,7 @@ impl Sites {
 }
 
 /// When each place of a list is due: a tournament, in which each knot holds the earlier of the two below it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Agenda {
     leaves: usize,
     /// The root is at 1, the leaves begin at `leaves`.

@@ -1,4 +1,4 @@
-//! Runs the command of a hook: no shell, next to no environment, a process group of its own, and a time limit for all
+//! Runs a command that is to hear some facts: no shell, next to no environment, a process group of its own, and a time limit for all
 //! of it.
 //!
 //! What it started in its group ends with the limit, too. The command is taken for ended when its output is: whatever
@@ -15,7 +15,7 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::{Change, one_line};
+use super::one_line;
 
 /// How much of the output is kept, in bytes; the rest is read and forgotten.
 const OUTPUT: usize = 4 * 1024;
@@ -26,9 +26,24 @@ const REAPED: Duration = Duration::from_secs(1);
 /// Where a command finds others. Not ours: what is in our environment is nobody else's.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// What a command is told: a line of JSON on its standard input, and the same in its environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Facts {
+    json: String,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Facts {
+    /// `json` is one line; in the variables a control character becomes a blank.
+    pub(crate) fn new(json: String, variables: Vec<(&'static str, String)>) -> Self {
+        let variables = variables.into_iter().map(|(key, value)| (key, one_line(&value))).collect();
+        Self { json, variables }
+    }
+}
+
 /// How a command failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CommandError {
+pub(crate) enum CommandError {
     /// It did not start, or could not be waited for.
     #[error("it cannot be run ({0})")]
     NotRun(#[from] io::Error),
@@ -44,14 +59,14 @@ fn said(output: &str) -> String {
     if output.is_empty() { String::new() } else { format!("; it said: {output}") }
 }
 
-/// Runs `words` once with the facts of `change` on its standard input and in its environment; what it said.
+/// Runs `words` once with `facts` on its standard input and in its environment; what it said.
 ///
 /// # Errors
 /// [`CommandError`].
-pub(super) async fn run(words: &[String], change: &Change, limit: Duration) -> Result<String, CommandError> {
-    let (mut child, hears) = start(words, change)?;
+pub(crate) async fn run(words: &[String], facts: &Facts, limit: Duration) -> Result<String, CommandError> {
+    let (mut child, hears) = start(words, facts)?;
     let mut output = Vec::new();
-    let ended = timeout(limit, attend(&mut child, hears, change, &mut output)).await;
+    let ended = timeout(limit, attend(&mut child, hears, facts, &mut output)).await;
     let output = one_line(String::from_utf8_lossy(&output).trim());
     match ended {
         Ok(Ok(status)) if status.success() => Ok(output),
@@ -66,12 +81,12 @@ pub(super) async fn run(words: &[String], change: &Change, limit: Duration) -> R
 }
 
 /// Starts it. One pipe takes both outputs, so that their order stays.
-fn start(words: &[String], change: &Change) -> io::Result<(Child, pipe::Receiver)> {
+fn start(words: &[String], facts: &Facts) -> io::Result<(Child, pipe::Receiver)> {
     let [program, words @ ..] = words else { return Err(io::ErrorKind::InvalidInput.into()) };
     let (hears, says) = io::pipe()?;
     let hears = pipe::Receiver::from_owned_fd(hears.into())?;
     let mut command = Command::new(program);
-    command.args(words).env_clear().env("PATH", PATH).envs(change.variables()).current_dir("/");
+    command.args(words).env_clear().env("PATH", PATH).envs(facts.variables.iter().cloned()).current_dir("/");
     command.stdin(Stdio::piped()).stdout(says.try_clone()?).stderr(says).process_group(0).kill_on_drop(true);
     // The command holds the other end of the pipe, and is dropped here.
     Ok((command.spawn()?, hears))
@@ -81,7 +96,7 @@ fn start(words: &[String], change: &Change) -> io::Result<(Child, pipe::Receiver
 async fn attend(
     child: &mut Child,
     mut hears: pipe::Receiver,
-    change: &Change,
+    facts: &Facts,
     output: &mut Vec<u8>,
 ) -> io::Result<ExitStatus> {
     let mut group = Group::of(child);
@@ -89,7 +104,7 @@ async fn attend(
     let tell = async {
         if let Some(mut stdin) = stdin {
             // A command need not read.
-            let _ = stdin.write_all(format!("{}\n", change.to_json()).as_bytes()).await;
+            let _ = stdin.write_all(format!("{}\n", facts.json).as_bytes()).await;
         }
     };
     let hear = async {
@@ -127,7 +142,7 @@ impl Drop for Group {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Subject;
+    use super::super::{Change, Subject};
     use super::*;
 
     fn change() -> Change {
@@ -143,7 +158,7 @@ mod tests {
     }
 
     async fn shell(script: &str, limit: Duration) -> Result<String, CommandError> {
-        run(&["/bin/sh", "-c", script].map(str::to_owned), &change(), limit).await
+        run(&["/bin/sh", "-c", script].map(str::to_owned), &change().facts(), limit).await
     }
 
     const LONG: Duration = Duration::from_secs(20);
@@ -167,7 +182,7 @@ mod tests {
         assert_eq!(failed.to_string(), "exit status: 3; it said: no such host");
         let said = shell("/usr/bin/head -c 300000 /dev/zero | /usr/bin/tr '\\0' x", LONG).await.unwrap();
         assert_eq!(said.len(), OUTPUT);
-        let missing = run(&["/nowhere/x".to_owned()], &change(), LONG).await.unwrap_err();
+        let missing = run(&["/nowhere/x".to_owned()], &change().facts(), LONG).await.unwrap_err();
         assert!(missing.to_string().starts_with("it cannot be run"), "{missing}");
     }
 

@@ -3,10 +3,11 @@
 //! Never decides whether something changed, never holds up whoever says that it did, and hands on nothing but the facts
 //! of the change: no key, no token, nothing of the configuration.
 
-mod command;
+pub(crate) mod command;
+pub(crate) mod letterbox;
 mod queue;
 pub mod run;
-mod web;
+pub(crate) mod web;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -119,6 +120,10 @@ impl Change {
         ]
         .map(|(key, value)| (key, one_line(&value)))
     }
+
+    fn facts(&self) -> command::Facts {
+        command::Facts::new(self.to_json(), self.variables().to_vec())
+    }
 }
 
 impl fmt::Display for Change {
@@ -128,7 +133,7 @@ impl fmt::Display for Change {
 }
 
 /// A text without control characters.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

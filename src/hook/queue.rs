@@ -1,57 +1,50 @@
-//! What waits for a hook: a few changes, in order; when there are more, the oldest are given up and counted.
+//! What waits to be told: a few things, in order; when there are more, the oldest are given up and counted.
 //!
-//! Never grows beyond [`LONGEST`], and never makes anybody wait.
+//! Never grows beyond its limit, and never makes anybody wait.
 
 use std::collections::VecDeque;
 
-use super::Change;
-
-/// How many changes wait at most.
-pub(super) const LONGEST: usize = 16;
-
 /// What waits.
-#[derive(Debug, Default)]
-pub(super) struct Queue {
-    waiting: VecDeque<Change>,
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    waiting: VecDeque<T>,
+    longest: usize,
     dropped: u64,
 }
 
-impl Queue {
-    /// Adds a change at the end; the oldest makes room for it.
-    pub(super) fn push(&mut self, change: Change) {
-        if self.waiting.len() == LONGEST {
+impl<T> Queue<T> {
+    /// An empty one, in which so many wait at most.
+    pub(super) fn new(longest: usize) -> Self {
+        Self { waiting: VecDeque::new(), longest, dropped: 0 }
+    }
+
+    /// Adds one at the end; the oldest makes room for it.
+    pub(super) fn push(&mut self, one: T) {
+        if self.waiting.len() == self.longest {
             self.waiting.pop_front();
             self.dropped += 1;
         }
-        self.waiting.push_back(change);
+        self.waiting.push_back(one);
     }
 
-    /// Takes the oldest change, and how many were dropped since one was taken last.
-    pub(super) fn pop(&mut self) -> Option<(Change, u64)> {
-        let change = self.waiting.pop_front()?;
-        Some((change, std::mem::take(&mut self.dropped)))
+    /// Takes the oldest, and how many were dropped since one was taken last.
+    pub(super) fn pop(&mut self) -> Option<(T, u64)> {
+        let one = self.waiting.pop_front()?;
+        Some((one, std::mem::take(&mut self.dropped)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Subject;
     use super::*;
-
-    fn change(number: usize) -> Change {
-        let text = || number.to_string();
-        let (node, name, kind, reason) = (text(), text(), text(), text());
-        Change { event: Subject::Record, node, name, kind, old: Vec::new(), new: Vec::new(), reason }
-    }
 
     #[test]
     fn the_newest_stay_in_order_and_what_was_dropped_is_counted_once() {
-        let mut queue = Queue::default();
+        let mut queue = Queue::new(16);
         assert_eq!(queue.pop(), None);
-        (0..LONGEST + 3).for_each(|number| queue.push(change(number)));
-        assert_eq!(queue.pop(), Some((change(3), 3)));
+        (0..19).for_each(|number| queue.push(number));
+        assert_eq!(queue.pop(), Some((3, 3)));
         let rest: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
-        assert_eq!(rest, (4..LONGEST + 3).map(|number| (change(number), 0)).collect::<Vec<_>>());
-        assert_eq!(rest.len(), LONGEST - 1);
+        assert_eq!(rest, (4..19).map(|number| (number, 0)).collect::<Vec<_>>());
     }
 }

@@ -5,16 +5,19 @@
 
 use std::collections::BTreeSet;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::queue::Queue;
+use super::letterbox::Letterbox;
 use super::web::Webhook;
 use super::{Change, Deed, HookSettings, Subject, command};
 use crate::host::shutdown::stopped;
+
+/// How many changes wait for one hook at most.
+const LONGEST: usize = 16;
 
 /// How long what waits may still take at the end. What is not done by then is not done.
 const PARTING: Duration = Duration::from_secs(3);
@@ -27,8 +30,7 @@ pub struct Hooks(Vec<Arc<Post>>);
 #[derive(Debug)]
 struct Post {
     on: BTreeSet<Subject>,
-    waiting: Mutex<Queue>,
-    news: Notify,
+    waiting: Letterbox<Change>,
 }
 
 /// One hook; to be run by a task of its own.
@@ -62,21 +64,7 @@ impl Hooks {
     pub fn tell(&self, changes: &[Change]) {
         for change in changes {
             for post in self.0.iter().filter(|post| post.on.contains(&change.event)) {
-                post.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(change.clone());
-                post.news.notify_one();
-            }
-        }
-    }
-}
-
-impl Post {
-    /// The next change, and how many were dropped before it.
-    async fn next(&self) -> (Change, u64) {
-        loop {
-            let next = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            match next {
-                Some(next) => return next,
-                None => self.news.notified().await,
+                post.waiting.put(change.clone());
             }
         }
     }
@@ -90,7 +78,7 @@ impl Hook {
             Deed::Command(words) => Work::Command(words),
             Deed::Webhook { url, .. } => Work::Webhook(Webhook::new(url, limit)),
         };
-        let post = Arc::new(Post { on, waiting: Mutex::default(), news: Notify::new() });
+        let post = Arc::new(Post { on, waiting: Letterbox::new(LONGEST) });
         Self { label, work, limit, post, lost: 0 }
     }
 
@@ -105,7 +93,7 @@ impl Hook {
         loop {
             let (change, dropped) = tokio::select! {
                 biased;
-                next = post.next() => next,
+                next = post.waiting.next() => next,
                 () = stopped(&mut close) => return,
             };
             self.tell_dropped(dropped);
@@ -119,7 +107,7 @@ impl Hook {
 
     async fn act(&mut self, change: &Change) {
         match &self.work {
-            Work::Command(words) => match command::run(words, change, self.limit).await {
+            Work::Command(words) => match command::run(words, &change.facts(), self.limit).await {
                 Ok(said) => tracing::debug!("{}: run, since {change}: {said}", self.label),
                 Err(error) => tracing::warn!("{}: run, since {change}: {error}", self.label),
             },

@@ -1,12 +1,12 @@
 //! Tells a webhook: a POST of the facts as JSON, tried again a few times when nobody is there.
 //!
-//! Never follows a redirect, never reads what is answered beyond its status, and keeps the URL out of its errors: it is
-//! the only secret that such services have.
+//! Never follows a redirect, never reads more than a few kilobytes of an answer, and keeps the URL out of its errors: it
+//! is the only secret that such services have.
 
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Url};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use tokio::time::sleep;
 
 use crate::host::{random, tls};
@@ -18,12 +18,15 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Before each further try, give or take a fifth.
 const BACK_OFF: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(16)];
 
+/// How much of an answer is read, in bytes.
+const ANSWER: usize = 4 * 1024;
+
 /// What is shorter is found in any text.
 const SHORTEST: usize = 4;
 
 /// A webhook.
 #[derive(Clone, Debug)]
-pub(super) struct Webhook {
+pub(crate) struct Webhook {
     client: Client,
     url: Secret<String>,
     limit: Duration,
@@ -31,16 +34,25 @@ pub(super) struct Webhook {
 
 /// Why a try came to nothing, in words without the URL.
 #[derive(Debug, PartialEq, Eq)]
-enum Missed {
+pub(crate) enum Missed {
     /// Another try may do better.
     Passing(String),
     /// Another would be refused as well.
     Refused(String),
 }
 
+impl Missed {
+    /// Why.
+    pub(crate) fn words(&self) -> &str {
+        match self {
+            Missed::Passing(why) | Missed::Refused(why) => why,
+        }
+    }
+}
+
 impl Webhook {
     /// The webhook at `url`, with `limit` for each try.
-    pub(super) fn new(url: Secret<String>, limit: Duration) -> Self {
+    pub(crate) fn new(url: Secret<String>, limit: Duration) -> Self {
         let tls = tls::client_config(&[]).expect("no roots were handed in that could be wrong");
         let client = Client::builder()
             .user_agent(concat!("hearth/", env!("CARGO_PKG_VERSION")))
@@ -74,12 +86,30 @@ impl Webhook {
     }
 
     async fn post(&self, body: &str) -> Result<(), Missed> {
-        let request = self.client.post(self.url.expose()).header(CONTENT_TYPE, "application/json");
-        let sent = request.body(body.to_owned()).send().await;
-        let status = sent.map_err(|error| self.unsent(error))?.status();
+        self.send(self.client.post(self.url.expose()), body).await.map(|_| ())
+    }
+
+    /// Sends `body` to another URL of the same service, once; the status and the beginning of what it answered.
+    pub(crate) async fn tell(&self, url: &str, body: &str) -> Result<(StatusCode, String), Missed> {
+        let mut response = self.send(self.client.post(url), body).await?;
+        let (status, mut answer) = (response.status(), Vec::new());
+        while let Ok(Some(part)) = response.chunk().await {
+            let room = ANSWER - answer.len();
+            answer.extend_from_slice(&part[..part.len().min(room)]);
+            if answer.len() == ANSWER {
+                break;
+            }
+        }
+        Ok((status, String::from_utf8_lossy(&answer).into_owned()))
+    }
+
+    async fn send(&self, request: RequestBuilder, body: &str) -> Result<Response, Missed> {
+        let request = request.header(CONTENT_TYPE, "application/json").body(body.to_owned());
+        let response = request.send().await.map_err(|error| self.unsent(error))?;
+        let status = response.status();
         let said = format!("it answered {status}");
         match status.as_u16() {
-            200..=299 => Ok(()),
+            200..=299 => Ok(response),
             408 | 425 | 429 | 500.. => Err(Missed::Passing(said)),
             300..=399 => Err(Missed::Refused(format!("{said}, and redirects are not followed"))),
             _ => Err(Missed::Refused(said)),

@@ -33,6 +33,13 @@ pub fn minute_of_day(wall: SystemTime) -> Option<u16> {
     u16::try_from(i32::from(local.hour()) * 60 + i32::from(local.minute())).ok()
 }
 
+/// How far the time zone of this machine is ahead of UTC at `wall`, in milliseconds.
+#[must_use]
+pub fn ahead_of_utc_ms(wall: SystemTime) -> i64 {
+    let at = jiff::Timestamp::try_from(wall).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    i64::from(jiff::tz::TimeZone::system().to_offset(at).seconds()) * 1000
+}
+
 /// The point in time that a person means by `text`, in milliseconds since 1970: a date with its time and, unless it is
 /// in the time zone of this machine, its offset (RFC 3339; a blank may stand for the `T`).
 #[must_use]

@@ -261,3 +261,83 @@ fn patience(assignment: &Assignment) -> Patience {
     let span = |ms: u32| Duration::from_millis(ms.into()).clamp(Duration::from_millis(1), Errand::LONGEST);
     Patience { connect: span(assignment.connect_ms), total: span(assignment.total_ms) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heartbeat::seal::SigningKey;
+    use crate::probe::Scheme;
+
+    fn at(ms: u64) -> Moment {
+        Moment::from_millis(ms)
+    }
+
+    fn spot(last: u8) -> Spot {
+        Spot { site: "www.example.com".parse().unwrap(), node: None, address: [192, 0, 2, last].into() }
+    }
+
+    fn sighting(began: u64, known: u64, outcome: Outcome) -> Sighting {
+        Sighting { began: at(began), known: at(known), outcome }
+    }
+
+    /// An errand of so many sites, each with one node and three addresses of a fallback, to be looked at without pause.
+    fn errand(sites: u8) -> Errand {
+        let page = || PageCheck { scheme: Scheme::Http, port: 80, path: "/".to_owned(), contains: None };
+        let assignment = |site: u8| Assignment {
+            site: format!("www.site-{site}.example.com").parse().unwrap(),
+            page: page(),
+            connect_ms: u32::MAX,
+            total_ms: u32::MAX,
+            nodes: vec![NodeLook {
+                node: "pi1".parse().unwrap(),
+                public_key: SigningKey::from_seed([1; 32]).verifying(),
+                address: [192, 0, 2, 1].into(),
+                every_ms: 0,
+            }],
+            fallback: Some(FallbackLook {
+                page: page(),
+                addresses: (1..4).map(|last| [198, 51, 100, last].into()).collect(),
+                every_ms: 0,
+            }),
+        };
+        Errand { references: Vec::new(), sites: (0..sites).map(assignment).collect() }
+    }
+
+    #[test]
+    fn what_was_told_is_not_told_again_and_its_age_is_that_of_the_look() {
+        let up = || Outcome::Up { latency_ms: 3, generation: Some("ab".repeat(32)) };
+        let seen =
+            Sightings::from([(spot(1), sighting(100, 200, up())), (spot(2), sighting(900, 1_000, up()))]);
+        let told = testimonies(&seen, at(200), at(5_000));
+        assert_eq!(told.len(), 1);
+        assert_eq!((told[0].address, told[0].ago_ms), (spot(2).address, 4_100));
+        assert_eq!(
+            told[0].outcome,
+            Outcome::Up { latency_ms: 3, generation: None },
+            "the digest is left out"
+        );
+    }
+
+    #[test]
+    fn what_strangers_wrote_becomes_one_short_line() {
+        let long = format!("a\nb{}", "é".repeat(200));
+        for failure in [Failure::Tls(long.clone()), Failure::NotTheNode(long.clone())] {
+            let Outcome::Failed(Failure::Tls(words) | Failure::NotTheNode(words)) =
+                short(&Outcome::Failed(failure))
+            else {
+                panic!("another failure")
+            };
+            assert!(words.starts_with("a bé") && words.len() <= Testimony::LONGEST, "{words}");
+        }
+    }
+
+    #[test]
+    fn a_witness_takes_on_so_many_looks_and_no_faster_ones_whatever_it_is_asked_for() {
+        let looks = looks(&errand(200));
+        assert_eq!(looks.len(), Errand::MOST);
+        assert!(looks.values().all(|look| look.every == Errand::SHORTEST));
+        assert!(looks.values().all(|look| look.patience.total == Errand::LONGEST));
+        assert_eq!(super::looks(&errand(2)).len(), 8);
+        assert!(super::looks(&Errand::default()).is_empty());
+    }
+}

@@ -4,6 +4,7 @@
 //! writes with what was read as a precondition, so a wish that was overtaken cannot land late. Never decides what the
 //! record should hold.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -16,8 +17,8 @@ use crate::dns::guard::Permission;
 use crate::dns::lookup::{Expected, View, agreement};
 use crate::dns::plan::{Desired, Scope};
 use crate::dns::provider::Provider;
-use crate::dns::snapshot::Snapshot;
-use crate::dns::{Name, Owner, RdataSet, RecordType, Ttl};
+use crate::dns::snapshot::Line;
+use crate::dns::{Name, Owner, RdataSet, Ttl};
 use crate::failover::event::Event;
 use crate::host::time::Timeline;
 
@@ -37,6 +38,8 @@ pub struct Actuator {
     pub site: Name,
     /// Who writes.
     pub owner: Owner,
+    /// The GeoDNS lines that are the watcher's. None: the line for everybody.
+    pub lines: BTreeSet<Line>,
     /// The TTL of the record.
     pub ttl: Ttl,
     /// Where it is held.
@@ -89,7 +92,7 @@ impl Actuator {
             ttl: self.ttl,
             epoch: Some(wish.epoch),
             scope: Scope::Whole,
-            line: None,
+            lines: self.lines.clone(),
             sets: wish.sets.clone(),
             retire: Default::default(),
             mine: Default::default(),
@@ -99,7 +102,7 @@ impl Actuator {
         let outcome = attempt(&self.entry, &self.provider, &desired, Duration::ZERO, noted).await;
         let (result, seen) = match outcome {
             Ok(Outcome::Unchanged { seen } | Outcome::Landed { seen, .. }) => {
-                let sets = sets_of(&seen);
+                let sets = seen.in_force(&self.lines);
                 (Ok(sets.clone()), Some(sets))
             }
             Err(error) => (Err(error.to_string()), None),
@@ -168,13 +171,4 @@ impl Actuator {
 fn stopped(site: &Name, epoch: u64) -> Event {
     let why = "nothing is written any more since the credentials were refused; correct them and restart the watcher";
     Event::Written { site: site.clone(), epoch, result: Err(why.to_owned()) }
-}
-
-/// What a snapshot says is in force, one set for each type.
-#[must_use]
-pub fn sets_of(seen: &Snapshot) -> Vec<RdataSet> {
-    [RecordType::A, RecordType::Aaaa, RecordType::Cname]
-        .into_iter()
-        .filter_map(|kind| RdataSet::new(seen.rrset(kind).map(|r| r.rdata.clone())).ok())
-        .collect()
 }

@@ -7,16 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, block_in_place};
 use tracing::{error, info, warn};
 
-use super::actuate::{Actuator, Wish, sets_of};
+use super::actuate::{Actuator, Wish};
 use super::errand::{self, Errands};
+use super::history::History;
+use super::history::keep::Chronicle;
 use super::journal::{Found, Journal, Step};
 use super::ledger::{Ledger, News};
 use super::listen::Accepted;
 use super::question::{Question, Told};
-use super::{Asked, WatcherError};
+use super::{Asked, WatcherError, tell};
 use crate::config::{PeerSettings, WatchSettings, WatcherConfig};
 use crate::dns::account_book::AccountBook;
 use crate::dns::provider::Provider;
@@ -29,6 +31,7 @@ use crate::heartbeat::{Answer, NodeName};
 use crate::host::time::{ClockCheck, Timeline};
 use crate::host::{message, random};
 use crate::moment::Moment;
+use crate::notify::run::{Fared, Notices};
 use crate::probe::{self, Patience, Prober, ProberSettings};
 
 /// How many notes the timeline holds.
@@ -45,6 +48,18 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(250);
 
 /// How long a step may wait for the disk to confirm it, when nothing depends on it.
 const SYNC_EVERY: Duration = Duration::from_secs(5);
+
+/// What is shown to people.
+pub(super) struct Published {
+    /// How everything stands.
+    pub(super) status: WatcherStatus,
+    /// How it stood in the last weeks.
+    pub(super) history: History,
+    /// How the ways on which people are told have fared.
+    pub(super) fared: Vec<Fared>,
+    /// When that was.
+    pub(super) at: Moment,
+}
 
 /// The engine and everything that carries out what it says.
 pub(super) struct Driver {
@@ -64,7 +79,11 @@ pub(super) struct Driver {
     tell: mpsc::Sender<Event>,
     pub(super) events: mpsc::Receiver<Event>,
     timeline: VecDeque<Happened>,
-    pub(super) status: watch::Sender<WatcherStatus>,
+    pub(super) seen: watch::Sender<Published>,
+    chronicle: Chronicle,
+    pub(super) notices: Notices,
+    /// What it is called in messages.
+    name: String,
     synced: Moment,
     published: Option<Moment>,
 }
@@ -85,8 +104,13 @@ impl Driver {
         let clock: probe::Clock = Arc::new(move || line.now());
         let prober = Prober::new(&ProberSettings::default(), clock).expect("no roots were added");
         let now = line.now();
+        let chronicle = block_in_place(|| Chronicle::open(&config.state));
+        let (status, history) = (engine.status(now, now, Vec::new()), chronicle.history.clone());
         let mut driver = Self {
-            status: watch::channel(engine.status(now, now, Vec::new())).0,
+            seen: watch::channel(Published { status, history, fared: Vec::new(), at: now }).0,
+            chronicle,
+            notices: Notices::default(),
+            name: config.name.to_string(),
             engine,
             ledger: Ledger::new(journal),
             line,
@@ -131,6 +155,7 @@ impl Driver {
         let actuator = Actuator {
             site: watch.site.clone(),
             owner: config.name.clone(),
+            lines: watch.lines.clone(),
             ttl: watch.ttl,
             provider,
             entry: book.entry(settings, &watch.site),
@@ -235,12 +260,15 @@ impl Driver {
                 self.wish(&site, None);
             }
             Effect::Note(note) => {
+                // What people are told is shown at once.
+                self.published = None;
                 let site = note.site.as_ref().map(ToString::to_string).unwrap_or_default();
                 match note.weight {
                     Weight::Info => info!(message_id = message::SITE, site, "{}", note.text),
                     Weight::Warning => warn!(message_id = message::SITE, site, "{}", note.text),
                     Weight::Alarm => error!(message_id = message::SITE, site, "{}", note.text),
                 }
+                self.notices.tell(&tell::of_note(&self.name, wall_ms, &note));
                 self.remember(wall_ms, note);
             }
         }
@@ -294,11 +322,12 @@ impl Driver {
 
     fn read(&mut self, site: Name) {
         let Some(provider) = self.providers.get(&site).cloned() else { return };
+        let lines = self.watches.get(&site).map(|watch| watch.lines.clone()).unwrap_or_default();
         let (tell, started) = (self.tell.clone(), self.line.now());
         self.tasks.spawn(async move {
             let read = provider.observe(&site).await;
             let epoch = read.as_ref().ok().and_then(|seen| seen.epoch);
-            let result = read.map(|seen| sets_of(&seen)).map_err(|error| error.to_string());
+            let result = read.map(|seen| seen.in_force(&lines)).map_err(|error| error.to_string());
             let _ = tell.send(Event::Read { site, started, result, epoch }).await;
         });
     }
@@ -384,11 +413,23 @@ impl Driver {
 
     /// Shows people how things stand, unless that was done a moment ago: the loop comes back within a second.
     pub(super) fn publish(&mut self) {
-        let now = self.line.now();
-        if self.published.is_none_or(|last| now - last >= PUBLISH_EVERY) {
-            self.published = Some(now);
-            self.status.send_replace(self.snapshot());
+        let (at, wall_ms) = (self.line.now(), self.line.wall_ms());
+        if self.published.is_some_and(|last| at - last < PUBLISH_EVERY) {
+            return;
         }
+        self.published = Some(at);
+        let status = self.snapshot();
+        let turns = self.chronicle.see(at, wall_ms, &status);
+        let told = turns.iter().filter_map(|turn| tell::of_turn(&self.name, wall_ms, turn));
+        told.for_each(|message| self.notices.tell(&message));
+        let (history, fared) = (self.chronicle.history.clone(), self.notices.fared());
+        self.seen.send_replace(Published { status, history, fared, at });
+    }
+
+    /// Writes down what is left to be.
+    pub(super) fn end(&mut self) -> Result<(), WatcherError> {
+        self.chronicle.save();
+        Ok(self.ledger.sync()?)
     }
 }
 

@@ -5,6 +5,7 @@
 //! the driver, which answers, and nothing else does.
 
 mod crowd;
+mod door;
 mod route;
 
 use std::collections::BTreeMap;
@@ -31,7 +32,9 @@ use tracing::{debug, warn};
 use crate::heartbeat::seal::{SigningKey, VerifyingKey};
 use crate::heartbeat::window::Replayed;
 use crate::heartbeat::{Answer, Beat, NodeName};
+use crate::watcher::Asked;
 use crowd::Crowd;
+pub use door::Door;
 
 /// A beat whose seal is good, on its way to the driver.
 #[derive(Debug)]
@@ -45,6 +48,29 @@ pub struct Accepted {
 /// Makes a page or a JSON text from what is known now. Must be quick: it runs on the connection's task.
 pub type Show = Box<dyn Fn() -> String + Send + Sync>;
 
+/// What the server shows.
+pub struct Shows {
+    /// The status page, HTML. It must escape what it shows.
+    pub page: Show,
+    /// The status, JSON.
+    pub status: Show,
+    /// The last weeks, JSON.
+    pub history: Show,
+    /// The numbers, for Prometheus.
+    pub metrics: Show,
+    /// Whether the deciding loop runs.
+    pub alive: Box<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// Nothing is shown, and all is well: for whoever wants beats alone.
+impl Default for Shows {
+    fn default() -> Self {
+        let nothing = || Box::new(String::new) as Show;
+        let (page, status, history, metrics) = (nothing(), nothing(), nothing(), nothing());
+        Self { page, status, history, metrics, alive: Box::new(|| true) }
+    }
+}
+
 /// What the server needs from the rest of the watcher.
 pub struct Handler {
     /// Seals the answers.
@@ -53,10 +79,12 @@ pub struct Handler {
     pub peers: BTreeMap<NodeName, VerifyingKey>,
     /// To the driver.
     pub beats: mpsc::Sender<Accepted>,
-    /// The status page, HTML. It must escape what it shows; scripts do not run on it.
-    pub page: Show,
-    /// The status, JSON.
-    pub json: Show,
+    /// What it shows.
+    pub shows: Shows,
+    /// Who may look and act.
+    pub door: Door,
+    /// To the driver: words of people who may act.
+    pub words: mpsc::Sender<Asked>,
 }
 
 impl fmt::Debug for Handler {

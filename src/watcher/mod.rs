@@ -7,17 +7,20 @@ pub mod actuate;
 mod certificate;
 mod driver;
 mod errand;
+pub mod history;
 pub mod journal;
 mod ledger;
 pub mod listen;
+pub mod metrics;
 pub mod page;
 pub mod question;
 pub mod replay;
+mod tell;
 pub mod witness;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
@@ -30,10 +33,12 @@ use crate::dns::account_book::AccountBook;
 use crate::dns::provider::ProviderError;
 use crate::failover::event::{Event, Setup, SiteSetup};
 use crate::heartbeat::NodeName;
-use crate::heartbeat::seal::{SigningKey, VerifyingKey};
-use crate::host::time::{Resume, Timeline};
+
+use crate::host::time::{Resume, Timeline, ahead_of_utc_ms};
 use crate::host::{control, notify, shutdown};
-use driver::Driver;
+use crate::notify::ping;
+use crate::notify::run::notifiers;
+use driver::{Driver, Published};
 use journal::{Journal, JournalError};
 use listen::Accepted;
 
@@ -73,11 +78,15 @@ pub struct Surroundings {
     pub shutdown: watch::Receiver<bool>,
 }
 
-/// A question or a command from the control socket, on its way to the loop.
-struct Asked {
+/// A question or a command from the control socket or over HTTP, on its way to the loop.
+#[derive(Debug)]
+pub struct Asked {
     question: serde_json::Value,
     reply: oneshot::Sender<serde_json::Value>,
 }
+
+/// A loop that has not published what it knows for this long does not run: it does so once a second.
+const SILENT: Duration = Duration::from_secs(15);
 
 /// What the parts of the watcher tell the loop.
 enum Heard {
@@ -97,14 +106,24 @@ pub async fn run(config: WatcherConfig, with: Surroundings) -> Result<(), Watche
     let (journal, found) = Journal::open(&journal_directory(&config.state))?;
     let line = Timeline::start(found.replay.as_ref().map(|r| Resume { moment: r.last.0, wall_ms: r.last.1 }));
     let book = AccountBook::open(&config.state, line).await;
+    let (notices, notifiers) = notifiers(&config.notify, line);
     let mut driver = Driver::new(&config, journal, found, line, &book)?;
+    driver.notices = notices;
+    let mut telling = JoinSet::new();
+    notifiers.into_iter().for_each(|one| drop(telling.spawn(one.run(with.shutdown.clone()))));
+    if let Some(ping) = config.ping.clone() {
+        telling.spawn(ping::run(ping, pulse_of(&driver.seen, line), with.shutdown.clone()));
+    }
     let (beats, mut accepted) = mpsc::channel(64);
     let (ask, mut asked) = mpsc::channel(16);
     let mut essential = JoinSet::new();
     let pulse = notify::watchdog(line);
     driver.begin(setup(&config));
     let peers = config.peers.iter().map(|p| (p.name.clone(), p.key)).collect();
-    let handler = handler(Arc::new(config.key), peers, &driver, beats);
+    let door = listen::Door::new(config.page, config.token.as_ref());
+    let shows = shows(&driver.seen, line);
+    let handler =
+        listen::Handler { key: Arc::new(config.key), peers, beats, shows, door, words: ask.clone() };
     let tls = config.tls.map(|tls| certificate::keep(tls, &config.state, line)).transpose()?;
     let (tls, keeping) = tls.unzip();
     // Ends with this function; without a certificate there is only no TLS.
@@ -140,9 +159,10 @@ pub async fn run(config: WatcherConfig, with: Surroundings) -> Result<(), Watche
         driver.publish();
     }
     notify::stopping();
-    driver.ledger.sync()?;
+    driver.end()?;
     book.person_acted().await;
     while essential.join_next().await.is_some() {}
+    while telling.join_next().await.is_some() {}
     Ok(())
 }
 
@@ -152,20 +172,41 @@ pub fn journal_directory(state: &Path) -> PathBuf {
     state.join("journal")
 }
 
-fn handler(
-    key: Arc<SigningKey>,
-    peers: BTreeMap<NodeName, VerifyingKey>,
-    driver: &Driver,
-    beats: mpsc::Sender<Accepted>,
-) -> listen::Handler {
-    let (page, json) = (driver.status.subscribe(), driver.status.subscribe());
-    listen::Handler {
-        key,
-        peers,
-        beats,
-        page: Box::new(move || page::html(&page.borrow())),
-        json: Box::new(move || serde_json::to_string_pretty(&*json.borrow()).unwrap_or_default()),
+/// What is shown of the latest that the loop has published.
+fn shows(seen: &watch::Sender<Published>, line: Timeline) -> listen::Shows {
+    let [page, status, history, metrics, alive] = [(); 5].map(|()| seen.subscribe());
+    listen::Shows {
+        page: Box::new(move || {
+            let Published { status, history, .. } = &*page.borrow();
+            let zone = page::Zone { ahead_ms: ahead_of_utc_ms(line.wall()) };
+            page::html(&page::Seen { status, history, wall_ms: line.wall_ms(), zone })
+        }),
+        status: Box::new(move || json(&status.borrow().status)),
+        history: Box::new(move || json(&history.borrow().history)),
+        metrics: Box::new(move || {
+            let Published { status, fared, .. } = &*metrics.borrow();
+            metrics::text(status, fared)
+        }),
+        alive: Box::new(move || line.now() - alive.borrow().at <= SILENT),
     }
+}
+
+/// How the loop is, by what it has published.
+fn pulse_of(seen: &watch::Sender<Published>, line: Timeline) -> impl Fn() -> ping::Pulse + Send + 'static {
+    let seen = seen.subscribe();
+    move || {
+        let Published { status, at, .. } = &*seen.borrow();
+        match (&status.journal_trouble, status.isolated_for_ms) {
+            _ if line.now() - *at > SILENT => ping::Pulse::Stopped,
+            (Some(trouble), _) => ping::Pulse::Falters(format!("no decision is carried out: {trouble}")),
+            (None, Some(_)) => ping::Pulse::Falters("the watcher is cut off".to_owned()),
+            (None, None) => ping::Pulse::Beats,
+        }
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
 async fn listening(

@@ -1,214 +1,193 @@
-//! The status page: one HTML text made from the snapshot. PURE.
+//! The status page: one HTML text made from what is known now and of the last weeks. PURE.
 //!
-//! It works without JavaScript, reloads itself, and is readable on a phone, in the light and in the dark; words carry
-//! the meaning, colour only repeats it. Never holds a secret, and escapes everything that comes from outside.
+//! It works without JavaScript, which then reloads it; with it, it renews itself in place and says so when it cannot.
+//! Words and shapes carry the meaning, colour repeats it. Never holds a secret, changes nothing, asks nobody else for
+//! anything, and escapes everything that comes from outside.
+
+mod chart;
+mod html;
+mod site;
 
 use std::fmt::Write;
+use std::sync::LazyLock;
 
+use data_encoding::BASE64;
+use ring::digest::{SHA256, digest};
+
+pub use self::html::Zone;
+
+use self::html::{Text, Tone, span, state};
+use super::history::History;
 use crate::failover::event::Weight;
-use crate::failover::view::{Happened, NodeStatus, SiteStatus, WatcherStatus};
-
-/// Seconds between two reloads.
-const RELOAD: u32 = 5;
+use crate::failover::view::{Happened, WatcherStatus};
 
 /// How many things that happened are shown.
-const SHOWN: usize = 40;
+const SHOWN: usize = 60;
 
-const STYLE: &str = "\
-:root{color-scheme:light dark;--ok:#1a7f37;--bad:#b42318;--mid:#9a6700;--line:#8884}\
-body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem}\
-h1{font-size:1.3rem}h2{font-size:1.1rem;margin-top:2rem}\
-table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .6rem .3rem 0;\
-border-bottom:1px solid var(--line);vertical-align:top}.scroll{overflow-x:auto}\
-.ok{color:var(--ok)}.bad{color:var(--bad)}.mid{color:var(--mid)}\
-code{font-size:.95em;overflow-wrap:anywhere}.state{font-weight:600}small{opacity:.8}\
-@media(prefers-color-scheme:dark){:root{--ok:#4ac26b;--bad:#ff7b72;--mid:#d4a72c}}";
+/// Seconds between two reloads of a browser that runs no scripts.
+const RELOAD: u32 = 10;
+
+const STYLE: &str = include_str!("page/style.css");
+const SCRIPT: &str = include_str!("page/live.js");
+
+/// What the page is allowed to do (CSP 3): its own style and its own script, known by their hashes, and to ask this
+/// watcher again. Nothing from elsewhere, no frame, no form: it shows texts that strangers may have written.
+pub static CONTENT_SECURITY: LazyLock<String> = LazyLock::new(|| {
+    let hash = |text: &str| BASE64.encode(digest(&SHA256, text.as_bytes()).as_ref());
+    format!(
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; connect-src 'self'; img-src data:; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        hash(STYLE),
+        hash(SCRIPT)
+    )
+});
+
+/// What the page is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// What is known now.
+    pub status: &'a WatcherStatus,
+    /// What is known of the last weeks.
+    pub history: &'a History,
+    /// When that was, in milliseconds since 1970.
+    pub wall_ms: u64,
+    /// The clock that dates are shown by.
+    pub zone: Zone,
+}
 
 /// The page.
 #[must_use]
-pub fn html(status: &WatcherStatus) -> String {
+pub fn html(seen: &Seen<'_>) -> String {
+    let (tone, title) = title(seen.status);
     let mut out = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <meta http-equiv=\"refresh\" content=\"{RELOAD}\"><title>{}</title><style>{STYLE}</style></head><body>\
-         <h1>hearth watcher</h1>",
-        escape(&title(status))
+         <noscript><meta http-equiv=\"refresh\" content=\"{RELOAD}\"></noscript>\
+         <title>{title} · hearth</title><link rel=\"icon\" href=\"{}\"><style>{STYLE}</style></head><body>\
+         <a class=\"skip\" href=\"#now\">To the state of the sites</a>{DEFINITIONS}",
+        icon(tone)
     );
-    watcher(&mut out, status);
-    for site in &status.sites {
-        section(&mut out, site);
-    }
-    timeline(&mut out, &status.timeline);
-    let _ = write!(
-        out,
-        "<p><small>hearth {} · <a href=\"/status.json\">status.json</a></small></p>",
-        escape(&status.version)
-    );
-    out.push_str("</body></html>\n");
+    header(&mut out, seen);
+    out.push_str("<main id=\"now\">");
+    trouble(&mut out, seen.status);
+    seen.status.sites.iter().enumerate().for_each(|(index, one)| site::section(&mut out, seen, one, index));
+    log(&mut out, seen);
+    out.push_str("</main>");
+    footer(&mut out, seen);
+    let _ = writeln!(out, "<script>{SCRIPT}</script></body></html>");
     out
 }
+
+/// The hatching of a time on the fallback; every picture refers to it.
+const DEFINITIONS: &str = "<svg class=\"defs\" aria-hidden=\"true\"><defs><pattern id=\"hatch\" width=\"4\" height=\"4\" \
+                           patternUnits=\"userSpaceOnUse\"><rect width=\"4\" height=\"4\"/>\
+                           <path d=\"M-1 5L5 -1M-1 1L1 -1M3 5L5 3\"/></pattern></defs></svg>";
 
 /// What a browser's tab says.
-fn title(status: &WatcherStatus) -> String {
+fn title(status: &WatcherStatus) -> (Tone, String) {
     let away = status.sites.iter().filter(|s| s.on_fallback).count();
-    match (status.isolated_for_ms, away) {
-        (Some(_), _) => "CUT OFF · hearth".to_owned(),
-        (None, 0) => "home · hearth".to_owned(),
-        (None, n) => format!("{n} on fallback · hearth"),
+    let down = status.sites.iter().flat_map(|s| &s.nodes).filter(|node| node.health.is_down()).count();
+    match (status.isolated_for_ms, away, down) {
+        (Some(_), ..) => (Tone::Bad, "CUT OFF".to_owned()),
+        (None, 0, 0) => (Tone::Good, "all at home".to_owned()),
+        (None, 0, 1) => (Tone::Warn, "a node is down".to_owned()),
+        (None, 0, n) => (Tone::Warn, format!("{n} nodes are down")),
+        (None, 1, _) => (Tone::Bad, "on the fallback".to_owned()),
+        (None, n, _) => (Tone::Bad, format!("{n} sites on the fallback")),
     }
 }
 
-fn watcher(out: &mut String, status: &WatcherStatus) {
+/// A picture for the tab, by shape as well.
+fn icon(tone: Tone) -> String {
+    let shape = match tone {
+        Tone::Good => "<circle cx='8' cy='8' r='6' fill='%23176f2c'/>",
+        Tone::Warn => "<path d='M8 1L15 14H1Z' fill='%23d99a1f'/>",
+        Tone::Bad => "<rect x='2' y='2' width='12' height='12' fill='%23c4281c'/>",
+        Tone::Calm => "<circle cx='8' cy='8' r='5' fill='none' stroke='%2357606a' stroke-width='2'/>",
+    };
+    format!("data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>{shape}</svg>")
+        .replace('<', "%3C")
+        .replace('>', "%3E")
+}
+
+fn header(out: &mut String, seen: &Seen<'_>) {
+    let status = seen.status;
     let (answered, asked) = status.references;
-    let (class, text) = match (status.isolated_for_ms, status.warming_up_for_ms) {
-        (Some(ms), _) => ("bad", format!("cut off for {}: nothing is decided", ago(ms))),
-        (None, Some(ms)) => ("mid", format!("warming up: decides in {}", ago(ms))),
-        (None, None) => ("ok", "deciding".to_owned()),
+    let now = match (status.isolated_for_ms, status.warming_up_for_ms) {
+        (Some(ms), _) => state(Tone::Bad, format!("cut off for {}", span(ms))),
+        (None, Some(ms)) => state(Tone::Warn, format!("warming up, decides in {}", span(ms))),
+        (None, None) => state(Tone::Good, "watching and deciding"),
+    };
+    let references = match asked {
+        0 => "no references are configured".to_owned(),
+        _ => format!("{answered} of {asked} references answer"),
     };
     let _ = write!(
         out,
-        "<p><span class=\"state {class}\">{text}</span>, up for {}; {answered} of {asked} references answer.</p>",
-        ago(status.uptime_ms)
+        "<header><h1>hearth watcher</h1><p>{now}</p><p class=\"soft\">{references} · up for {} · as of {} {}</p></header>",
+        span(status.uptime_ms),
+        seen.zone.date(seen.wall_ms),
+        seen.zone.name(),
     );
+}
+
+/// What concerns the watcher as a whole.
+fn trouble(out: &mut String, status: &WatcherStatus) {
+    if status.isolated_for_ms.is_some() {
+        notice(
+            out,
+            Tone::Bad,
+            "The watcher itself is cut off: nothing is decided, and what is below is not what visitors meet.",
+        );
+    }
     if let Some(trouble) = &status.journal_trouble {
-        let _ = write!(out, "<p class=\"bad\">No decision is carried out: {}</p>", escape(trouble));
+        notice(out, Tone::Bad, &format!("No decision is carried out: {trouble}"));
     }
 }
 
-fn section(out: &mut String, site: &SiteStatus) {
-    let (class, state) = if site.on_fallback { ("mid", "on the fallback") } else { ("ok", "at home") };
-    let _ =
-        write!(out, "<h2>{} <span class=\"state {class}\">{state}</span></h2>", escape(site.site.as_str()));
-    record(out, site);
-    out.push_str(
-        "<div class=\"scroll\"><table><tr><th>node<th>state<th>address<th>last beat<th>last look</tr>",
-    );
-    for node in &site.nodes {
-        row(out, node);
-    }
-    out.push_str("</table></div><p>Fallback: ");
-    let each = site.fallback.iter().map(|f| {
-        let class = if f.state == "good" { "ok" } else { "bad" };
-        let seen =
-            f.good_ms_ago.map_or_else(|| "never seen good".to_owned(), |ms| format!("good {} ago", ago(ms)));
-        format!("<code>{}</code> <span class=\"{class}\">{}</span> ({seen})", f.address, escape(&f.state))
-    });
-    out.push_str(&each.collect::<Vec<_>>().join("; "));
-    out.push_str("</p>");
-}
-
-fn record(out: &mut String, site: &SiteStatus) {
-    let sets =
-        |sets: &[crate::dns::RdataSet]| sets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let in_force = if site.in_force.is_empty() { "nothing yet".to_owned() } else { sets(&site.in_force) };
-    let _ = write!(out, "<p>In force: <code>{}</code><br>Why: {}", escape(&in_force), escape(&site.why));
-    if let Some((agree, asked)) = site.confirmed {
-        let _ = write!(out, "<br>{agree} of {asked} name servers answer with it (epoch {}).", site.epoch);
-    }
-    if let Some(pending) = &site.pending {
-        let trouble = pending.trouble.as_deref().unwrap_or("not confirmed yet");
-        let _ = write!(
-            out,
-            "<br><span class=\"mid\">On its way for {}: <code>{}</code>: {}</span>",
-            ago(pending.for_ms),
-            escape(&sets(&pending.sets)),
-            escape(trouble)
-        );
-    }
-    let remarks = [
-        site.read_trouble.as_ref().map(|t| format!("The record could not be read: {t}")),
-        site.pinned.as_ref().map(|p| format!("Override {p}")),
-        site.frozen_for_ms.map(|ms| format!("Changed by somebody else; left alone for another {}", ago(ms))),
-    ];
-    for remark in remarks.into_iter().flatten() {
-        let _ = write!(out, "<br><span class=\"mid\">{}</span>", escape(&remark));
-    }
-    for set in &site.rrsets {
-        let _ = write!(
-            out,
-            "<br><small>{}: {} returns left this hour, a node must be steady for {}</small>",
-            set.record_type,
-            set.returns_left,
-            ago(set.hold_ms)
-        );
-    }
-    out.push_str("</p>");
-}
-
-fn row(out: &mut String, node: &NodeStatus) {
-    let class = match () {
-        () if node.health.is_up() => "ok",
-        () if node.health.is_down() => "bad",
-        () => "mid",
+/// Something that should be read first.
+fn notice(out: &mut String, tone: Tone, text: &str) {
+    let (class, word) = match tone {
+        Tone::Bad => ("bad", state(tone, "alarm")),
+        Tone::Good | Tone::Warn | Tone::Calm => ("warn", state(tone, "note")),
     };
-    let published = if node.published { ", published" } else { "" };
-    let since = |ms: Option<u64>| ms.map_or_else(|| "never".to_owned(), |ms| format!("{} ago", ago(ms)));
-    let addresses: Vec<String> = node.targets.iter().map(|t| format!("<code>{}</code>", t.address)).collect();
-    let looked = node.targets.iter().filter_map(|t| t.looked_ms_ago).max();
-    let remark =
-        node.remark().map(|r| format!("<br><span class=\"mid\">{}</span>", escape(&r))).unwrap_or_default();
+    let _ = write!(out, "<p class=\"notice {class}\">{word}: {}</p>", Text(text));
+}
+
+fn log(out: &mut String, seen: &Seen<'_>) {
+    out.push_str(
+        "<section class=\"card\" aria-labelledby=\"log\"><h2 id=\"log\">What happened</h2><ol class=\"log\">",
+    );
+    seen.status.timeline.iter().take(SHOWN).for_each(|what| line(out, seen, what));
+    if seen.status.timeline.is_empty() {
+        out.push_str("<li><p>nothing yet</p></li>");
+    }
+    out.push_str("</ol></section>");
+}
+
+fn line(out: &mut String, seen: &Seen<'_>, what: &Happened) {
+    let weight = match what.weight {
+        Weight::Info => String::new(),
+        Weight::Warning => state(Tone::Warn, "warning") + ": ",
+        Weight::Alarm => state(Tone::Bad, "alarm") + ": ",
+    };
+    let site = match &what.site {
+        Some(site) if seen.status.sites.len() > 1 => format!("<b>{}</b>: ", Text(site)),
+        Some(_) | None => String::new(),
+    };
+    let (date, text) = (seen.zone.date(what.wall_ms), Text(&what.text));
+    let _ = write!(out, "<li><span class=\"when\">{date}</span><p>{weight}{site}{text}</p></li>");
+}
+
+fn footer(out: &mut String, seen: &Seen<'_>) {
     let _ = write!(
         out,
-        "<tr><td>{}<td><span class=\"state {class}\">{}</span>{published}<br><small>{}</small>{remark}<td>{}<td>{}\
-         <td>{}</tr>",
-        escape(node.node.as_str()),
-        node.health,
-        escape(&node.why),
-        addresses.join("<br>"),
-        since(node.beat_ms_ago),
-        since(looked)
+        "<footer><p>hearth {} · times in {} · <a href=\"/status.json\">status.json</a> · \
+         <a href=\"/history.json\">history.json</a> · <a href=\"/metrics\">metrics</a></p></footer>",
+        Text(&seen.status.version),
+        seen.zone.name(),
     );
-}
-
-fn timeline(out: &mut String, happened: &[Happened]) {
-    out.push_str("<h2>What happened</h2><div class=\"scroll\"><table>");
-    for what in happened.iter().take(SHOWN) {
-        let class = match what.weight {
-            Weight::Info => "",
-            Weight::Warning => "mid",
-            Weight::Alarm => "bad",
-        };
-        let at =
-            httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_millis(what.wall_ms));
-        let site = what.site.as_ref().map(|s| escape(s.as_str())).unwrap_or_default();
-        let text = escape(&what.text);
-        let _ = write!(out, "<tr><td><small>{at}</small><td>{site}<td class=\"{class}\">{text}</tr>");
-    }
-    out.push_str("</table></div>");
-}
-
-/// A span in milliseconds, in words.
-fn ago(ms: u64) -> String {
-    crate::failover::lane::words(std::time::Duration::from_millis(ms))
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_comes_from_outside_is_escaped() {
-        let text = "<script>alert('x')</script>".to_owned();
-        let happened = Happened { wall_ms: 0, site: None, weight: Weight::Alarm, text };
-        let engine = crate::failover::engine::Engine::default();
-        let start = crate::moment::Moment::START;
-        let page = html(&engine.status(start, start, vec![happened]));
-        assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)"));
-        assert!(!page.contains("<script"));
-    }
-}
+mod tests;

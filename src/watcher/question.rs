@@ -103,6 +103,29 @@ impl Question {
         Ok(Question::Override { site, command, owner, reason: written.reason.unwrap_or_default() })
     }
 
+    /// Reads what somebody with the token wants: `to-home`, `to-fallback` or `auto`, with a site, a span for all but
+    /// `auto`, and a reason.
+    ///
+    /// # Errors
+    /// When it is nothing of that, or has no reason.
+    pub fn over_http(mut value: serde_json::Value) -> Result<Self, String> {
+        if let Some(fields) = value.as_object_mut() {
+            fields.entry("owner").or_insert_with(|| "token".into());
+        }
+        match Self::of(&value)? {
+            Question::Status | Question::Why(_) => {
+                Err("to-home, to-fallback and auto can be asked here".to_owned())
+            }
+            Question::Override { reason, .. } if reason.trim().is_empty() => {
+                Err("it has no `reason`".to_owned())
+            }
+            Question::Override { command: Command::Pin { span, .. }, .. } if span.is_zero() => {
+                Err("it has no `for_ms`: an override always ends".to_owned())
+            }
+            wanted @ Question::Override { .. } => Ok(wanted),
+        }
+    }
+
     /// The question as it is sent.
     #[must_use]
     pub fn to_value(&self) -> serde_json::Value {
@@ -158,6 +181,19 @@ mod tests {
         let why = Question::Why("www.example.com".parse().ok());
         for question in [Question::Status, why, Question::Why(None), pin(Side::Home), pin(Side::Fallback)] {
             assert_eq!(Question::of(&question.to_value()), Ok(question));
+        }
+    }
+
+    #[test]
+    fn over_http_an_override_has_a_reason_and_an_end() {
+        let ask = |json: serde_json::Value| Question::over_http(json);
+        let good = serde_json::json!({ "ask": "to-fallback", "site": "www.example.com", "for_ms": 60_000, "reason": "x" });
+        let Ok(Question::Override { owner, .. }) = ask(good.clone()) else { panic!("{good}") };
+        assert_eq!(owner, Owner::new("token"));
+        for (field, value) in [("reason", " ".into()), ("for_ms", 0.into()), ("ask", "status".into())] {
+            let mut bad = good.clone();
+            bad[field] = value;
+            assert!(ask(bad.clone()).is_err(), "{bad}");
         }
     }
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hearth::address::Verdict;
+use hearth::config::PageAccess;
 use hearth::heartbeat::seal::SigningKey;
 use hearth::heartbeat::send::{Sender, SenderSettings};
 use hearth::heartbeat::window::Window;
@@ -18,7 +19,7 @@ use hearth::heartbeat::witness::Errand;
 use hearth::heartbeat::{
     Answer, Beat, BootId, Claim, NodeName, RecordsReport, SiteReport, SourceState, WatcherPin,
 };
-use hearth::watcher::listen::{Accepted, Handler, Limits, run};
+use hearth::watcher::listen::{Accepted, Door, Handler, Limits, Shows, run};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -139,8 +140,13 @@ async fn serve(
         key: Arc::new(watcher_key()),
         peers: BTreeMap::from([(pi(), node_key().verifying())]),
         beats,
-        page: Box::new(|| "<!doctype html><title>hearth</title>".to_owned()),
-        json: Box::new(|| "{}".to_owned()),
+        shows: Shows {
+            page: Box::new(|| "<!doctype html><title>hearth</title>".to_owned()),
+            status: Box::new(|| "{}".to_owned()),
+            ..Shows::default()
+        },
+        door: Door::new(PageAccess::Public, None),
+        words: tokio::sync::mpsc::channel(1).0,
     };
     let (stop, stopped) = oneshot::channel();
     let shutdown = async { stopped.await.unwrap_or(()) };

@@ -3,6 +3,7 @@
 mod fail_back;
 mod gluster;
 mod hooks;
+mod lines;
 mod ttl;
 mod witness;
 
@@ -52,6 +53,14 @@ fn refused_in_agent(text: &str, rendered: &str) {
 
 fn warnings(text: &str) -> Vec<String> {
     check(text).unwrap().config().warnings.iter().map(ToString::to_string).collect()
+}
+
+/// Every mistake by itself.
+fn errors(text: &str) -> Vec<String> {
+    match check(text) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.problems().iter().map(ToString::to_string).collect(),
+    }
 }
 
 #[test]
@@ -263,6 +272,22 @@ hearth.toml:6:12: there is no provider `hoem`
 }
 
 #[test]
+fn sources_of_one_class_are_warned_of() {
+    let page = |operator: &str| {
+        format!(
+            "[[address.source]]\nkind = \"https\"\nurl = \"http://127.0.0.1/\"\noperator = \"{operator}\"\n"
+        )
+    };
+    let address = "[address]\nfamilies = [\"ipv4\"]\n";
+    let [alone] = &warnings(&format!("{NODE}{address}{}{}", page("a"), page("a")))[..] else {
+        panic!("one warning")
+    };
+    assert!(alone.starts_with("hearth.toml:6:1: it takes two classes of sources"), "{alone}");
+    assert!(alone.contains("about ipv4 only one is asked"), "{alone}");
+    assert_eq!(warnings(&format!("{NODE}{address}{}{}", page("a"), page("b"))), [""; 0]);
+}
+
+#[test]
 fn a_family_that_is_not_looked_for_cannot_be_published() {
     refused_in_agent(
         &format!(
@@ -358,15 +383,14 @@ hearth.toml:7:10: `www.example.com` would have two writers: it is the `host` of 
 }
 
 #[test]
-fn lines_other_than_the_default_are_refused() {
-    assert!(check(&watch("nodes = [\"pi1\"]\nlines = [\"0\"]")).is_ok());
+fn lines_at_a_provider_that_has_none_are_refused_with_their_place() {
     refused(
         &watch("nodes = [\"pi1\"]\nlines = [\"0\", \"10=1\"]"),
         r#"
-hearth.toml:8:15: this version writes the line for everybody only
+hearth.toml:8:9: the provider `home` has no GeoDNS lines
  8 | lines = ["0", "10=1"]
-   |               ^^^^^^
-   = remove `lines`, or write lines = ["0"]"#,
+   |         ^^^^^^^^^^^^^
+   = remove `lines`; the kinds `dnspod`, `tencent` and `alidns` have them"#,
     );
 }
 
@@ -559,7 +583,8 @@ fn a_fallback_of_ones_own_has_its_own_way_to_be_asked() {
 #[test]
 fn what_is_probably_not_meant_is_a_warning() {
     let source = "[[address.source]]\nkind = \"https\"\nurl = \"http://HOST/\"\noperator = \"x\"\n";
-    let source = |host| format!("{NODE}{}", source.replace("HOST", host));
+    let other = source.replace("HOST", "127.0.0.1").replace("\"x\"", "\"y\"");
+    let source = |host| format!("{NODE}{}{other}", source.replace("HOST", host));
     assert!(warnings(&source("ip.example.com"))[0].contains(":6:7: anybody on the way can change"));
     assert_eq!(warnings(&source("127.0.0.1:8081")), [""; 0]);
     assert!(warnings(&format!("{NODE}{PROVIDER}"))[0].contains("nothing uses the provider `home`"));

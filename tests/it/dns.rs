@@ -119,7 +119,7 @@ fn desired(label: &str, owner: &str, scope: Scope, sets: &[&[&str]]) -> Desired 
         ttl: Ttl::from_secs(60),
         epoch: None,
         scope,
-        line: None,
+        lines: BTreeSet::new(),
         sets: sets.iter().map(|members| set(members)).collect(),
         retire: BTreeSet::new(),
         mine: BTreeSet::new(),

@@ -20,15 +20,13 @@ fn catching(mutant: Mutant) -> u64 {
         | Mutant::NoReturn
         | Mutant::NoProof
         | Mutant::EmptySet
-        | Mutant::DeafToWrites
         | Mutant::DeafToWitnesses => 4,
-        Mutant::PinForEver => 5,
+        Mutant::PinForEver | Mutant::DeafToWrites => 5,
         Mutant::NeverRecovers => 9,
         Mutant::NoGrayVerdict => 12,
         Mutant::NoFallbackGate => 14,
         Mutant::NoAbandon => 115,
         Mutant::BlindToEdits => 123,
-        Mutant::DisputesForEver | Mutant::BelievesPraise => 816,
         Mutant::NoIsolation
         | Mutant::NoWarmUp
         | Mutant::OneFailureIsDown

@@ -71,6 +71,10 @@ const PURE: &[&str] = &[
     "mount/judge.rs",
     "mount/mod.rs",
     "mount/retry.rs",
+    "notify/digest.rs",
+    "notify/preset.rs",
+    "notify/retry.rs",
+    "notify/settings.rs",
     "policy.rs",
     "probe/outcome.rs",
     "probe/page.rs",
@@ -95,8 +99,12 @@ const PURE: &[&str] = &[
     "tls/certificate.rs",
     "tls/settings.rs",
     "watcher/errand.rs",
+    "watcher/history.rs",
+    "watcher/metrics.rs",
     "watcher/page.rs",
+    "watcher/page/",
     "watcher/question.rs",
+    "watcher/tell.rs",
 ];
 
 /// What a PURE file must not name, and why.
@@ -137,6 +145,7 @@ const FLOORS: &[&[&str]] = &[
         "dns",
         "heartbeat",
         "hook",
+        "notify",
         "failover",
         "liveness",
         "status",

@@ -4,6 +4,7 @@ use crate::heartbeat::{RecordsReport, SourceState};
 use crate::host::shutdown::Shutdown;
 use crate::leds::{Shown, shown};
 use crate::status::FaultCode;
+use std::collections::BTreeSet;
 
 const NOW: Moment = Moment::from_millis(60_000);
 
@@ -15,6 +16,7 @@ fn board(sites: Vec<SiteStatus>) -> Board {
         ttl: crate::dns::Ttl::from_secs(60),
         families: vec![Family::Ipv4],
         suffix: None,
+        lines: BTreeSet::new(),
     };
     Board::new("pi1".parse().unwrap(), addresses(Verdict::Unknown), sites, Vec::new(), &[record], watchers)
 }

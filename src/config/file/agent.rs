@@ -105,4 +105,6 @@ pub(crate) struct Record {
     /// For a name of another machine on the LAN: the end of its IPv6 address, which follows this node's prefix of 64 bits,
     /// or of as many as are written behind a slash. Default: the name is this node's own.
     pub(crate) suffix: Option<At<Suffix>>,
+    /// The GeoDNS lines that are this node's, by the provider's ids. Default: the line for everybody.
+    pub(crate) lines: Option<Spanned<Vec<At<String>>>>,
 }

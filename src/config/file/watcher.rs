@@ -8,12 +8,13 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::agent::WatcherPin;
+use super::notify::{Notify, Ping};
 use super::policy::PolicyChoice;
 use super::tls::WatcherTls;
-use crate::config::PeerRole;
 use crate::config::endpoint::Reference;
 use crate::config::secret::SecretSource;
 use crate::config::value::{At, PagePath};
+use crate::config::{PageAccess, PeerRole};
 use crate::dns::{Name, Ttl};
 use crate::failover::Shape;
 use crate::heartbeat::NodeName;
@@ -48,6 +49,15 @@ pub(crate) struct Watcher {
     /// What is up whenever the Internet is: URLs or host:port. Default: none, and a warning.
     #[serde(default)]
     pub(crate) references: Vec<At<Reference>>,
+    /// Who may see the status page: `public` (default), `token` or `off`.
+    pub(crate) page: Option<Spanned<PageAccess>>,
+    /// The source of the token that opens the page, and overrides over HTTP. Default: none, and no overrides there.
+    pub(crate) token: Option<Spanned<SecretSource>>,
+    /// Whom it tells what happened, and how. Default: nobody.
+    #[serde(default)]
+    pub(crate) notify: Vec<Spanned<Notify>>,
+    /// The ping by which somebody else notices that this watcher is gone. Default: none.
+    pub(crate) ping: Option<Ping>,
 }
 
 /// `mode = …` of a watcher.
@@ -71,7 +81,7 @@ pub(crate) struct Watch {
     pub(crate) provider: At<String>,
     /// What kind of record: `address` (default) or `cname`.
     pub(crate) record: Option<Spanned<Shape>>,
-    /// The GeoDNS lines that this writer owns. Default: `["0"]`, the line for everybody.
+    /// The GeoDNS lines that this writer owns, by the provider's ids. Default: the line for everybody.
     pub(crate) lines: Option<Spanned<Vec<At<String>>>>,
     /// The nodes that serve the site, each of them a `[[peer]]`. Required, at least one.
     pub(crate) nodes: Spanned<Vec<At<NodeName>>>,

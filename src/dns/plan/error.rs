@@ -51,6 +51,9 @@ pub enum PlanError {
         /// The type that stands there.
         kind: RecordType,
     },
+    /// The provider has no lines.
+    #[error("{0}: its provider has no GeoDNS lines; remove `lines`")]
+    NoLines(Name),
     /// Nothing would be left at the name.
     #[error("{0}: removing a type is allowed only while another one stands; ask for a set that stays")]
     NothingLeft(Name),

@@ -43,7 +43,7 @@ pub(super) fn marks(desired: &Desired, seen: &Snapshot, operations: &[Operation]
         return Vec::new();
     }
     let untouched =
-        |record: &&Record| record.line == desired.line && !operations.iter().any(|o| o.touches(record));
+        |record: &&Record| desired.is_on_line(record) && !operations.iter().any(|o| o.touches(record));
     let here: Vec<&Record> = seen.records.iter().filter(untouched).collect();
     match desired.scope {
         Scope::Member => here.into_iter().filter_map(|record| shared(desired, record)).collect(),

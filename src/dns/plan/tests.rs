@@ -34,7 +34,7 @@ fn desired(scope: Scope, owner: &str, members: &[&str]) -> Desired {
         ttl: Ttl::from_secs(60),
         epoch: None,
         scope,
-        line: None,
+        lines: BTreeSet::new(),
         sets: sets(members),
         retire: BTreeSet::new(),
         mine: BTreeSet::new(),
@@ -47,6 +47,22 @@ fn member(members: &[&str]) -> Desired {
 
 fn whole(members: &[&str]) -> Desired {
     desired(Scope::Whole, "watcher", members)
+}
+
+fn lines(ids: &[&str]) -> BTreeSet<Line> {
+    ids.iter().map(|id| Line((*id).to_owned())).collect()
+}
+
+/// Records with their line and their remark, at a provider that has lines.
+fn on_lines(records: &[(&str, &str, &str)]) -> Snapshot {
+    let on_line = |(text, line, remark): &(&str, &str, &str)| Record {
+        line: Some(Line((*line).to_owned())),
+        remark: (*remark).to_owned(),
+        ..Record::new(rdata(text), Ttl::from_secs(60))
+    };
+    let records = records.iter().map(on_line).collect();
+    let default_line = Some(Line("0".to_owned()));
+    Snapshot { default_line, ..Snapshot::with_remarks(NAME.parse().unwrap(), records) }
 }
 
 fn operations(desired: &Desired, seen: &Snapshot) -> Vec<String> {
@@ -167,14 +183,41 @@ fn no_set_is_no_change() {
 
 #[test]
 fn another_line_is_somebody_elses() {
-    let mut lines = seen(&["A 192.0.2.1"], &[HELD]);
-    lines.records[0].line = Some(Line("3=0".to_owned()));
-    lines.default_line = Some(Line("0".to_owned()));
-    let ours = Desired { line: Some(Line("0".to_owned())), ..whole(&["A 192.0.2.5"]) };
-    for desired in [ours.clone(), Desired { line: None, ..ours }] {
-        assert_eq!(operations(&desired, &lines), ["+ A 192.0.2.5 (TTL 60 s, line 0)"]);
-        assert_eq!(plan(&desired, &lines).unwrap().foreign().len(), 1);
+    let abroad = on_lines(&[("A 192.0.2.1", "3=0", HELD)]);
+    let ours = Desired { lines: lines(&["0"]), ..whole(&["A 192.0.2.5"]) };
+    for desired in [ours.clone(), Desired { lines: lines(&[]), ..ours }] {
+        assert_eq!(operations(&desired, &abroad), ["+ A 192.0.2.5 (TTL 60 s, line 0)"]);
+        assert_eq!(plan(&desired, &abroad).unwrap().foreign().len(), 1);
     }
+}
+
+#[test]
+fn the_same_comes_to_stand_on_every_line_that_is_named_and_no_other_is_touched() {
+    let seen = on_lines(&[
+        ("A 192.0.2.1", "0", "hearth=1 holder=watcher epoch=3"),
+        ("A 192.0.2.7", "3=0", "hearth=1 holder=watcher epoch=3"),
+        ("A 192.0.2.9", "10=1", "somebody else's"),
+    ]);
+    let both = Desired { lines: lines(&["0", "3=0", "7=0"]), epoch: Some(4), ..whole(&["A 192.0.2.1"]) };
+    assert_eq!(
+        operations(&both, &seen),
+        ["~ A 192.0.2.7 -> 192.0.2.1 (TTL 60 s, line 3=0)", "+ A 192.0.2.1 (TTL 60 s, line 7=0)"]
+    );
+    assert_eq!(plan(&both, &seen).unwrap().foreign().len(), 1);
+    let old = Desired { epoch: Some(2), ..both.clone() };
+    assert!(matches!(plan(&old, &seen), Err(PlanError::Superseded { seen: 3, ours: 2, .. })));
+    let elsewhere = Snapshot { default_line: None, ..seen };
+    assert_eq!(plan(&both, &elsewhere), Err(PlanError::NoLines(NAME.parse().unwrap())));
+}
+
+#[test]
+fn a_member_does_not_leave_a_line_empty_because_somebody_else_stands_on_another() {
+    let leaving = Desired { retire: BTreeSet::from([RecordType::A]), ..member(&[]) };
+    let pi1 = ("A 192.0.2.1", "0", "hearth=1 owner=pi1");
+    let alone = on_lines(&[pi1, ("A 192.0.2.2", "3=0", "hearth=1 owner=pi2")]);
+    assert_eq!(plan(&leaving, &alone), Err(PlanError::NothingLeft(NAME.parse().unwrap())));
+    let shared = on_lines(&[pi1, ("A 192.0.2.2", "0", "hearth=1 owner=pi2")]);
+    assert_eq!(operations(&leaving, &shared), ["- A 192.0.2.1 (line 0)"]);
 }
 
 #[test]

@@ -15,13 +15,10 @@ use super::authority;
 use super::cloud::{self, Class, Cloud, Content, HostRecord, Place};
 use super::sign::{AccessKey, acs3};
 use super::web::{Intent, Web};
-use super::{
-    Aliases, AlidnsSettings, Atomic, Capabilities, CompareAndSet, Consistency, Lines, OwnerMarks,
-    ProviderError, WallClock,
-};
+use super::{AlidnsSettings, Capabilities, ProviderError, WallClock};
 use crate::dns::Name;
 use crate::dns::plan::Plan;
-use crate::dns::snapshot::{Line, Snapshot};
+use crate::dns::snapshot::Snapshot;
 use crate::host::random;
 
 /// The service.
@@ -80,15 +77,7 @@ impl Alidns {
     /// What this provider can do.
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            atomic: Atomic::Record,
-            compare_and_set: CompareAndSet::None,
-            lines: Lines::ById,
-            owner_marks: OwnerMarks::Remark,
-            min_ttl: None,
-            consistency: Consistency::Strong,
-            aliases: Aliases::Held,
-        }
+        cloud::CAPABILITIES
     }
 
     /// What stands at `name`, on all lines.
@@ -96,11 +85,7 @@ impl Alidns {
     /// # Errors
     /// When the service does not say.
     pub async fn observe(&self, name: &Name) -> Result<Snapshot, ProviderError> {
-        let rows = self.list(name).await?;
-        let host = cloud::host(name, &self.zone);
-        let records = cloud::records(&self.place(name), &host, Self::DEFAULT_LINE, rows)?;
-        let default_line = Some(Line(Self::DEFAULT_LINE.to_owned()));
-        Ok(Snapshot { default_line, ..Snapshot::with_remarks(name.clone(), records) })
+        cloud::snapshot::<Self>(&self.place(name), self.list(name).await?)
     }
 
     /// Makes the changes of `plan`, one record at a time.

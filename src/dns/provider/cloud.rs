@@ -4,10 +4,21 @@
 
 use std::time::Duration;
 
-use super::ProviderError;
+use super::{Aliases, Atomic, Capabilities, CompareAndSet, Consistency, Lines, OwnerMarks, ProviderError};
 use crate::dns::plan::{Operation, Plan};
-use crate::dns::snapshot::{Line, Record, RecordId};
+use crate::dns::snapshot::{Line, Record, RecordId, Snapshot};
 use crate::dns::{Name, Rdata, Ttl};
+
+/// What these services can do. The smallest TTL depends on the plan that is paid for.
+pub(super) const CAPABILITIES: Capabilities = Capabilities {
+    atomic: Atomic::Record,
+    compare_and_set: CompareAndSet::None,
+    lines: Lines::ById,
+    owner_marks: OwnerMarks::Remark,
+    min_ttl: None,
+    consistency: Consistency::Strong,
+    aliases: Aliases::Held,
+};
 
 /// The word for a record's weight among what else is kept of it.
 const WEIGHT: &str = "weight";
@@ -106,11 +117,22 @@ pub(super) fn host(name: &Name, zone: &Name) -> String {
     below.map_or_else(|| "@".to_owned(), str::to_owned)
 }
 
-/// The records at `host` that are served and of a type that hearth writes, out of what a service listed.
+/// What stands at the name, on all lines, out of what a service listed.
 ///
 /// # Errors
-/// When a record cannot be read, or when the name is forwarded to a URL on `line`, which no other record may stand beside.
-pub(super) fn records(
+/// When a record cannot be read, or when the name is forwarded to a URL on the line for everybody.
+pub(super) fn snapshot<C: Cloud>(
+    place: &Place<'_>,
+    rows: Vec<HostRecord>,
+) -> Result<Snapshot, ProviderError> {
+    let records = records(place, &host(place.name, place.zone), C::DEFAULT_LINE, rows)?;
+    let default_line = Some(Line(C::DEFAULT_LINE.to_owned()));
+    Ok(Snapshot { default_line, ..Snapshot::with_remarks(place.name.clone(), records) })
+}
+
+/// The records at `host` that are served and of a type that hearth writes, out of what a service listed. One that is
+/// forwarded to a URL on `line` is an error: no other record may stand beside it.
+fn records(
     place: &Place<'_>,
     host: &str,
     line: &str,

@@ -23,6 +23,53 @@ const LAG: Duration = Duration::from_secs(60 * 60);
 /// Between two updates of one name there: some services count violations of it (pubyun's rule).
 const SPACING: Duration = Duration::from_secs(60);
 
+/// How a provider calls its GeoDNS lines where their names do not matter: names are translated, and renamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineIds {
+    /// Numbers, as DNSPod's `Record.Line` lists them: `0` for everybody, `3=0` for callers from abroad.
+    Numbers,
+    /// Words, as `DescribeSupportLines` of Alibaba Cloud lists them as codes: `default`, `oversea`.
+    Words,
+}
+
+impl LineIds {
+    /// Whether `line` can be one.
+    #[must_use]
+    pub fn fits(self, line: &str) -> bool {
+        let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        match self {
+            LineIds::Numbers => line.splitn(2, '=').all(number),
+            LineIds::Words => {
+                let word =
+                    |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+                line.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase()) && line.bytes().all(word)
+            }
+        }
+    }
+
+    /// The line for everybody.
+    #[must_use]
+    pub const fn example(self) -> &'static str {
+        match self {
+            LineIds::Numbers => "0",
+            LineIds::Words => "default",
+        }
+    }
+
+    /// What to write instead.
+    #[must_use]
+    pub const fn hint(self) -> &'static str {
+        match self {
+            LineIds::Numbers => {
+                "write ids such as \"0\" (everybody) or \"3=0\" (abroad); `hearth dns list` shows them"
+            }
+            LineIds::Words => {
+                "write codes such as \"default\" (everybody) or \"oversea\"; `hearth dns list` shows them"
+            }
+        }
+    }
+}
+
 impl ProviderSettings {
     /// Whose account it is: the place, who we are there, and a digest of the credentials.
     #[must_use]
@@ -78,6 +125,21 @@ impl ProviderSettings {
             | ProviderSettings::Alidns(_)
             | ProviderSettings::Dyndns2(_)
             | ProviderSettings::DuckDns(_)
+            | ProviderSettings::PowerDns(_) => None,
+        }
+    }
+
+    /// How its lines are called. None: it has none.
+    #[must_use]
+    pub fn line_ids(&self) -> Option<LineIds> {
+        match self {
+            ProviderSettings::DnsPod(_) | ProviderSettings::Tencent(_) => Some(LineIds::Numbers),
+            ProviderSettings::Alidns(_) => Some(LineIds::Words),
+            ProviderSettings::Rfc2136(_)
+            | ProviderSettings::Desec(_)
+            | ProviderSettings::Dyndns2(_)
+            | ProviderSettings::DuckDns(_)
+            | ProviderSettings::Cloudflare(_)
             | ProviderSettings::PowerDns(_) => None,
         }
     }

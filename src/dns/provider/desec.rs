@@ -21,8 +21,8 @@ use super::{
     ProviderError, sets,
 };
 use crate::dns::plan::Plan;
-use crate::dns::snapshot::{Record, Snapshot, TxtMarks};
-use crate::dns::{Name, Rdata, Ttl};
+use crate::dns::snapshot::{Snapshot, TxtMarks};
+use crate::dns::{Name, Ttl};
 use crate::secret::Secret;
 
 /// The service.
@@ -102,7 +102,8 @@ impl Desec {
         let sets = self.sets(&place, name).await?;
         let mut records = Vec::new();
         for set in &sets {
-            records.extend(self.records(name, set)?);
+            let values = set.records.iter().map(String::as_str);
+            records.extend(sets::records(&place, (&set.kind, set.ttl), values)?);
         }
         if self.marks == Marks::Off {
             return Ok(Snapshot { min_ttl, ..Snapshot::unmarked(name.clone(), records) });
@@ -211,19 +212,6 @@ impl Desec {
         }
     }
 
-    fn records(&self, name: &Name, set: &Set) -> Result<Vec<Record>, ProviderError> {
-        if !matches!(set.kind.as_str(), "A" | "AAAA" | "CNAME") {
-            return Ok(Vec::new());
-        }
-        let record = |value: &String| {
-            let rdata: Rdata = format!("{} {value}", set.kind)
-                .parse()
-                .map_err(|error| ProviderError::Unusable(format!("{name} at {}: {error}", self.server)))?;
-            Ok(Record::new(rdata, Ttl::from_secs(set.ttl)))
-        };
-        set.records.iter().map(record).collect()
-    }
-
     /// The sets that change, whole.
     fn written(&self, plan: &Plan) -> Result<Vec<Set>, ProviderError> {
         let subname = self.below(plan.name());
@@ -237,14 +225,13 @@ impl Desec {
                 records: members.iter().map(sets::value).collect(),
             })
             .collect();
-        if let (Some(change), Some(marks)) = (plan.mark(), plan.seen().txt_marks()) {
-            let stays = marks.records.iter().filter(|txt| !change.remove.contains(txt));
+        if let Some((records, ttl)) = sets::marks(plan) {
             let least = plan.seen().min_ttl.unwrap_or(words::USUAL_FLOOR);
             sets.push(Set {
                 subname: self.below(&sets::marks_place(plan.name())?),
                 kind: "TXT".to_owned(),
-                ttl: marks.ttl.unwrap_or(plan.ttl()).max(least).as_secs(),
-                records: stays.chain([&change.add]).map(sets::quoted).collect(),
+                ttl: ttl.max(least).as_secs(),
+                records,
             });
         }
         Ok(sets)

@@ -14,12 +14,9 @@ use std::time::Duration;
 use super::authority;
 use super::cloud::{self, Class, Cloud, Content, HostRecord, Place};
 use super::web::{Intent, Web, form};
-use super::{
-    Aliases, Atomic, Capabilities, CompareAndSet, Consistency, DnsPodSettings, Lines, OwnerMarks,
-    ProviderError,
-};
+use super::{Capabilities, DnsPodSettings, ProviderError};
 use crate::dns::plan::Plan;
-use crate::dns::snapshot::{Line, Snapshot};
+use crate::dns::snapshot::Snapshot;
 use crate::dns::{Name, Ttl};
 use crate::secret::Secret;
 
@@ -84,16 +81,7 @@ impl DnsPod {
     /// What this provider can do.
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            atomic: Atomic::Record,
-            compare_and_set: CompareAndSet::None,
-            lines: Lines::ById,
-            owner_marks: OwnerMarks::Remark,
-            // The plan's, which every list says.
-            min_ttl: None,
-            consistency: Consistency::Strong,
-            aliases: Aliases::Held,
-        }
+        cloud::CAPABILITIES
     }
 
     /// What stands at `name`, on all lines.
@@ -102,13 +90,8 @@ impl DnsPod {
     /// When DNSPod does not say.
     pub async fn observe(&self, name: &Name) -> Result<Snapshot, ProviderError> {
         let listed = self.list(name).await?;
-        let host = cloud::host(name, &self.zone);
-        let records = cloud::records(&self.place(name), &host, Self::DEFAULT_LINE, listed.rows)?;
-        Ok(Snapshot {
-            min_ttl: listed.min_ttl,
-            default_line: Some(Line(Self::DEFAULT_LINE.to_owned())),
-            ..Snapshot::with_remarks(name.clone(), records)
-        })
+        let seen = cloud::snapshot::<Self>(&self.place(name), listed.rows)?;
+        Ok(Snapshot { min_ttl: listed.min_ttl, ..seen })
     }
 
     /// Makes the changes of `plan`, one record at a time.

@@ -30,6 +30,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 pub(crate) use authority::resolvers;
+pub use conduct::LineIds;
 pub use error::ProviderError;
 pub use settings::{
     AlidnsSettings, CloudflareSettings, DesecSettings, DnsPodSettings, DuckDnsSettings, Dyndns2Settings,

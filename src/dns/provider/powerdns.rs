@@ -21,8 +21,8 @@ use super::{
     ProviderError, authority, sets,
 };
 use crate::dns::plan::Plan;
-use crate::dns::snapshot::{Record, Snapshot, TxtMarks};
-use crate::dns::{Name, Rdata, Ttl};
+use crate::dns::snapshot::{Snapshot, TxtMarks};
+use crate::dns::{Name, Ttl};
 use crate::secret::Secret;
 
 /// A zone of a PowerDNS server.
@@ -133,7 +133,10 @@ impl PowerDns {
     fn snapshot(&self, name: &Name, sets: &[Set]) -> Result<Snapshot, ProviderError> {
         let mut records = Vec::new();
         for set in sets.iter().filter(|set| set.is_at(name)) {
-            records.extend(self.records(name, set)?);
+            // Disabled members are nobody's.
+            let served = set.records.iter().filter(|member| !member.disabled);
+            let values = served.map(|member| member.content.as_str());
+            records.extend(sets::records(&self.place(name), (&set.kind, set.ttl), values)?);
         }
         if self.marks == Marks::Off {
             return Ok(Snapshot::unmarked(name.clone(), records));
@@ -217,20 +220,6 @@ impl PowerDns {
             _ => Err(garbled(place, intent, said())),
         }
     }
-
-    /// The members that are served; disabled ones are nobody's.
-    fn records(&self, name: &Name, set: &Set) -> Result<Vec<Record>, ProviderError> {
-        if !matches!(set.kind.as_str(), "A" | "AAAA" | "CNAME") {
-            return Ok(Vec::new());
-        }
-        let record = |member: &Member| {
-            let rdata: Rdata = format!("{} {}", set.kind, member.content)
-                .parse()
-                .map_err(|error| ProviderError::Unusable(format!("{name} at {}: {error}", self.server)))?;
-            Ok(Record::new(rdata, Ttl::from_secs(set.ttl)))
-        };
-        set.records.iter().filter(|member| !member.disabled).map(record).collect()
-    }
 }
 
 /// The sets that change, whole: with the members that somebody switched off.
@@ -244,11 +233,9 @@ fn written(plan: &Plan, zone: &[Set]) -> Result<Vec<Set>, ProviderError> {
         let members = members.iter().map(|rdata| Member { content: sets::value(rdata), disabled: false });
         written.push(replaced(plan.name(), kind, ttl, members.chain(off).collect()));
     }
-    if let (Some(change), Some(marks)) = (plan.mark(), plan.seen().txt_marks()) {
-        let stays = marks.records.iter().filter(|txt| !change.remove.contains(txt));
-        let texts =
-            stays.chain([&change.add]).map(|txt| Member { content: sets::quoted(txt), disabled: false });
-        let (place, ttl) = (sets::marks_place(plan.name())?, marks.ttl.unwrap_or(plan.ttl()));
+    if let Some((records, ttl)) = sets::marks(plan) {
+        let texts = records.into_iter().map(|content| Member { content, disabled: false });
+        let place = sets::marks_place(plan.name())?;
         written.push(replaced(&place, "TXT".to_owned(), ttl, texts.collect()));
     }
     Ok(written)

@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 
 use super::ProviderError;
+use super::cloud::Place;
 use crate::dns::mark::{self, TxtData};
 use crate::dns::plan::{Operation, Plan};
+use crate::dns::snapshot::Record;
 use crate::dns::{Name, Rdata, RecordType, Ttl};
 
 /// Where the marks of `name` stand.
@@ -40,6 +42,33 @@ pub(super) fn touched(plan: &Plan) -> BTreeMap<RecordType, (Ttl, Vec<Rdata>)> {
         }
     }
     sets
+}
+
+/// The members of an RRset of this type as a provider writes them; of a type that hearth does not write, none.
+///
+/// # Errors
+/// When one cannot be read.
+pub(super) fn records<'a>(
+    place: &Place<'_>,
+    (kind, ttl): (&str, u32),
+    values: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<Record>, ProviderError> {
+    let record = |value: &str| {
+        let rdata: Rdata = format!("{kind} {value}").parse().map_err(|error| {
+            ProviderError::Unusable(format!("{} at {}: {error}", place.name, place.server))
+        })?;
+        Ok(Record::new(rdata, Ttl::from_secs(ttl)))
+    };
+    let ours = matches!(kind, "A" | "AAAA" | "CNAME");
+    values.into_iter().filter(|_| ours).map(record).collect()
+}
+
+/// The TXT records at the place of the marks after `plan`, those of others among them, and the TTL that they have. None:
+/// they stay as they are.
+pub(super) fn marks(plan: &Plan) -> Option<(Vec<String>, Ttl)> {
+    let (change, marks) = (plan.mark()?, plan.seen().txt_marks()?);
+    let stays = marks.records.iter().filter(|txt| !change.remove.contains(txt));
+    Some((stays.chain([&change.add]).map(quoted).collect(), marks.ttl.unwrap_or(plan.ttl())))
 }
 
 /// A member as zone files have it.

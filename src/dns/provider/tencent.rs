@@ -20,12 +20,9 @@ use super::authority;
 use super::cloud::{self, Class, Cloud, Content, HostRecord, Place};
 use super::sign::{AccessKey, tc3};
 use super::web::{Intent, Web};
-use super::{
-    Aliases, Atomic, Capabilities, CompareAndSet, Consistency, Lines, OwnerMarks, ProviderError,
-    TencentSettings, WallClock,
-};
+use super::{Capabilities, Consistency, ProviderError, TencentSettings, WallClock};
 use crate::dns::plan::Plan;
-use crate::dns::snapshot::{Line, Snapshot};
+use crate::dns::snapshot::Snapshot;
 use crate::dns::{Name, Rdata};
 
 /// The service in China; abroad it is `https://dnspod.intl.tencentcloudapi.com`.
@@ -89,15 +86,7 @@ impl Tencent {
     /// What this provider can do.
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            atomic: Atomic::Record,
-            compare_and_set: CompareAndSet::None,
-            lines: Lines::ById,
-            owner_marks: OwnerMarks::Remark,
-            min_ttl: None,
-            consistency: Consistency::Delayed(recent::LAG),
-            aliases: Aliases::Held,
-        }
+        Capabilities { consistency: Consistency::Delayed(recent::LAG), ..cloud::CAPABILITIES }
     }
 
     /// What stands at `name`, on all lines.
@@ -110,11 +99,7 @@ impl Tencent {
             let reason = "a record may have been created that its list does not show yet".to_owned();
             return Err(Class::Wait(wait).error(&self.place(name), reason));
         }
-        let rows = self.rows(name).await?;
-        let host = cloud::host(name, &self.zone);
-        let records = cloud::records(&self.place(name), &host, Self::DEFAULT_LINE, rows)?;
-        let default_line = Some(Line(Self::DEFAULT_LINE.to_owned()));
-        Ok(Snapshot { default_line, ..Snapshot::with_remarks(name.clone(), records) })
+        cloud::snapshot::<Self>(&self.place(name), self.rows(name).await?)
     }
 
     /// Makes the changes of `plan`, one record at a time.

@@ -139,7 +139,7 @@ mod tests {
             ttl: Ttl::from_secs(60),
             epoch: None,
             scope: Scope::Whole,
-            line: None,
+            lines: BTreeSet::new(),
             sets: vec![RdataSet::new(wanted.iter().map(|text| text.parse().unwrap())).unwrap()],
             retire: BTreeSet::new(),
             mine: BTreeSet::new(),

@@ -16,11 +16,14 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
+use super::door::Closed;
 use super::{Accepted, Handler, Limits};
 use crate::heartbeat::receive::{Refusal, examine};
 use crate::heartbeat::seal::Purpose;
 use crate::heartbeat::witness::Errand;
 use crate::heartbeat::{Answer, BEAT_PATH, Beat, MAX_BODY, SEAL_HEADER};
+use crate::watcher::question::Question;
+use crate::watcher::{Asked, metrics, page};
 
 type Reply = Response<Full<Bytes>>;
 
@@ -28,9 +31,11 @@ const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// No script, no frame, nothing from elsewhere: the page shows texts that strangers may have written.
-const CONTENT_SECURITY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; \
-                                form-action 'none'; frame-ancestors 'none'";
+/// Where a person's word is taken.
+const OVERRIDE_PATH: &str = "/v1/override";
+
+/// The longest word that is taken, in bytes.
+const MAX_WORD: usize = 4 * 1024;
 
 /// Why a request is turned away.
 #[derive(Debug, thiserror::Error)]
@@ -47,8 +52,14 @@ enum Turned {
     Slow,
     #[error("the body broke off")]
     BrokenOff,
-    #[error("the watcher is busy; beat again with the next sequence")]
+    #[error("the watcher is busy; try again")]
     Busy,
+    #[error("this needs the token of the watcher: Authorization: Bearer …")]
+    Token,
+    #[error("a word is JSON, sent as application/json: {0}")]
+    Word(String),
+    #[error("refused: {0}")]
+    Declined(String),
     #[error(transparent)]
     Refused(#[from] Refusal),
 }
@@ -56,13 +67,24 @@ enum Turned {
 impl Turned {
     fn status(&self) -> StatusCode {
         match self {
-            Turned::Host | Turned::BrokenOff => StatusCode::BAD_REQUEST,
+            Turned::Host | Turned::BrokenOff | Turned::Word(_) => StatusCode::BAD_REQUEST,
+            Turned::Token => StatusCode::UNAUTHORIZED,
+            Turned::Declined(_) => StatusCode::CONFLICT,
             Turned::NotFound => StatusCode::NOT_FOUND,
             Turned::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Turned::Length => StatusCode::LENGTH_REQUIRED,
             Turned::Slow => StatusCode::REQUEST_TIMEOUT,
             Turned::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Turned::Refused(why) => StatusCode::from_u16(why.status()).unwrap_or(StatusCode::BAD_REQUEST),
+        }
+    }
+}
+
+impl From<Closed> for Turned {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::Nothing => Turned::NotFound,
+            Closed::Token => Turned::Token,
         }
     }
 }
@@ -86,9 +108,16 @@ async fn route(handler: &Handler, limits: &Limits, request: Request<Incoming>) -
             only(&request, &[Method::POST], "POST")?;
             beat(handler, limits, request).await
         }
-        "/" => shown(&request, HTML, || (handler.page)()),
-        "/status.json" => shown(&request, JSON, || (handler.json)()),
-        "/healthz" => shown(&request, TEXT, || "ok\n".to_owned()),
+        OVERRIDE_PATH => {
+            handler.door.may_act(&request)?;
+            only(&request, &[Method::POST], "POST")?;
+            word(handler, limits, request).await
+        }
+        "/" => shown(handler, &request, HTML, || (handler.shows.page)()),
+        "/status.json" => shown(handler, &request, JSON, || (handler.shows.status)()),
+        "/history.json" => shown(handler, &request, JSON, || (handler.shows.history)()),
+        "/metrics" => shown(handler, &request, metrics::MEDIA_TYPE, || (handler.shows.metrics)()),
+        "/healthz" => healthy(handler, &request),
         _ => Err(Turned::NotFound),
     }
 }
@@ -111,33 +140,78 @@ fn only<B>(request: &Request<B>, methods: &[Method], allow: &'static str) -> Res
     if methods.contains(request.method()) { Ok(()) } else { Err(Turned::Method { allow }) }
 }
 
-fn shown<B>(request: &Request<B>, kind: &'static str, show: impl Fn() -> String) -> Result<Reply, Turned> {
+fn shown<B>(
+    handler: &Handler,
+    request: &Request<B>,
+    kind: &'static str,
+    show: impl Fn() -> String,
+) -> Result<Reply, Turned> {
+    handler.door.may_look(request)?;
     only(request, &[Method::GET, Method::HEAD], "GET, HEAD")?;
     let mut reply = plain(StatusCode::OK, kind, show());
-    reply.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY));
+    let policy = HeaderValue::from_static(&page::CONTENT_SECURITY);
+    reply.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     Ok(reply)
 }
 
-async fn beat(handler: &Handler, limits: &Limits, request: Request<Incoming>) -> Result<Reply, Turned> {
-    check_length(&request)?;
-    let seal = lone_seal(&request);
-    let body = Limited::new(request.into_body(), MAX_BODY).collect();
+/// Whether the deciding loop runs. Says no more, so everybody may ask.
+fn healthy<B>(handler: &Handler, request: &Request<B>) -> Result<Reply, Turned> {
+    only(request, &[Method::GET, Method::HEAD], "GET, HEAD")?;
+    Ok(if (handler.shows.alive)() {
+        plain(StatusCode::OK, TEXT, "ok\n")
+    } else {
+        plain(StatusCode::SERVICE_UNAVAILABLE, TEXT, "the watcher does not decide\n")
+    })
+}
+
+/// Takes a person's word, as the control socket does.
+async fn word(handler: &Handler, limits: &Limits, request: Request<Incoming>) -> Result<Reply, Turned> {
+    check_length(&request, MAX_WORD)?;
+    let kind =
+        request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.split(';').next().map(str::trim) != Some(JSON) {
+        return Err(Turned::Word("its Content-Type is another".to_owned()));
+    }
+    let body = body(request, limits, MAX_WORD).await?;
+    let written: serde_json::Value =
+        serde_json::from_slice(&body).map_err(|e| Turned::Word(e.to_string()))?;
+    let question = Question::over_http(written).map_err(Turned::Word)?;
+    let (reply, answer) = oneshot::channel();
+    let asked = async {
+        handler.words.send(Asked { question: question.to_value(), reply }).await.map_err(|_| Turned::Busy)?;
+        answer.await.map_err(|_| Turned::Busy)
+    };
+    let answer = tokio::time::timeout(limits.answer, asked).await.map_err(|_| Turned::Busy)??;
+    match answer.get("error").and_then(|error| error.as_str()) {
+        Some(refusal) => Err(Turned::Declined(refusal.to_owned())),
+        None => Ok(plain(StatusCode::OK, JSON, answer.to_string())),
+    }
+}
+
+async fn body(request: Request<Incoming>, limits: &Limits, most: usize) -> Result<Bytes, Turned> {
+    let body = Limited::new(request.into_body(), most).collect();
     let body = tokio::time::timeout(limits.body, body).await.map_err(|_| Turned::Slow)?;
-    let body = body.map_err(|_| Turned::BrokenOff)?.to_bytes();
+    Ok(body.map_err(|_| Turned::BrokenOff)?.to_bytes())
+}
+
+async fn beat(handler: &Handler, limits: &Limits, request: Request<Incoming>) -> Result<Reply, Turned> {
+    check_length(&request, MAX_BODY)?;
+    let seal = lone_seal(&request);
+    let body = body(request, limits, MAX_BODY).await?;
     let beat = examine(&body, seal.as_deref(), &handler.peers)?;
     let answer = ask(handler, limits, beat).await?;
     Ok(sealed(handler, answer))
 }
 
 /// Refuses by the head alone what is too long or does not say how long it is.
-fn check_length<B>(request: &Request<B>) -> Result<(), Turned> {
+fn check_length<B>(request: &Request<B>, most: usize) -> Result<(), Turned> {
     if request.headers().contains_key(header::TRANSFER_ENCODING) {
         return Err(Turned::Length);
     }
     let length = request.headers().get(header::CONTENT_LENGTH).ok_or(Turned::Length)?;
     let length: Option<u64> = length.to_str().ok().and_then(|text| text.parse().ok());
     match length {
-        Some(length) if length <= MAX_BODY as u64 => Ok(()),
+        Some(length) if length <= most as u64 => Ok(()),
         Some(_) => Err(Refusal::TooLarge.into()),
         None => Err(Turned::Length),
     }
@@ -194,6 +268,10 @@ fn turned(why: &Turned) -> Reply {
     reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     if let Turned::Method { allow } = why {
         reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    }
+    if matches!(why, Turned::Token) {
+        let ask = HeaderValue::from_static("Basic realm=\"hearth\", charset=\"UTF-8\"");
+        reply.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
     }
     reply
 }

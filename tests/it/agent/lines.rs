@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use hearth::config::PageAccess;
 use hearth::dns::RdataSet;
 use hearth::heartbeat::seal::SigningKey;
 use hearth::heartbeat::window::Replayed;
@@ -12,7 +13,7 @@ use hearth::heartbeat::witness::{Assignment, Errand, FallbackLook, NodeLook};
 use hearth::heartbeat::{Answer, Beat, SiteView};
 use hearth::probe::{Failure, Outcome, PageCheck, Scheme};
 use hearth::status::{FaultCode, LinkState, Phase};
-use hearth::watcher::listen::{Accepted, Handler, Limits, run};
+use hearth::watcher::listen::{Accepted, Door, Handler, Limits, Shows, run};
 use hickory_proto::rr::RecordType;
 use tokio::sync::mpsc;
 
@@ -58,8 +59,9 @@ impl Watcher {
             key: Arc::new(watcher_key()),
             peers: BTreeMap::from([("pi1".parse().unwrap(), node_key().verifying())]),
             beats,
-            page: Box::new(String::new),
-            json: Box::new(String::new),
+            shows: Shows::default(),
+            door: Door::new(PageAccess::Public, None),
+            words: tokio::sync::mpsc::channel(1).0,
         };
         runtime.spawn(run(vec![listener], handler, Limits::default(), None, std::future::pending()));
         runtime.spawn(listen(asked, Arc::clone(&heard)));

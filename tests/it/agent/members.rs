@@ -114,7 +114,7 @@ async fn the_last_member_stays_when_its_node_stops() {
         ttl: Ttl::from_secs(60),
         epoch: None,
         scope: Scope::Member,
-        line: None,
+        lines: BTreeSet::new(),
         sets: Vec::new(),
         retire: BTreeSet::from([Kind::A]),
         mine: BTreeSet::from([format!("A {STRANGER}").parse().unwrap()]),

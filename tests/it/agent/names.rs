@@ -15,7 +15,7 @@ use hearth::status::{FaultCode, RecordState, RecordStatus};
 use hickory_proto::rr::RecordType;
 
 use super::rig::{PATIENCE, Rig, text};
-use crate::support::dns_proxy::{receive, send};
+use crate::support::dns_proxy::{UPDATE, operation, receive, send};
 use crate::support::knot::Knot;
 use crate::support::name_server::{left_out, name};
 use crate::support::wait_until;
@@ -216,7 +216,7 @@ async fn a_name_that_a_watcher_writes_is_refused_by_hand_and_by_the_agent() {
         ttl: Ttl::from_secs(60),
         epoch: Some(1),
         scope: Scope::Whole,
-        line: None,
+        lines: BTreeSet::new(),
         sets: vec![RdataSet::of("A 192.0.2.7".parse().unwrap())],
         retire: BTreeSet::new(),
         mine: BTreeSet::new(),
@@ -260,8 +260,7 @@ fn pass(mut client: TcpStream, server: SocketAddr, shut: &AtomicBool, held: &Ato
     let mut server = TcpStream::connect(server).ok()?;
     loop {
         let question = receive(&mut client)?;
-        // The operation code of an update is 5 (RFC 2136 section 2.2).
-        if (question[2] >> 3) & 0x0f == 5 && shut.load(Ordering::SeqCst) {
+        if operation(&question) == UPDATE && shut.load(Ordering::SeqCst) {
             held.store(true, Ordering::SeqCst);
             // Held until the client is gone.
             let _ = client.read(&mut [0; 1]);

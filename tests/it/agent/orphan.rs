@@ -34,7 +34,7 @@ pub(crate) fn written(server: &Knot, address: &str, epoch: u64) {
         ttl: Ttl::from_secs(60),
         epoch: Some(epoch),
         scope: Scope::Whole,
-        line: None,
+        lines: Default::default(),
         sets: vec![RdataSet::of(format!("A {address}").parse().unwrap())],
         retire: Default::default(),
         mine: Default::default(),

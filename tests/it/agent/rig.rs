@@ -124,12 +124,13 @@ impl Rig {
         self.run_by = ["unshare", "-m", "sh", "-ec", &script, "sh"].map(str::to_owned).to_vec();
     }
 
-    /// Starts the agent with a wall clock that says this, as faketime(1) has it.
+    /// Starts the agent with a wall clock that says this, as faketime(1) has it, by the library `faketime`.
     #[track_caller]
-    pub(crate) fn start_at(&mut self, when: &str) {
-        let words = ["env", "DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f"];
+    pub(crate) fn start_at(&mut self, when: &str, faketime: &str) {
         let when = if when.starts_with('+') { when.to_owned() } else { format!("@{when}") };
-        self.run_by = words.map(str::to_owned).into_iter().chain([when]).collect();
+        let monotonic = "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned();
+        let told = [format!("LD_PRELOAD={faketime}"), format!("FAKETIME={when}"), monotonic];
+        self.run_by = ["env".to_owned()].into_iter().chain(told).collect();
         self.start();
     }
 

@@ -46,7 +46,7 @@ fn take_away(settings: &Rfc2136Settings, rdata: &str) {
         ttl: Ttl::from_secs(60),
         epoch: None,
         scope: Scope::Member,
-        line: None,
+        lines: BTreeSet::new(),
         sets: vec![RdataSet::of("AAAA 2001:db8::1".parse().unwrap())],
         retire: BTreeSet::from([rdata.record_type()]),
         mine: BTreeSet::new(),

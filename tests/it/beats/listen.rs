@@ -166,7 +166,7 @@ async fn the_page_runs_nothing_and_nothing_is_kept() {
     assert!(page.ends_with("<title>hearth</title>"), "{page}");
     for header in [
         "content-type: text/html; charset=utf-8",
-        "content-security-policy: default-src 'none'; style-src 'unsafe-inline';",
+        "content-security-policy: default-src 'none'; style-src 'sha256-",
         "x-content-type-options: nosniff",
         "cache-control: no-store",
         "referrer-policy: no-referrer",
@@ -330,8 +330,9 @@ async fn every_listener_is_served() {
         key: Arc::new(watcher_key()),
         peers: BTreeMap::new(),
         beats,
-        page: Box::new(String::new),
-        json: Box::new(String::new),
+        shows: Shows::default(),
+        door: Door::new(PageAccess::Public, None),
+        words: tokio::sync::mpsc::channel(1).0,
     };
     let server = tokio::spawn(run(listeners, handler, Limits::default(), None, std::future::pending()));
     for address in addresses {

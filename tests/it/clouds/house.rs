@@ -2,6 +2,7 @@
 //! a clock that a test turns.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
@@ -160,6 +161,7 @@ fn upkeep<S: Stand>(
         ttl: Ttl::from_secs(S::TTL),
         families: vec![Family::Ipv4],
         suffix: None,
+        lines: BTreeSet::new(),
     };
     let provider = Provider::new(settings, wall).map(|provider| provider.with_patience(S::PATIENCE));
     Upkeep::new(record, "pi1".parse().unwrap(), provider, books, line)

@@ -10,6 +10,7 @@ use super::rig::Stand;
 use super::stands::{DnsPodStand, TencentStand};
 use super::stands_of_addresses::{DuckDnsStand, Dyndns2Stand};
 use super::stands_without_lines::{AlidnsStand, DesecStand};
+use crate::support::vendor::Row;
 use crate::support::vendor::serve::Served;
 use crate::support::vendor::zone::Zone;
 
@@ -80,6 +81,34 @@ fn by_hand<S: Stand>(provider: impl Fn(&Served<S::Service>) -> String, secret: &
     let penalties = served.with(|service| crate::support::vendor::Vendor::penalties(service).to_vec());
     // To be told to wait a second is no punishment.
     assert!(penalties.iter().all(|what| what.starts_with("throttled: GET")), "{penalties:?}");
+}
+
+#[test]
+fn a_name_is_kept_on_the_lines_that_are_named_and_shown_with_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let served = Served::start(DnsPodStand::service());
+    let abroad = Row { line: "0".to_owned(), ..Row::new("www", "A", "192.0.2.77", 7_200) };
+    served.with(|service| DnsPodStand::put(service, abroad));
+    let more = "token = { file = \"secret\" }\ncontact = \"me@example.com\"";
+    write_file::<DnsPodStand>(directory.path(), &cloud(&served, "dnspod", more), "13490,good-secret");
+    let file = directory.path().join("hearth.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("ttl = \"2h\"", "ttl = \"2h\"\nlines = [\"3=0\", \"7=0\"]")).unwrap();
+    for (code, words, wanted) in [
+        (0, &["check-config"][..], "lines = [\"3=0\", \"7=0\"]"),
+        (2, &["dns", "plan"], "+ A 127.0.9.1 (TTL 7200 s, line 3=0)\n  + A 127.0.9.1 (TTL 7200 s, line 7=0)"),
+        (2, &["dns", "plan"], "= A 192.0.2.77 (not pi1's, left alone, line 0)"),
+        (0, &["dns", "apply"], "written and read back"),
+        (0, &["dns", "plan"], "nothing to do"),
+        (0, &["dns", "list"], "line 7=0  owner pi1"),
+    ] {
+        let (output, said) = run(directory.path(), words);
+        assert_eq!(output.status.code(), Some(code), "{words:?}:\n{said}");
+        assert!(said.contains(wanted), "{words:?} says nothing of `{wanted}`:\n{said}");
+    }
+    let rows = served.with(|service| crate::support::vendor::Vendor::rows(service));
+    let lines: Vec<(&str, &str)> = rows.iter().map(|r| (r.line.as_str(), r.value.as_str())).collect();
+    assert_eq!(lines, [("0", "192.0.2.77"), ("3=0", "127.0.9.1"), ("7=0", "127.0.9.1")]);
 }
 
 fn cloud<V: crate::support::vendor::Vendor>(served: &Served<V>, kind: &str, more: &str) -> String {

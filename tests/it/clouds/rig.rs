@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use hearth::dns::change::{self, ChangeError, Outcome};
 use hearth::dns::plan::{Desired, Scope};
-use hearth::dns::provider::{Provider, ProviderError, ProviderSettings};
+use hearth::dns::provider::{Provider, ProviderError, ProviderSettings, TextChange, WallClock};
 use hearth::dns::snapshot::Snapshot;
 use hearth::dns::{Name, Owner, Rdata, RdataSet, Ttl};
 
@@ -32,6 +32,10 @@ pub(crate) enum Can {
     Together,
     /// Says that too many calls were made.
     Throttle,
+    /// Wants to see the key before it says what stands.
+    AskForKey,
+    /// Says that it is the key which is wrong.
+    TellKey,
 }
 
 /// One service, as its tests need it.
@@ -46,7 +50,10 @@ pub(crate) trait Stand {
     const LINES: [&'static str; 2] = ["0", "3=0"];
 
     /// How long its provider waits for an answer here.
-    const PATIENCE: Duration = Duration::from_millis(400);
+    const PATIENCE: Duration = Duration::from_secs(1);
+
+    /// What calls are signed with.
+    const WALL: WallClock = wall;
 
     /// Whether it is left out of this run; says so.
     fn left_out() -> bool {
@@ -104,7 +111,7 @@ impl<S: Stand> Rig<S> {
     fn provider(settings: &ProviderSettings) -> Provider {
         // As in main: before anything can ask for TLS.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Provider::new(settings, wall).unwrap().with_patience(S::PATIENCE)
+        Provider::new(settings, S::WALL).unwrap().with_patience(S::PATIENCE)
     }
 
     /// Puts records in at the name, on the line for everybody unless they say another one.
@@ -128,6 +135,11 @@ impl<S: Stand> Rig<S> {
 
     pub(crate) fn apply(&self, plan: &hearth::dns::plan::Plan) -> Result<(), ProviderError> {
         self.runtime.block_on(self.provider.apply(plan))
+    }
+
+    /// Puts a text at the name, or takes it away.
+    pub(crate) fn change_text(&self, change: TextChange, text: &str) -> Result<(), ProviderError> {
+        self.runtime.block_on(self.provider.change_text(change, &name::<S>(), text))
     }
 
     /// The records at the name, without what a service says of when they were made.
@@ -171,7 +183,7 @@ pub(crate) fn member<S: Stand>(wanted: &[&str]) -> Desired {
         ttl: Ttl::from_secs(S::TTL),
         epoch: None,
         scope: Scope::Member,
-        line: None,
+        lines: BTreeSet::new(),
         sets: wanted.iter().map(|text| RdataSet::of(rdata(text))).collect(),
         retire: BTreeSet::new(),
         mine: BTreeSet::new(),

@@ -26,9 +26,15 @@ impl Stand for DnsPodStand {
     fn lacks(what: Can) -> Option<&'static str> {
         match what {
             Can::Together => Some("DNSPod changes one record at a time"),
-            Can::Share | Can::Lines | Can::Alias | Can::Pages | Can::Weights | Can::Zones | Can::Throttle => {
-                None
-            }
+            Can::Share
+            | Can::Lines
+            | Can::Alias
+            | Can::Pages
+            | Can::Weights
+            | Can::Zones
+            | Can::Throttle
+            | Can::AskForKey
+            | Can::TellKey => None,
         }
     }
 
@@ -77,9 +83,15 @@ impl Stand for TencentStand {
     fn lacks(what: Can) -> Option<&'static str> {
         match what {
             Can::Together => Some("Tencent Cloud changes one record at a time"),
-            Can::Share | Can::Lines | Can::Alias | Can::Pages | Can::Weights | Can::Zones | Can::Throttle => {
-                None
-            }
+            Can::Share
+            | Can::Lines
+            | Can::Alias
+            | Can::Pages
+            | Can::Weights
+            | Can::Zones
+            | Can::Throttle
+            | Can::AskForKey
+            | Can::TellKey => None,
         }
     }
 

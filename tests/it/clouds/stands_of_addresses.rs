@@ -25,7 +25,7 @@ fn lacks(what: Can) -> Option<&'static str> {
         Can::Pages => Some("there is no list: what stands is asked of the name servers"),
         Can::Weights => Some("nothing is kept of a record but its address"),
         Can::Zones => Some("a name that is not the account's is refused like a wrong password"),
-        Can::Throttle | Can::Together => None,
+        Can::Throttle | Can::Together | Can::AskForKey | Can::TellKey => None,
     }
 }
 

@@ -35,7 +35,9 @@ impl Stand for CloudflareStand {
             | Can::Weights
             | Can::Zones
             | Can::Together
-            | Can::Throttle => None,
+            | Can::Throttle
+            | Can::AskForKey
+            | Can::TellKey => None,
         }
     }
 
@@ -115,7 +117,7 @@ impl Stand for PowerDnsStand {
             Can::Pages => Some("PowerDNS lists everything on one page"),
             Can::Weights => Some("PowerDNS keeps nothing of a record but its data; comments are tried apart"),
             Can::Throttle => Some("a server of one's own counts no calls"),
-            Can::Share | Can::Alias | Can::Zones | Can::Together => None,
+            Can::Share | Can::Alias | Can::Zones | Can::Together | Can::AskForKey | Can::TellKey => None,
         }
     }
 

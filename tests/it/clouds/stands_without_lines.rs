@@ -29,7 +29,13 @@ impl Stand for DesecStand {
             Can::Lines => Some("deSEC has no lines"),
             Can::Pages => Some("a list of one name never has the 500 sets that make deSEC page it"),
             Can::Weights => Some("deSEC keeps nothing of a record but its data"),
-            Can::Share | Can::Alias | Can::Zones | Can::Together | Can::Throttle => None,
+            Can::Share
+            | Can::Alias
+            | Can::Zones
+            | Can::Together
+            | Can::Throttle
+            | Can::AskForKey
+            | Can::TellKey => None,
         }
     }
 
@@ -75,9 +81,15 @@ impl Stand for AlidnsStand {
     fn lacks(what: Can) -> Option<&'static str> {
         match what {
             Can::Together => Some("Alibaba Cloud changes one record at a time"),
-            Can::Share | Can::Lines | Can::Alias | Can::Pages | Can::Weights | Can::Zones | Can::Throttle => {
-                None
-            }
+            Can::Share
+            | Can::Lines
+            | Can::Alias
+            | Can::Pages
+            | Can::Weights
+            | Can::Zones
+            | Can::Throttle
+            | Can::AskForKey
+            | Can::TellKey => None,
         }
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use data_encoding::BASE64;
 use hearth::dns::provider::TsigKey;
 
-use super::name_server::{Kind, NameServer, WRITERS, ZONE};
+use super::name_server::{ADMIN, Kind, NameServer, WRITERS, ZONE};
 
 const KIND: Kind = Kind { name: "bind", program: "named", configuration, arguments };
 
@@ -64,5 +64,5 @@ fn configuration(dir: &Path, address: SocketAddr, keys: &[TsigKey]) -> String {
             writeln!(text, "    grant {writer} name _hearth.{label}.{ZONE} TXT;").unwrap();
         }
     }
-    text + "  };\n};\n"
+    text + &format!("    grant {ADMIN} subdomain {ZONE} ANY;\n  }};\n}};\n")
 }

@@ -8,7 +8,12 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::time::Duration;
 
 /// The operation code of an update (RFC 2136 section 2.2), where the header has it.
-const UPDATE: u8 = 5;
+pub(crate) const UPDATE: u8 = 5;
+
+/// The operation code of a message.
+pub(crate) fn operation(message: &[u8]) -> u8 {
+    message.get(2).map_or(0, |flags| (flags >> 3) & 0x0f)
+}
 
 /// A relay; its thread ends with the process.
 pub(crate) struct DnsProxy {
@@ -111,7 +116,7 @@ fn relay(
     server.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
     loop {
         let question = receive(&mut client)?;
-        let update = (question[2] >> 3) & 0x0f == UPDATE;
+        let update = operation(&question) == UPDATE;
         if update && holding.hold(QUESTIONS) {
             return None;
         }
@@ -131,7 +136,7 @@ fn relay(
 }
 
 /// One message of a TCP connection; None when it ended.
-pub(crate) fn receive(stream: &mut TcpStream) -> Option<Vec<u8>> {
+pub(crate) fn receive(mut stream: impl Read) -> Option<Vec<u8>> {
     let mut length = [0; 2];
     stream.read_exact(&mut length).ok()?;
     let mut bytes = vec![0; usize::from(u16::from_be_bytes(length))];
@@ -140,7 +145,7 @@ pub(crate) fn receive(stream: &mut TcpStream) -> Option<Vec<u8>> {
 }
 
 /// Sends one message.
-pub(crate) fn send(stream: &mut TcpStream, bytes: &[u8]) -> Option<()> {
+pub(crate) fn send(mut stream: impl Write, bytes: &[u8]) -> Option<()> {
     let length = u16::try_from(bytes.len()).ok()?;
     stream.write_all(&[length.to_be_bytes().as_slice(), bytes].concat()).ok()
 }

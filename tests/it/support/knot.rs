@@ -8,7 +8,7 @@ use std::path::Path;
 use data_encoding::BASE64;
 use hearth::dns::provider::TsigKey;
 
-use super::name_server::{Kind, NameServer, WRITERS, ZONE};
+use super::name_server::{ADMIN, Kind, NameServer, WRITERS, ZONE};
 
 const KIND: Kind = Kind { name: "knot", program: "knotd", configuration, arguments };
 
@@ -66,9 +66,10 @@ fn configuration(dir: &Path, address: SocketAddr, keys: &[TsigKey]) -> String {
         )
         .unwrap();
     }
+    writeln!(text, "- id: {ADMIN}\n  key: {ADMIN}\n  action: update").unwrap();
     let writers = WRITERS.map(|(writer, _)| writer).join(", ");
     text + &format!(
         "zone:\n- domain: {ZONE}\n  storage: \"{dir}\"\n  file: zone\n  zonefile-sync: -1\n  zonefile-load: whole\n  \
-         journal-max-usage: 8M\n  acl: [{writers}]\n"
+         journal-max-usage: 8M\n  acl: [{writers}, {ADMIN}]\n"
     )
 }

@@ -23,11 +23,15 @@ use super::wait_until;
 pub(crate) const ZONE: &str = "hearth.test";
 
 /// Who may write what: a key, and the labels below the zone whose A, AAAA, CNAME and marks it may write.
-pub(crate) const WRITERS: [(&str, &[&str]); 3] = [
+pub(crate) const WRITERS: [(&str, &[&str]); 4] = [
     ("pi1", &["pi1", "shared", "new.wild", "_acme-challenge.www"]),
     ("pi2", &["pi2", "shared", "_acme-challenge.www"]),
     ("watcher", &["www", "alias"]),
+    ("site", &["site"]),
 ];
+
+/// The key of a person who may write everything.
+pub(crate) const ADMIN: &str = "admin";
 
 /// The zone: `www` carries records of other types, `shared` a member and a text of somebody else;
 /// below `wild` a wildcard answers.
@@ -89,7 +93,8 @@ impl NameServer {
     fn set_up(kind: &'static Kind) -> Self {
         let dir = tempfile::Builder::new().prefix(kind.name).tempdir().unwrap();
         let address = free_address();
-        let keys: Vec<TsigKey> = WRITERS.iter().map(|(name, _)| tsig_key(name)).collect();
+        let writers = WRITERS.iter().map(|(name, _)| *name);
+        let keys: Vec<TsigKey> = writers.chain([ADMIN]).map(tsig_key).collect();
         std::fs::write(dir.path().join("zone"), zone_file(address.ip())).unwrap();
         let configuration = (kind.configuration)(dir.path(), address, &keys);
         std::fs::write(dir.path().join("server.conf"), configuration).unwrap();
@@ -133,7 +138,7 @@ impl NameServer {
         self.address
     }
 
-    /// The key of a writer: `pi1`, `pi2` or `watcher`.
+    /// The key of a writer, or of the administrator.
     pub(crate) fn key(&self, writer: &str) -> TsigKey {
         self.keys[writer].clone()
     }

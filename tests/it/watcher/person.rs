@@ -45,6 +45,33 @@ fn visitors_go_where_a_person_wants_them_until_told_otherwise() {
 }
 
 #[test]
+fn a_person_freezes_a_record_and_drains_a_node_and_both_are_shown_with_their_reason() {
+    if left_out("Knot") {
+        return;
+    }
+    let server = Knot::start();
+    let rig = Rig::at_home(Shape::Address, &server);
+    done(&rig, &["failover", "drain", "pi2", "--for", "1h", "--reason", "new card"]);
+    rig.wait_for_record(&server, &rig.first());
+    let status = done(&rig, &["failover", "status"]);
+    assert!(status.contains("drained   pi2") && status.contains("new card"), "{status}");
+
+    done(&rig, &["failover", "freeze", "www.hearth.test", "--for", "1h", "--reason", "the provider moves"]);
+    let serial = server.serial();
+    rig.pi1.dies();
+    rig.wait_for("pi1 is given up", |s| s.nodes[0].health.is_down());
+    let status = done(&rig, &["failover", "status"]);
+    assert!(status.contains("the provider moves"), "{status}");
+    assert_eq!(server.serial(), serial, "the record is left as it is");
+    rig.pi1.lives();
+
+    done(&rig, &["failover", "auto", "www.hearth.test"]);
+    rig.wait_for_record(&server, &rig.both());
+    let unknown = rig.hearth(&["failover", "drain", "pi9", "--reason", "which one?"]);
+    assert!(text(&unknown).contains("pi9 serves no site of this watcher"), "{}", text(&unknown));
+}
+
+#[test]
 fn an_override_ends_by_itself() {
     if left_out("Knot") {
         return;
@@ -54,7 +81,7 @@ fn an_override_ends_by_itself() {
     done(&rig, &["failover", "to-fallback", "www.hearth.test", "--for", "4s", "--reason", "a try"]);
     rig.wait_for_record(&server, &rig.away());
     rig.wait_for_record(&server, &rig.both());
-    assert!(rig.status().pinned.is_none());
+    rig.wait_for("it is over", |s| s.pinned.is_none());
     rig.wait_for_note("is over; the watcher decides again");
 }
 

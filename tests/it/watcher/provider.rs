@@ -22,7 +22,7 @@ fn a_name_server_that_is_gone_is_tried_again_and_the_decision_lands() {
         rig.wait_for("the trouble is shown", |s| s.pending.as_ref().is_some_and(|p| p.trouble.is_some()));
     assert!(site.nodes[1].published, "{site:?}");
     let why = site.pending.unwrap().trouble.unwrap();
-    assert!(rig.get("/").text().contains("On its way"), "{why}");
+    assert!(rig.get("/").text().contains("on its way"), "{why}");
     rig.wait_for_note("not in force yet");
     server.start_again();
     rig.wait_for_record(&server, &rig.second());

@@ -45,6 +45,8 @@ pub(super) struct Rig {
     pub(super) provider: SocketAddr,
     pub(super) key: TsigKey,
     pub(super) state: PathBuf,
+    /// Further lines of its `[watcher]`.
+    pub(super) settings: String,
     /// What stands in the configuration beside all this.
     pub(super) more: String,
     /// What the watcher finds in its environment.
@@ -73,6 +75,7 @@ impl Rig {
             provider: server.address(),
             key: server.key("watcher"),
             state: directory.path().join("state"),
+            settings: String::new(),
             more: String::new(),
             environment: Vec::new(),
             shape,
@@ -167,13 +170,14 @@ impl Rig {
         let (port, pages, key) = (self.pages.address.port(), self.at(20), &self.key.name);
         format!(
             "[watcher]\nlisten = [\"{listen}\"]\nstate = \"{state}\"\nkey = {{ file = \"watcher.key\" }}\n\
-             control = \"watcher.sock\"\nreferences = [{}]\n\
+             control = \"watcher.sock\"\nreferences = [{}]\n{}\n\
              [[watch]]\nsite = \"{site}\"\nprovider = \"home\"\nrecord = \"{record}\"\nnodes = [\"pi1\", \"pi2\"]\n\
              port = {port}\ncontains = \"{MARKER}\"\npolicy = {POLICY}\n\
              fallback = {{ addresses = [\"{pages}\"], name = \"user.pages.test\", port = {port} }}\n\
              {peers}[provider.home]\nkind = \"rfc2136\"\nserver = \"{server}\"\nzone = \"{ZONE}\"\n\
              key = {{ name = \"{key}\", secret = {{ file = \"tsig.key\" }} }}\nname-servers = [\"{server}\"]\n{}",
             references.join(", "),
+            self.settings,
             self.more,
         )
     }
@@ -200,13 +204,19 @@ impl Rig {
     /// Starts the watcher, and waits until it answers.
     #[track_caller]
     pub(super) fn start(&mut self) {
+        self.launch();
+        wait_until("the watcher answers", PATIENCE, || self.ask());
+    }
+
+    /// Starts the watcher.
+    #[track_caller]
+    pub(super) fn launch(&mut self) {
         assert!(self.child.is_none(), "the watcher runs");
         let log = std::fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
         let mut command = self.command(&["watcher"]);
         command.envs(self.environment.iter().cloned());
         let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
         self.child = Some(child);
-        wait_until("the watcher answers", PATIENCE, || self.ask());
     }
 
     /// As a crash or a power cut would.

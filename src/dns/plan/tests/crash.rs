@@ -216,7 +216,7 @@ fn marks_in_remarks_are_written_with_the_change_and_kept_by_the_next() {
     assert_eq!(round(&mut world, &decided(5, &["A 192.0.2.1", "A 192.0.2.2"])), [""; 0]);
     assert_eq!(
         round(&mut world, &decided(6, &["A 192.0.2.2"])),
-        ["~ A 192.0.2.2 (remark \"hearth=1 holder=watcher epoch=6\")", "- A 192.0.2.1"]
+        ["~ A 192.0.2.2 (remark \"hearth=1 holder=watcher epoch=6\", line 0)", "- A 192.0.2.1 (line 0)"]
     );
     let old = plan(&decided(5, &["A 192.0.2.1"]), &world.seen()).unwrap_err();
     assert!(matches!(old, PlanError::Superseded { seen: 6, ours: 5, .. }), "{old}");
@@ -232,11 +232,17 @@ fn a_member_that_two_writers_share_is_left_to_the_other() {
     };
     let theirs = World { records: vec![shared("hearth=1 owner=pi2")], next_id: 0, remarks: Remarks::Kept };
     let joins = plan(&member(&["A 192.0.2.1"]), &theirs.seen()).unwrap();
-    assert_eq!(joins.operations()[0].to_string(), "~ A 192.0.2.1 (remark \"hearth=1 owner=pi1 owner=pi2\")");
+    assert_eq!(
+        joins.operations()[0].to_string(),
+        "~ A 192.0.2.1 (remark \"hearth=1 owner=pi1 owner=pi2\", line 0)"
+    );
     let both = World { records: vec![shared("hearth=1 owner=pi1 owner=pi2")], ..theirs };
     let leaves = plan(&member(&["A 192.0.2.9"]), &both.seen()).unwrap();
     let words: Vec<String> = leaves.operations().iter().map(Operation::to_string).collect();
-    assert_eq!(words, ["+ A 192.0.2.9 (TTL 60 s, line 0)", "~ A 192.0.2.1 (remark \"hearth=1 owner=pi2\")"]);
+    assert_eq!(
+        words,
+        ["+ A 192.0.2.9 (TTL 60 s, line 0)", "~ A 192.0.2.1 (remark \"hearth=1 owner=pi2\", line 0)"]
+    );
 }
 
 #[test]

@@ -6,8 +6,11 @@ use crate::dns::provider::txt::TextChange;
 use crate::dns::provider::web::Intent;
 use crate::dns::provider::{ProviderError, cloud};
 
+/// What stands in the place of a text that was taken away: `clear` would take the addresses with it.
+const REMOVED: &str = "removed";
+
 impl DuckDns {
-    /// Puts a text in the place of the one before, or takes whatever is there away.
+    /// Puts a text in the place of the one before, or a word that means nothing.
     pub(in crate::dns::provider) async fn change_text(
         &self,
         change: TextChange,
@@ -21,10 +24,8 @@ impl DuckDns {
         {
             let mut query = url.query_pairs_mut();
             query.append_pair("domains", domain).append_pair("token", self.token.expose());
+            let text = if change == TextChange::Put { text } else { REMOVED };
             query.append_pair("txt", text).append_pair("verbose", "true");
-            if change == TextChange::Take {
-                query.append_pair("clear", "true");
-            }
         }
         let place = self.place(name);
         let heard = self.web.send(&place, Intent::Write, self.web.get(url)).await?;

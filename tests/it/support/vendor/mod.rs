@@ -11,6 +11,7 @@ pub(crate) mod duckdns;
 pub(crate) mod dyndns2;
 pub(crate) mod hash;
 pub(crate) mod powerdns;
+pub(crate) mod primary;
 pub(crate) mod serve;
 pub(crate) mod tencent;
 pub(crate) mod zone;
@@ -42,6 +43,9 @@ pub(crate) struct Reply {
 
 /// A service.
 pub(crate) trait Vendor: Send + 'static {
+    /// How it is spoken to.
+    const WIRE: serve::Wire = serve::Wire::Http;
+
     /// The answer to `request` at `now`, which is the time since 1970.
     fn answer(&mut self, request: &Request, now: Duration) -> Reply;
     /// Whether `request` asks for a change.
@@ -80,6 +84,11 @@ impl Reply {
 
     pub(crate) fn text(status: u16, body: impl Into<String>) -> Self {
         Self::new(status, "text/plain", body)
+    }
+
+    /// Bytes, as the characters of the same number.
+    pub(crate) fn bytes(body: &[u8]) -> Self {
+        Self::text(200, body.iter().copied().map(char::from).collect::<String>())
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {

@@ -1,4 +1,4 @@
-//! A stand-in behind a port on loopback, over HTTP, with the faults that a real service shows now and then.
+//! A stand-in behind a port on loopback, over HTTP or DNS, with the faults that a real service shows now and then.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Reply, Request, Vendor};
+use crate::support::dns_proxy;
 
 /// How long a stalled request is held: longer than a client under test waits.
 const STALL: Duration = Duration::from_secs(3);
@@ -115,22 +116,103 @@ impl<V: Vendor> Served<V> {
     }
 }
 
+/// How a service is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// One request for each connection.
+    Http,
+    /// Messages behind their lengths (RFC 1035 section 4.2.2).
+    Dns,
+}
+
 fn serve<V: Vendor>(client: &TcpStream, state: &Mutex<State<V>>) {
-    let Some(request) = read(client) else { return };
-    let (fault, reply) = act(&request, &mut state.lock().unwrap());
-    match fault {
-        Some(Fault::Cut | Fault::ApplyThenCut) => {}
-        Some(Fault::Stall | Fault::ApplyThenStall) => std::thread::sleep(STALL),
-        Some(Fault::ApplyThenHalf) => write(client, &reply, Part::Half),
-        Some(Fault::Garbage) => whole(client, &Reply::text(200, "\u{1}\u{2}{{{ 198.51.100.77")),
-        Some(Fault::Html) => {
-            let page = "<!DOCTYPE html><html><body>Your address is 198.51.100.77</body></html>";
-            whole(client, &Reply::new(200, "text/html", page));
+    while let Some(request) = V::WIRE.read(client) {
+        let (fault, reply) = act(&request, &mut state.lock().unwrap());
+        let said = V::WIRE.said(&request, &reply, fault);
+        if fault.is_some_and(|fault| matches!(fault, Fault::Stall | Fault::ApplyThenStall)) {
+            std::thread::sleep(STALL);
         }
-        Some(Fault::Broken) => whole(client, &Reply::text(502, "Bad Gateway")),
-        Some(Fault::Echo) => whole(client, &Reply::text(400, repeated(&request))),
-        Some(Fault::Twice) | None => whole(client, &reply),
+        // A client that went away is part of what is tested.
+        let _ = { client }.write_all(&said);
+        if V::WIRE == Wire::Http || said.is_empty() || fault == Some(Fault::ApplyThenHalf) {
+            return;
+        }
     }
+}
+
+impl Wire {
+    fn read(self, client: &TcpStream) -> Option<Request> {
+        match self {
+            Wire::Http => read(client),
+            Wire::Dns => Some(Request { body: dns_proxy::receive(client)?, ..Request::default() }),
+        }
+    }
+
+    /// The bytes that are sent; none, and the connection ends.
+    fn said(self, request: &Request, reply: &Reply, fault: Option<Fault>) -> Vec<u8> {
+        match fault {
+            Some(Fault::Cut | Fault::ApplyThenCut | Fault::Stall | Fault::ApplyThenStall) => Vec::new(),
+            Some(Fault::ApplyThenHalf) => self.half(reply),
+            Some(Fault::Garbage) => self.whole(&Reply::text(200, GARBAGE)),
+            Some(Fault::Html) => http(&Reply::new(200, "text/html", PAGE)),
+            Some(Fault::Broken) => self.broken(request),
+            Some(Fault::Echo) => self.repeated(request),
+            Some(Fault::Twice) | None => self.whole(reply),
+        }
+    }
+
+    fn whole(self, reply: &Reply) -> Vec<u8> {
+        match self {
+            Wire::Http => http(reply),
+            Wire::Dns => framed(&bytes(&reply.body)),
+        }
+    }
+
+    /// Half of an answer; of one without a body it is half of its head.
+    fn half(self, reply: &Reply) -> Vec<u8> {
+        let whole = self.whole(reply);
+        let head = match self {
+            Wire::Http => whole.len() - reply.body.len(),
+            Wire::Dns => 2,
+        };
+        let half = if reply.body.is_empty() { head / 2 } else { head + (whole.len() - head) / 2 };
+        whole[..half].to_vec()
+    }
+
+    /// An error of the server's.
+    fn broken(self, request: &Request) -> Vec<u8> {
+        let Wire::Dns = self else { return http(&Reply::text(502, "Bad Gateway")) };
+        // An answer (QR) that says SERVFAIL, unsigned (RFC 1035 section 4.1.1).
+        let mut header = [0; 12];
+        header.copy_from_slice(&request.body[..12]);
+        header[2] |= 0x80;
+        header[3] = 2;
+        header[4..].fill(0);
+        framed(&header)
+    }
+
+    /// Everything that came, as an error page of a firewall shows it.
+    fn repeated(self, request: &Request) -> Vec<u8> {
+        let Wire::Http = self else { return framed(&request.body) };
+        let headers: Vec<&str> = request.headers.iter().map(|(_, value)| value.as_str()).collect();
+        let body = String::from_utf8_lossy(&request.body);
+        // The query and the body first: of a long page only the beginning is ever shown.
+        http(&Reply::text(400, format!("{} {} {}", request.query, body, headers.join(" "))))
+    }
+}
+
+const GARBAGE: &str = "\u{1}\u{2}{{{ 198.51.100.77";
+const PAGE: &str = "<!DOCTYPE html><html><body>Your address is 198.51.100.77</body></html>";
+
+/// The bytes that the characters of a body stand for.
+fn bytes(body: &str) -> Vec<u8> {
+    body.chars().map(|c| u8::try_from(c).expect("a byte")).collect()
+}
+
+fn framed(message: &[u8]) -> Vec<u8> {
+    let mut framed = Vec::new();
+    dns_proxy::send(&mut framed, message).expect("a Vec takes everything");
+    framed
 }
 
 /// What happens to this request, and what the service says when it does.
@@ -157,14 +239,6 @@ fn act<V: Vendor>(request: &Request, state: &mut State<V>) -> (Option<Fault>, Re
         }
     };
     (fault, reply)
-}
-
-/// Everything that came, as an error page of a firewall shows it.
-fn repeated(request: &Request) -> String {
-    let headers: Vec<&str> = request.headers.iter().map(|(_, value)| value.as_str()).collect();
-    let body = String::from_utf8_lossy(&request.body);
-    // The query and the body first: of a long page only the beginning is ever shown.
-    format!("{} {} {}", request.query, body, headers.join(" "))
 }
 
 /// One request with its body.
@@ -195,30 +269,12 @@ fn read(client: &TcpStream) -> Option<Request> {
     Some(request)
 }
 
-fn whole(client: &TcpStream, reply: &Reply) {
-    write(client, reply, Part::Whole);
-}
-
-/// How much of an answer is sent.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Whole,
-    Half,
-}
-
-fn write(mut client: &TcpStream, reply: &Reply, half: Part) {
+fn http(reply: &Reply) -> Vec<u8> {
     let headers: String = reply.headers.iter().map(|(n, v)| format!("{n}: {v}\r\n")).collect();
     let head = format!(
         "HTTP/1.1 {} Said\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n",
         reply.status,
         reply.body.len()
     );
-    // Half of an answer without a body is half of its head.
-    let head = if reply.body.is_empty() && half == Part::Half { &head[..head.len() / 2] } else { &head };
-    let body = match half {
-        Part::Whole => reply.body.as_bytes(),
-        Part::Half => &reply.body.as_bytes()[..reply.body.len() / 2],
-    };
-    // A client that went away is part of what is tested.
-    let _ = client.write_all(&[head.as_bytes(), body].concat());
+    [head.as_bytes(), reply.body.as_bytes()].concat()
 }
