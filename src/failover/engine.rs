@@ -221,12 +221,12 @@ impl Engine {
             Turn::None => {}
             Turn::Cut => {
                 note(out, Weight::Alarm, format!("the watcher itself is cut off: {why}; nothing is decided"));
-                self.sites.touch_all(|site| site.abandon(out));
+                self.sites.touch_all(|site| site.abandon(now, out));
             }
             Turn::Back => {
                 note(out, Weight::Warning, format!("{why}: all evidence is discarded"));
                 self.sites.touch_all(|site| {
-                    site.abandon(out);
+                    site.abandon(now, out);
                     site.discard_evidence(now);
                 });
                 self.warm_until = Some(now + self.policy.warm_up);
@@ -247,7 +247,7 @@ impl Engine {
         site.stir();
         match command {
             Command::Freeze { span } => {
-                site.abandon(out);
+                site.abandon(now, out);
                 let why = format!("{owner} freezes the record for {}: {reason}", words(*span));
                 site.note(out, Weight::Warning, why);
                 site.freeze = Some(word(now + *span, owner, reason));

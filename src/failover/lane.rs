@@ -193,6 +193,13 @@ impl Lane {
         self.written = Some(set);
     }
 
+    /// What somebody else has written is left as it is, because it is what is wanted: it is no change any more.
+    pub fn settle_for_what_stands(&mut self) {
+        if self.in_force == self.wanted {
+            self.written.clone_from(&self.in_force);
+        }
+    }
+
     /// Somebody who may has written this in the watcher's place. What was decided before is history: who is up is
     /// gathered anew, and costs no budget.
     pub fn adopt(&mut self, now: Moment, set: RdataSet) {

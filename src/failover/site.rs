@@ -98,7 +98,7 @@ pub struct Site {
     pub(super) lanes: BTreeMap<RecordType, Lane>,
     pub(super) epoch: u64,
     pub(super) pending: Option<Pending>,
-    /// What was on its way when the watcher died: it may have landed.
+    /// What was on its way when the watcher died or gave it up: it may have landed.
     limbo: Vec<RdataSet>,
     /// Whether the record has been read since the start.
     pub(super) read: Option<Moment>,
@@ -201,7 +201,7 @@ impl Site {
         self.fallback.keep(&self.setup.fallback_addresses);
         self.open_lane(self.main_type(), now);
         self.doubt = None;
-        self.limbo = self.pending.take().map(|p| p.sets).unwrap_or_default();
+        self.limbo.extend(self.pending.take().into_iter().flat_map(|p| p.sets));
         self.read = None;
         self.read_due = now;
         self.begun = now;

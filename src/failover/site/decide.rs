@@ -265,6 +265,7 @@ impl Site {
         }
         if self.frozen_until.take_if(|until| now >= *until).is_some() {
             self.note(out, Weight::Info, "the pause after a foreign change is over".to_owned());
+            self.lanes.values_mut().for_each(Lane::settle_for_what_stands);
             self.stir();
         }
     }

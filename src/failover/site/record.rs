@@ -11,13 +11,16 @@ use crate::moment::Moment;
 
 impl Site {
     /// Gives up what is on its way: it was decided on evidence that is worth nothing any more.
-    pub(in crate::failover) fn abandon(&mut self, out: &mut Vec<Effect>) {
+    pub(in crate::failover) fn abandon(&mut self, now: Moment, out: &mut Vec<Effect>) {
         self.stir();
-        if self.pending.take().is_some() {
+        if let Some(pending) = self.pending.take() {
+            // Nobody knows what became of it: as after a death, the record is read before anything else is decided.
+            self.limbo.extend(pending.sets);
+            (self.read, self.read_due) = (None, now);
             out.push(Effect::Abandon { site: self.setup.site.clone() });
         }
-        for lane in self.lanes.values_mut() {
-            lane.revert();
+        if self.limbo.is_empty() {
+            self.lanes.values_mut().for_each(Lane::revert);
         }
     }
 
@@ -97,10 +100,13 @@ impl Site {
         if !self.lanes.values().any(|lane| other(lane).is_some()) {
             return;
         }
-        self.abandon(out);
+        if self.pending.take().is_some() {
+            out.push(Effect::Abandon { site: self.setup.site.clone() });
+        }
         for lane in self.lanes.values_mut() {
-            if let Some(set) = other(lane) {
-                lane.adopt(now, set);
+            match other(lane) {
+                Some(set) => lane.adopt(now, set),
+                None => lane.revert(),
             }
         }
         let sets: Vec<String> = sets.iter().map(RdataSet::to_string).collect();

@@ -332,6 +332,19 @@ fn one_stale_reading_is_no_foreign_change() {
 }
 
 #[test]
+fn a_write_that_was_given_up_and_landed_nevertheless_is_no_foreign_change() {
+    let mut world = home();
+    world.provider = false;
+    world.kill("pi2");
+    world.run(seconds(60));
+    world.record = [Rdata::A("203.0.113.1".parse().unwrap())].into();
+    world.step(Event::Stalled(seconds(2)));
+    world.provider = true;
+    world.run(seconds(300));
+    assert!(!world.story().contains("somebody else"), "{}", world.story());
+}
+
+#[test]
 fn a_frozen_record_stays_and_what_would_be_done_is_told() {
     let mut world = home();
     world.command(Command::Freeze { span: seconds(600) });
