@@ -78,7 +78,7 @@ fn everything_has_a_word_on_a_small_screen() {
 fn a_long_command_is_shown_whole_and_takes_its_room_from_what_happened() {
     let mut picture = picture();
     let words =
-        ["curl", "--cacert /tmp/hearth-demo-abcdef/ca.pem", "--resolve www.hearth.test:41234:127.0.0.11"];
+        ["curl", "--cacert /tmp/hearth-demo-abcdef/ca.pem", "--resolve", "www.hearth.test:41234:127.0.0.11"];
     let url = "https://www.hearth.test:41234/";
     picture.hint = format!("{} {url}", words.join(" "));
     let small = screen(80, 24, &picture);
