@@ -42,8 +42,12 @@ fn packages() -> tempfile::TempDir {
 }
 
 impl Machine {
+    /// The service's main process; there must be one.
+    #[track_caller]
     fn process(&self) -> String {
-        self.said("systemctl show --property MainPID --value hearth").trim().to_owned()
+        let process = self.said("systemctl show --property MainPID --value hearth").trim().to_owned();
+        assert!(process.parse::<u32>().is_ok_and(|process| process > 1), "no process: {process}");
+        process
     }
 
     /// Does what makes one agent follow another, and waits for that.
@@ -64,15 +68,16 @@ impl Machine {
         let _ = self.run("systemctl restart hearth");
     }
 
-    /// Waits until the service is up with another process than `before`.
+    /// Waits until the service is up with another process than `before`. State and process are read at once: between two
+    /// looks a service may end, and has then no process, which is told as 0.
     #[track_caller]
     fn wait_for_another(&self, before: &str) {
-        self.wait_for(
-            &format!(
-                "test \"$(systemctl is-active hearth)\" = active && test \"$(systemctl show -P MainPID hearth)\" != {before}"
-            ),
-            SOON,
-        );
+        let look = "systemctl show --property MainPID,ActiveState --value hearth | sort | tr '\\n' ' '";
+        wait_until("another process", SOON, || {
+            let seen = self.said(look);
+            let (process, state) = seen.trim().split_once(' ')?;
+            (state == "active" && process != "0" && process != before).then_some(())
+        });
     }
 
     /// Does something while visitors come, and tells how many were answered; none may be turned away.

@@ -69,7 +69,9 @@ impl Machine {
     }
 
     fn shell(&self, line: &str) -> Command {
-        let mut command = Command::new("nsenter");
+        // In a session of its own: a signal to "this process group" must never be one to the test.
+        let mut command = Command::new("setsid");
+        command.args(["--wait", "nsenter"]);
         command.args(["--target", &self.leader.to_string(), "--mount", "--uts", "--ipc", "--net", "--pid"]);
         command.args(["--", "/bin/sh", "-c", line]).env_clear();
         command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
