@@ -363,7 +363,10 @@ impl Engine {
     #[must_use]
     pub fn next_wake(&self) -> Option<Moment> {
         let references = (self.references > 0).then(|| self.isolation.due());
-        let own = [references, self.warm_until, Some(self.silence_due).filter(|_| !self.nodes.is_empty())];
+        let silence = Some(self.silence_due).filter(|_| !self.nodes.is_empty());
+        // Cut off it warms up for nothing and tells of no silence, however long both have been due.
+        let judges = !self.is_cut_off();
+        let own = [references, self.warm_until.filter(|_| judges), silence.filter(|_| judges)];
         own.into_iter().flatten().chain(self.sites.next_due()).min()
     }
 
