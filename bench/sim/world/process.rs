@@ -71,15 +71,21 @@ impl World {
         if let Some(mutant) = self.mutant {
             effects = mutant.effects(effects, self.told.as_ref());
         }
-        // The journal is on the disk before a write is tried, and never for long behind otherwise.
-        let writes = effects.iter().any(|effect| matches!(effect, Effect::Write { .. }));
-        if writes || self.now - self.synced.0 >= SYNC_EVERY {
-            self.synced = (self.now, self.engine.clone());
-        }
+        self.sync(&effects);
         for effect in effects {
-            let told = self.told.clone();
-            self.checker.effect(self.today(), &effect, &self.engine, told.as_ref(), &self.nodes);
+            self.checker.effect(self.now, &effect, &self.engine, self.told.as_ref(), &self.nodes);
             self.act(effect);
+        }
+    }
+
+    /// The journal is on the disk before a write is tried, and never for long behind otherwise.
+    fn sync(&mut self, effects: &[Effect]) {
+        let writes = || effects.iter().any(|effect| matches!(effect, Effect::Write { .. }));
+        if let Some((at, engine)) = &mut self.synced
+            && (self.now - *at >= SYNC_EVERY || writes())
+        {
+            *at = self.now;
+            engine.clone_from(&self.engine);
         }
     }
 
@@ -177,8 +183,8 @@ impl World {
     /// the disk had not confirmed.
     pub(crate) fn crash(&mut self, away: Duration, torn: bool) {
         if self.process != Process::Dead {
-            if torn && !self.layout.journal {
-                self.engine = self.synced.1.clone();
+            if let Some((_, engine)) = self.synced.as_ref().filter(|_| torn && !self.layout.journal) {
+                self.engine = engine.clone();
                 self.checker.forgot();
             }
             self.process = Process::Dead;
