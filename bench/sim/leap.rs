@@ -121,7 +121,7 @@ impl World {
         };
         let mut chain: Option<Chain> = None;
         for lost in self.noise.seconds(i, self.now, to) {
-            if !chain.is_some_and(|chain| lost.since(chain.last) <= AGAIN) && !is_looked_at(lost) {
+            if chain.is_none_or(|chain| lost.since(chain.last) > AGAIN) && !is_looked_at(lost) {
                 continue;
             }
             let kept = chain.filter(|chain| lost.since(chain.last) < FORGOTTEN + LEAD);

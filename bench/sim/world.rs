@@ -122,6 +122,8 @@ pub(super) enum Process {
 pub(crate) struct World {
     /// What time it is.
     pub(super) now: Moment,
+    /// Nothing begins or ends to be wrong before this.
+    until: Moment,
     pub(super) layout: Layout,
     chance: fastrand::Rng,
     pub(super) noise: Noise,
@@ -190,6 +192,7 @@ impl World {
         };
         let mut world = Self {
             now: Moment::START,
+            until: Moment::START,
             nodes: (0..layout.nodes).map(node).collect(),
             chance: fastrand::Rng::with_seed(seed),
             noise: Noise::new(seed, layout.loss),
@@ -241,6 +244,7 @@ impl World {
 
     /// Lets time pass until `to`. What cannot matter is leapt over, when the layout says so ([`super::leap`]).
     pub(crate) fn advance(&mut self, to: Moment) {
+        self.until = to;
         while self.now < to && self.checker.broken.is_none() {
             if self.layout.telling == Telling::Leaps
                 && let Some(over) = self.leap(to)

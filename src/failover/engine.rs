@@ -359,6 +359,13 @@ impl Engine {
             && self.sites.iter().all(|site| site.is_at_rest(now))
     }
 
+    /// Whether it would learn nothing from hearing that `answered` of `asked` references answer: it has heard the same
+    /// before, and is sure of itself. A simulator may leave out to tell it.
+    #[must_use]
+    pub fn expects(&self, answered: u32, asked: u32) -> bool {
+        self.isolation.answered() == (answered, asked) && self.isolation.patience() == 1 && !self.is_cut_off()
+    }
+
     /// The next moment at which time alone can matter. None: only an event can.
     #[must_use]
     pub fn next_wake(&self) -> Option<Moment> {

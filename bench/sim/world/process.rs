@@ -114,6 +114,11 @@ impl World {
             Effect::LookAtReferences => {
                 let asked = self.layout.references;
                 let answered = if self.cut > 0 { 0 } else { asked.saturating_sub(self.references_away) };
+                // Until it would be heard nothing happens that could make it news.
+                let is_news = self.now + ROUND_TRIP >= self.until || !self.engine.expects(answered, asked);
+                if self.layout.telling == Telling::Leaps && !is_news {
+                    return;
+                }
                 let after = if answered < asked { Duration::from_secs(4) } else { ROUND_TRIP };
                 self.send(after, Coming::Event(Event::References { answered, asked }));
             }
