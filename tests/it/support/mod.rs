@@ -2,6 +2,7 @@
 
 pub(crate) mod authority;
 pub(crate) mod bind;
+pub(crate) mod browser;
 pub(crate) mod dns_proxy;
 pub(crate) mod faulty;
 pub(crate) mod http;
