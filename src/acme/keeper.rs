@@ -17,6 +17,7 @@ use super::settings::{AcmeSettings, Challenge};
 use super::share::{self, Held, LEASE, Lease, Share};
 use super::store::{Kept, Names, Store, Tries};
 use super::web::Web;
+use crate::dns::account_book::AccountBook;
 use crate::host::time::{ClockTrust, Timeline, clock_trust};
 use crate::status::CertificateStatus;
 use crate::tls::{Certificate, Shelf};
@@ -51,6 +52,8 @@ pub struct Keeper {
     pub node: String,
     /// Where it is kept on this machine.
     pub state: PathBuf,
+    /// What the accounts of DNS providers put up with.
+    pub book: AccountBook,
     /// What time it is.
     pub line: Timeline,
 }
@@ -63,7 +66,7 @@ impl Keeper {
             Ok(web) => web,
             Err(error) => return self.hopeless(&error.to_string(), &report).await,
         };
-        let prover = match Prover::of(&self.settings.challenge, &self.shelf) {
+        let prover = match Prover::of(&self.settings.challenge, &self.shelf, &self.book) {
             Ok(prover) => prover,
             Err(error) => return self.hopeless(&error.to_string(), &report).await,
         };
