@@ -16,7 +16,7 @@ use crate::support::authority::now;
 use crate::support::knot::Knot;
 use crate::support::name_server::{ZONE, left_out};
 use crate::support::pebble::{EveryName, Pebble, Plan};
-use crate::support::{http, wait_until};
+use crate::support::{http, stays, wait_until};
 use crate::watcher::storm::libfaketime;
 
 pub(super) fn root(pebble: &Pebble) -> CertificateDer<'static> {
@@ -136,8 +136,8 @@ fn a_proof_that_is_not_found_costs_nobody_the_site_and_is_not_tried_again_at_onc
     assert_eq!((shown(at, &root(&pebble)), pebble.orders()), (None, 1));
     rig.kill();
     rig.start();
-    std::thread::sleep(Duration::from_secs(2));
-    assert_eq!(pebble.orders(), 1, "a restart is no reason to ask again");
+    let orders = stays("a restart is no reason to ask again", Duration::from_secs(2), || pebble.orders());
+    assert_eq!(orders, 1);
 }
 
 #[test]
