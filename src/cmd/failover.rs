@@ -42,6 +42,9 @@ pub async fn run(path: &Path, command: &FailoverCommand) -> anyhow::Result<ExitC
         }
         FailoverCommand::ToFallback(args) => pin(socket, args, Side::Fallback).await?,
         FailoverCommand::ToHome(args) => pin(socket, args, Side::Home).await?,
+        FailoverCommand::Drill(args) => {
+            say(socket, &args.site, Command::Drill { span: args.duration }, &args.reason).await?;
+        }
         FailoverCommand::Freeze(args) => {
             let command = Command::Freeze { span: args.word.duration };
             say(socket, &args.site, command, &args.word.reason).await?;

@@ -15,6 +15,7 @@ use crate::address::Family;
 use crate::dns::{Owner, RdataSet, RecordType};
 use crate::failover::Shape;
 use crate::failover::content::{Contents, Place};
+use crate::failover::drill::Drill;
 use crate::failover::engine::Standing;
 use crate::failover::event::{About, BeatSeen, Effect, Note, SiteSetup, Target, Testimony, Weight};
 use crate::failover::fallback::{Change, FallbackWatch, in_days};
@@ -128,6 +129,9 @@ pub struct Site {
     /// A person wants visitors kept away from these nodes.
     #[serde(default)]
     pub(super) drains: BTreeMap<NodeName, Word>,
+    /// A drill that is under way.
+    #[serde(default)]
+    pub(super) drill: Option<Drill>,
     /// A reading that looked like a change by somebody else, until a second one says the same.
     #[serde(default)]
     doubt: Option<Doubt>,
@@ -182,6 +186,7 @@ impl Site {
             freeze: None,
             would: None,
             drains: BTreeMap::new(),
+            drill: None,
             doubt: None,
             witnesses: Witnesses::default(),
         };
@@ -228,6 +233,7 @@ impl Site {
         }
         if standing == Standing::Decides {
             self.expire(now, out);
+            self.follow_drill(now, out);
             if std::mem::take(&mut self.stirred) {
                 self.decide(now, out);
                 self.stirred = self.is_restless();
@@ -439,6 +445,7 @@ impl Site {
             && self.frozen_until.is_none()
             && self.freeze.is_none()
             && self.drains.is_empty()
+            && self.drill.is_none()
             && self.doubt.is_none()
             && self.setup.nodes.iter().all(|node| self.targets.contains_key(node))
             && self.targets.values().flat_map(BTreeMap::values).all(|w| w.liveness.is_at_rest(now, policy))

@@ -10,6 +10,7 @@ use crate::address::Family;
 use crate::dns::{Rdata, RecordType};
 use crate::failover::Shape;
 use crate::failover::content::{Freshness, STALE_HOLD};
+use crate::failover::drill::Drill;
 use crate::failover::errand::same_line;
 use crate::failover::event::{Effect, SiteSetup, Weight};
 use crate::failover::fallback;
@@ -144,7 +145,11 @@ impl Site {
             }
             let fallback = self.fallback.readiness(lane.record_type(), setup, now);
             let situation = self.situation(lane, setup, now, &candidates, &fallback);
-            let decided = if pinned { Decided::Nothing } else { lane.decide(&situation) };
+            let decided = match self.drill.as_ref().and_then(Drill::returning) {
+                _ if pinned => Decided::Nothing,
+                Some(home) => lane.end_drill(&situation, home),
+                None => lane.decide(&situation),
+            };
             match (decided, lane.side()) {
                 (Decided::Nothing, _) => {}
                 (Decided::Changed, Side::Home | Side::Undecided) => {
@@ -240,8 +245,10 @@ impl Site {
     /// Ends what was only to hold for a while.
     pub(super) fn expire(&mut self, now: Moment, out: &mut Vec<Effect>) {
         if let Some(pin) = self.pin.take_if(|pin| now >= pin.until) {
-            let text = format!("the override by {} is over; the watcher decides again", pin.owner);
-            self.note(out, Weight::Info, text);
+            if self.drill.is_none() {
+                let text = format!("the override by {} is over; the watcher decides again", pin.owner);
+                self.note(out, Weight::Info, text);
+            }
             self.stir();
         }
         if let Some(word) = self.freeze.take_if(|word| now >= word.until) {
