@@ -45,7 +45,9 @@ Example:
     ToFallback(OverrideArgs),
     /// Sends visitors to the fallback and home again, to see that it works
     #[command(after_help = "\
-It is refused when the way there or back could fail. The journal and the notices tell how long each step took.
+It is refused when the way there or back could fail. The command watches until visitors are home again and prints how long
+each step took; the drill goes on and ends by itself when the command is ended.
+Exit code 0: visitors were there and are home again. 1: refused, or it went otherwise.
 
 Example:
   hearth failover drill www.example.com --for 5m --reason \"the monthly drill\"")]

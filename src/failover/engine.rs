@@ -281,7 +281,7 @@ impl Engine {
                 let why = format!("override by {owner} for {}: {reason}", words(*span));
                 pin(site, *side, now, &why, |_| true);
                 site.note(out, Weight::Warning, why);
-                site.drill = None;
+                site.drop_drill(now);
                 site.pin = Some(Pin {
                     side: *side,
                     until: now + *span,

@@ -94,6 +94,12 @@ impl FallbackWatch {
         Some(self.looks.get(&address)?.certificate_ends? - now)
     }
 
+    /// When the first of the certificates ends that were shown last. None: none was.
+    #[must_use]
+    pub fn first_certificate_ends(&self) -> Option<Moment> {
+        self.looks.values().filter_map(|look| look.certificate_ends).min()
+    }
+
     /// Forgets everything: it was gathered while the watcher could not be trusted.
     pub fn discard_evidence(&mut self, now: Moment) {
         let ending = std::mem::take(&mut self.ending);
@@ -155,10 +161,15 @@ impl FallbackWatch {
     /// Whether every address has been failing for as long as a node may before it is given up.
     #[must_use]
     pub fn dead(&self, record_type: RecordType, setup: &SiteSetup, now: Moment) -> bool {
-        let candidates = addresses(record_type, setup);
+        self.failing_for(record_type, setup, now).is_some_and(|span| span >= setup.policy.hard)
+    }
+
+    /// For how long every address has been failing. None: one does not, or there is none.
+    #[must_use]
+    pub fn failing_for(&self, record_type: RecordType, setup: &SiteSetup, now: Moment) -> Option<Duration> {
         let failing = |a: &IpAddr| self.looks.get(a).and_then(|look| look.failing_since);
-        let long = |a: &IpAddr| failing(a).is_some_and(|since| now - since >= setup.policy.hard);
-        !candidates.is_empty() && candidates.iter().all(long)
+        let since: Option<Vec<Moment>> = addresses(record_type, setup).iter().map(failing).collect();
+        Some(now - since?.into_iter().max()?)
     }
 
     /// Whether every address that was looked at failed at the last look, and there was one.

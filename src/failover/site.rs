@@ -15,7 +15,7 @@ use crate::address::Family;
 use crate::dns::{Owner, RdataSet, RecordType};
 use crate::failover::Shape;
 use crate::failover::content::{Contents, Place};
-use crate::failover::drill::Drill;
+use crate::failover::drill::{Drill, Report};
 use crate::failover::engine::Standing;
 use crate::failover::event::{About, BeatSeen, Effect, Note, SiteSetup, Target, Testimony, Weight};
 use crate::failover::fallback::{Change, FallbackWatch, in_days};
@@ -41,6 +41,9 @@ pub struct Watched {
     pub health: Health,
     /// Since when it has looked like that.
     pub since: Moment,
+    /// People were told that it fails, and it has not been wholly up since.
+    #[serde(default)]
+    pub told: bool,
 }
 
 /// A write that is on its way.
@@ -132,6 +135,9 @@ pub struct Site {
     /// A drill that is under way.
     #[serde(default)]
     pub(super) drill: Option<Drill>,
+    /// What became of the last drill.
+    #[serde(default)]
+    pub(super) last_drill: Option<Report>,
     /// A reading that looked like a change by somebody else, until a second one says the same.
     #[serde(default)]
     doubt: Option<Doubt>,
@@ -187,6 +193,7 @@ impl Site {
             would: None,
             drains: BTreeMap::new(),
             drill: None,
+            last_drill: None,
             doubt: None,
             witnesses: Witnesses::default(),
         };
@@ -310,6 +317,7 @@ impl Site {
             rounds: Rounds::of(self.seed, [self.setup.site.as_str(), node.as_str(), &family.to_string()]),
             health: Health::Unknown,
             since: now,
+            told: false,
         };
         self.targets.entry(node.clone()).or_default().insert(family, watched);
         if family == Family::Ipv6 && self.setup.shape == Shape::Address {

@@ -3,6 +3,8 @@
 mod certificate;
 mod drill;
 mod explain;
+mod families;
 mod properties;
 mod stories;
+mod unsteady;
 mod world;

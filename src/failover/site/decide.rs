@@ -33,6 +33,7 @@ impl Site {
                 let health = if self.drains.contains_key(node) { Health::Draining } else { judged };
                 if health != watched.health {
                     notes.push(transition(node, watched, health));
+                    watched.told = (watched.told || is_trouble(health)) && health != Health::Up;
                     watched.health = health;
                     watched.since = now;
                 }
@@ -346,8 +347,16 @@ fn type_for(shape: Shape, family: Family) -> RecordType {
     }
 }
 
+/// What somebody should see to, though visitors may still be served.
+fn is_trouble(health: Health) -> bool {
+    health.is_down() || health == Health::Degraded
+}
+
+/// What people are told of a target that looks like `health` now. That it fails now and then is news once, and none at the
+/// end of an outage.
 fn transition(node: &NodeName, watched: &Watched, health: Health) -> (Weight, String) {
-    let weight = if health.is_down() { Weight::Warning } else { Weight::Info };
+    let news = health.is_down() || (is_trouble(health) && !watched.told);
+    let weight = if news { Weight::Warning } else { Weight::Info };
     let address = watched.liveness.address();
     let failure = watched.liveness.failure().map(|f| format!(" ({f})")).unwrap_or_default();
     (weight, format!("{node} at {address}: {}{failure}", health.describe()))
