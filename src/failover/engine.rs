@@ -140,9 +140,13 @@ impl Engine {
                 }
             }
             Event::FallbackSeen { site, address, failure, certificate_left } => {
+                let cut_off = self.is_cut_off();
                 if let Some(site) = self.sites.touch(site) {
                     site.record_fallback(now, *address, failure.clone());
                     site.record_certificate(now, *address, *certificate_left, out);
+                    if !cut_off {
+                        site.tell_of_fallback(now, out);
+                    }
                 }
             }
             Event::References { answered, asked } => {

@@ -33,6 +33,9 @@ pub struct FallbackWatch {
     /// The addresses whose certificates are about to end. Told already, so it is no evidence to be discarded.
     #[serde(default)]
     ending: BTreeSet<IpAddr>,
+    /// People were told that nothing can be switched there.
+    #[serde(default)]
+    told: bool,
 }
 
 /// What is known of one address.
@@ -56,6 +59,15 @@ pub enum Change {
     None,
     /// Something else.
     Some,
+}
+
+/// What people should hear of the fallback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Nothing can be switched there, and why.
+    Bad(String),
+    /// It is good again.
+    Good,
 }
 
 impl FallbackWatch {
@@ -102,8 +114,8 @@ impl FallbackWatch {
 
     /// Forgets everything: it was gathered while the watcher could not be trusted.
     pub fn discard_evidence(&mut self, now: Moment) {
-        let ending = std::mem::take(&mut self.ending);
-        *self = Self { looks: BTreeMap::new(), looked: Moment::START, due: now, ending };
+        let (ending, told) = (std::mem::take(&mut self.ending), self.told);
+        *self = Self { looks: BTreeMap::new(), looked: Moment::START, due: now, ending, told };
     }
 
     /// These are the addresses from now on.
@@ -147,6 +159,31 @@ impl FallbackWatch {
             (RecordType::A | RecordType::Aaaa, _) => RdataSet::new(good.into_iter().map(Rdata::from)),
         };
         set.map_or_else(|e| Readiness::NotReady(e.to_string()), Readiness::Ready)
+    }
+
+    /// What people should hear of the fallback as a place to go to: that it is not good for an RRset of one of these
+    /// types, and why, or that it is again. Once each.
+    pub fn news<'a>(
+        &mut self,
+        types: impl IntoIterator<Item = &'a RecordType>,
+        setup: &SiteSetup,
+        now: Moment,
+    ) -> Option<News> {
+        let failing = |kind: &RecordType| {
+            let span = self.failing_for(*kind, setup, now)?;
+            Some((span >= setup.policy.hard, self.why_not(&addresses(*kind, setup))))
+        };
+        match (self.told, types.into_iter().filter_map(failing).max()) {
+            (false, Some((true, why))) => {
+                self.told = true;
+                Some(News::Bad(why))
+            }
+            (true, None) if self.looks.len() == setup.fallback_addresses.len() => {
+                self.told = false;
+                Some(News::Good)
+            }
+            (false | true, _) => None,
+        }
     }
 
     fn why_not(&self, candidates: &[IpAddr]) -> String {

@@ -18,7 +18,7 @@ use crate::failover::content::{Contents, Place};
 use crate::failover::drill::{Drill, Report};
 use crate::failover::engine::Standing;
 use crate::failover::event::{About, BeatSeen, Effect, Note, SiteSetup, Target, Testimony, Weight};
-use crate::failover::fallback::{Change, FallbackWatch, in_days};
+use crate::failover::fallback::{Change, FallbackWatch, News, in_days};
 use crate::failover::lane::{Lane, Side};
 use crate::failover::rounds::Rounds;
 use crate::failover::witness::Witnesses;
@@ -374,6 +374,18 @@ impl Site {
             self.fallback.hasten(now + self.setup.policy.fallback_suspect_every * 6);
         }
         self.stirred |= self.fallback.record(now, address, failure) == Change::Some;
+    }
+
+    /// A fallback that is not good is told while the nodes are up and there is time to see to it.
+    pub(super) fn tell_of_fallback(&mut self, now: Moment, out: &mut Vec<Effect>) {
+        match self.fallback.news(self.lanes.keys(), &self.setup, now) {
+            Some(News::Bad(why)) => {
+                let text = format!("the fallback is not good, and nothing is switched to it: {why}");
+                self.note(out, Weight::Warning, text);
+            }
+            Some(News::Good) => self.note(out, Weight::Info, "the fallback is good again".to_owned()),
+            None => {}
+        }
     }
 
     /// A look at the fallback was shown a certificate. One that is about to end is told while there is time to renew it.
