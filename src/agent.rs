@@ -348,6 +348,7 @@ impl Agent {
                 node: node.clone(),
                 key: Arc::clone(key),
                 entry: self.book.entry(provider, &settings.site),
+                memory: self.memory.clone(),
                 line: self.line,
                 events: self.events.clone(),
                 status: status.subscribe(),
