@@ -84,15 +84,17 @@ impl Terse {
         let mut words = std::str::from_utf8(short).ok()?.split(' ');
         let place: usize = words.next()?.parse().ok()?;
         let full = self.full.get(place)?;
-        let mut numbers: Vec<i64> = self.before(place).take(full.numbers.len()).collect();
-        let mut first = 0;
-        for (i, word) in words.enumerate() {
-            let step: i64 = word.parse().ok()?;
-            first = if i == 0 { step } else { first };
-            let step = if i == 1 { step.checked_add(first)? } else { step };
-            let number = numbers.get_mut(i)?;
-            *number = number.checked_add(step)?;
+        let mut steps: Vec<i64> = words.map(str::parse).collect::<Result<_, _>>().ok()?;
+        if steps.len() > full.numbers.len() {
+            return None;
         }
+        // What is not said is zero.
+        steps.resize(full.numbers.len(), 0);
+        if let [first, second, ..] = &mut steps[..] {
+            *second = second.checked_add(*first)?;
+        }
+        let numbers = steps.iter().zip(self.before(place)).map(|(step, last)| last.checked_add(*step));
+        let numbers = numbers.collect::<Option<Vec<i64>>>()?;
         let text = put_together(&full.frame, &numbers)?;
         Some((text, Some(Said { place: Some(place), frame: full.frame.clone(), numbers })))
     }
@@ -193,11 +195,12 @@ mod tests {
             r#"{"at":1040,"wall":1700000001040,"probed":"pi1"}"#,
             r#"{"at":11000,"wall":1700000011000,"beat":{"node":"pi1","seq":8,"skew":-3}}"#,
             r#"{"at":11040,"wall":1700000011041,"probed":"pi1"}"#,
+            r#"{"at":11080,"wall":1700000011081,"probed":"pi1"}"#,
             r#"{"at":21000,"wall":1700000021001,"beat":{"node":"pi1","seq":9,"skew":-4}}"#,
             r#"{"at":21000,"wall":1700000021001,"beat":{"node":"pi2","seq":9,"skew":-4}}"#,
         ]);
-        assert_eq!(&lines[2..5], ["#0 9960 0 1", "#1 40 1", "#0 9960 0 1 1"]);
-        assert!(lines[5].starts_with('{'), "another node stands in full");
+        assert_eq!(&lines[2..6], ["#0 9960 0 1", "#1 40 1", "#1 40", "#0 9920 0 1 1"]);
+        assert!(lines[6].starts_with('{'), "another node stands in full");
     }
 
     #[test]

@@ -204,7 +204,7 @@ fn a_first_line_of_another_form_is_set_aside() {
 /// Starts the engine and then only tells it that its references answer; writes that down, from `from` to `to`.
 fn stay_calm(journal: &mut Journal, engine: &mut Engine, from: u64, to: u64) {
     for n in from..to {
-        let (at, wall_ms) = (Moment::from_millis(n * 1_000), 1_700_000_000_000 + n);
+        let (at, wall_ms) = (Moment::from_millis(n * 1_000), 1_700_000_000_000 + n * 1_000);
         let event = if n == 0 { event(0) } else { Event::References { answered: 2, asked: 2 } };
         let effects = engine.step(at, &event);
         journal.append(Step { at, wall_ms, event, effects }).unwrap();
