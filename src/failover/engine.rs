@@ -374,11 +374,21 @@ impl Engine {
             && self.sites.iter().all(|site| site.is_at_rest(now))
     }
 
+    /// Whether it would learn nothing from hearing that `answered` of `asked` references answer: it has heard the same
+    /// before, and is sure of itself. A simulator may leave out to tell it.
+    #[must_use]
+    pub fn expects(&self, answered: u32, asked: u32) -> bool {
+        self.isolation.answered() == (answered, asked) && self.isolation.patience() == 1 && !self.is_cut_off()
+    }
+
     /// The next moment at which time alone can matter. None: only an event can.
     #[must_use]
     pub fn next_wake(&self) -> Option<Moment> {
         let references = (self.references > 0).then(|| self.isolation.due());
-        let own = [references, self.warm_until, Some(self.silence_due).filter(|_| !self.nodes.is_empty())];
+        let silence = Some(self.silence_due).filter(|_| !self.nodes.is_empty());
+        // Cut off it warms up for nothing and tells of no silence, however long both have been due.
+        let judges = !self.is_cut_off();
+        let own = [references, self.warm_until.filter(|_| judges), silence.filter(|_| judges)];
         own.into_iter().flatten().chain(self.sites.next_due()).min()
     }
 

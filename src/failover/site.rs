@@ -486,11 +486,13 @@ impl Site {
         self.freeze.iter().chain(self.drains.values()).for_each(|word| at(Some(word.until)));
         at(Some(self.begun + policy.warm_up + policy.hard));
         self.beats.values().for_each(|beats| at(beats.next_deadline(now, policy)));
-        let grounds = self.grounds(patience, now);
         for (node, families) in &self.targets {
             for (family, watched) in families {
                 at(Some(watched.due));
-                at(watched.liveness.next_deadline(now, &grounds.of(node, *family), policy));
+                if watched.liveness.is_at_stake(policy) {
+                    let grounds = self.grounds_of(node, *family, patience, now);
+                    at(watched.liveness.next_deadline(now, &grounds, policy));
+                }
             }
         }
         next

@@ -45,13 +45,13 @@ impl Site {
         }
     }
 
-    /// The grounds on which each target may be given up. Nobody asks for those of one that does not fail.
-    pub(super) fn grounds(&self, patience: u32, now: Moment) -> GroundsOfAll {
+    /// The grounds on which each target may be given up, of those that may be given up now.
+    fn grounds(&self, patience: u32, now: Moment) -> GroundsOfAll {
         let watched = self.targets.iter().flat_map(|(n, fs)| fs.iter().map(move |(f, w)| (n, f, w)));
-        let failing = watched.filter(|(_, _, w)| w.liveness.failures() > 0);
+        let at_stake = watched.filter(|(_, _, w)| w.liveness.is_at_stake(&self.setup.policy));
         let grounds =
             |(n, f, _): (&NodeName, &Family, _)| ((n.clone(), *f), self.grounds_of(n, *f, patience, now));
-        GroundsOfAll { patience, failing: failing.map(grounds).collect() }
+        GroundsOfAll { patience, at_stake: at_stake.map(grounds).collect() }
     }
 
     /// The grounds on which one target may be given up: whether another member of its RRset is up, and what others see.
@@ -325,17 +325,17 @@ impl Site {
 }
 
 /// The grounds on which targets may be given up.
-pub(super) struct GroundsOfAll {
+struct GroundsOfAll {
     patience: u32,
-    failing: BTreeMap<(NodeName, Family), Grounds>,
+    at_stake: BTreeMap<(NodeName, Family), Grounds>,
 }
 
 impl GroundsOfAll {
-    pub(super) fn of(&self, node: &NodeName, family: Family) -> Grounds {
+    fn of(&self, node: &NodeName, family: Family) -> Grounds {
         let none =
             || Grounds { stakes: Stakes::default(), accord: Accord::default(), patience: self.patience };
-        let failing = Some(&self.failing).filter(|failing| !failing.is_empty());
-        failing.and_then(|failing| failing.get(&(node.clone(), family))).copied().unwrap_or_else(none)
+        let at_stake = Some(&self.at_stake).filter(|at_stake| !at_stake.is_empty());
+        at_stake.and_then(|at_stake| at_stake.get(&(node.clone(), family))).copied().unwrap_or_else(none)
     }
 }
 

@@ -15,7 +15,7 @@ use super::rig::{PATIENCE, Rig, free_port};
 use crate::support::authority::Authority;
 use crate::support::knot::Knot;
 use crate::support::name_server::{ZONE, left_out, tsig_key};
-use crate::support::wait_until;
+use crate::support::{stays, wait_until};
 
 const PAGES: &str = "185.199.108.153";
 /// Where the agents listen, and where the echoes see them.
@@ -97,8 +97,8 @@ fn a_site_that_is_stuck_on_the_fallback_comes_home_once_and_the_epoch_goes_on() 
     // A person wants the fallback after all, and is not fought.
     written(&server, PAGES, 9);
     let serial = server.serial();
-    std::thread::sleep(Duration::from_secs(8));
-    assert_eq!((record(&server), server.serial()), (vec![PAGES.to_owned()], serial), "{}", rig.log());
+    let stands = stays("the person's word", Duration::from_secs(8), || (record(&server), server.serial()));
+    assert_eq!(stands, (vec![PAGES.to_owned()], serial), "{}", rig.log());
 }
 
 #[test]
