@@ -14,7 +14,9 @@
 
 pub mod apply;
 pub mod card;
+pub mod findings;
 pub mod import;
+pub mod look;
 pub mod names;
 pub mod preseed;
 pub mod report;
@@ -22,6 +24,7 @@ pub mod secrets;
 pub mod settings;
 pub mod store;
 pub mod text;
+pub mod volume;
 
 pub use settings::PiSettings;
 
