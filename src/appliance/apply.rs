@@ -4,14 +4,13 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use super::import::Imported;
+use super::mistakes_of;
 use super::report::Outcome;
-use super::store::write_whole;
+use super::store::{link, write_whole};
 use super::volume::Volume;
-use crate::config::mistakes_of;
 use crate::gluster::plan::UNITS;
 
 /// Where units look whether they are wanted (`ConditionPathExists=`).
@@ -34,7 +33,7 @@ pub fn apply(imported: &Imported, volume: Option<&Volume>, root: &Path) -> io::R
     }
     put("etc/hostname", &format!("{}\n", kept.hostname()), 0o644)?;
     if let Some(zone) = &kept.settings.timezone {
-        link(&root.join("etc/localtime"), &format!("/usr/share/zoneinfo/{}", zone.as_str()))?;
+        link(&root.join("etc/localtime"), Path::new("/usr/share/zoneinfo").join(zone.as_str()).as_path())?;
     }
     if !kept.settings.ssh_keys.is_empty() {
         let keys: String = kept.settings.ssh_keys.iter().map(|key| format!("{}\n", key.as_str())).collect();
@@ -72,16 +71,4 @@ fn set_up(volume: &Volume, root: &Path) -> io::Result<()> {
         put(&wanted.join("gluster-made-here"), "")?;
     }
     put(&wanted.join("gluster"), &format!("{}\n", volume.automount()))
-}
-
-/// A link in the place of whatever is there.
-fn link(path: &Path, to: &str) -> io::Result<()> {
-    let fresh = path.with_extension("new");
-    fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
-    match fs::remove_file(&fresh) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    symlink(to, &fresh)?;
-    fs::rename(&fresh, path)
 }

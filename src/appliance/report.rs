@@ -58,7 +58,7 @@ pub struct Report {
     pub hostname: String,
     /// The board, and its serial number.
     pub board: String,
-    /// The version of hearth that runs.
+    /// The version of hearth that runs, and what became of another one.
     pub version: String,
     /// Its addresses on the local network; None: it has not looked yet.
     pub addresses: Option<Vec<IpAddr>>,

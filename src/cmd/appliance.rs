@@ -2,6 +2,8 @@
 //!
 //! Never fails because of what a person wrote: mistakes go to the card's status file, and what was in force stays.
 
+mod update;
+
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -31,6 +33,9 @@ pub async fn run(command: &ApplianceCommand) -> anyhow::Result<()> {
     match command {
         ApplianceCommand::Import(args) => take(args),
         ApplianceCommand::Report(args) => report(args).await,
+        ApplianceCommand::Update(args) => update::update(args).await,
+        ApplianceCommand::Start(args) => update::start(args),
+        ApplianceCommand::Judge(args) => update::judge(args).await,
     }
 }
 
@@ -61,7 +66,7 @@ fn take(args: &CardArgs) -> anyhow::Result<()> {
         .context("the outcome cannot be noted")?;
     tracing::info!("{:?}", imported.outcome);
     let found = Found { last_words: look::last_words(&last_words(args)), ..Found::default() };
-    tell(args, &report_of(&imported, found))
+    tell(args, &report_of(args, &imported, found))
 }
 
 /// This Pi's part of the volume that the configuration in force names, if any; the error is for a person.
@@ -107,7 +112,7 @@ async fn report(args: &CardArgs) -> anyhow::Result<()> {
         findings: findings(&facts(args, &imported.kept)?),
         last_words: look::last_words(&last_words(args)),
     };
-    tell(args, &report_of(&imported, found))
+    tell(args, &report_of(args, &imported, found))
 }
 
 fn facts(args: &CardArgs, kept: &Kept) -> anyhow::Result<Facts> {
@@ -131,13 +136,14 @@ fn tell(args: &CardArgs, report: &Report) -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be written", args.card.join(STATUS).display()))
 }
 
-fn report_of(imported: &Imported, found: Found) -> Report {
+fn report_of(args: &CardArgs, imported: &Imported, found: Found) -> Report {
+    let standing = update::standing(args);
     Report {
         outcome: imported.outcome.clone(),
         remarks: imported.remarks.clone(),
         hostname: imported.kept.hostname().to_owned(),
         board: board(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: standing.describe(update::own()),
         addresses: found.addresses,
         keys: imported.kept.keys.clone(),
         agent: found.agent,

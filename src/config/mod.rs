@@ -103,7 +103,7 @@ pub struct AgentConfig {
     pub control: PathBuf,
     /// How the shared part of the configuration stood when it was read.
     pub include: Option<IncludeStatus>,
-    /// What is wrong with a newer configuration, in whose place this one is in force; see [`mistakes_of`].
+    /// What is wrong with a newer configuration, in whose place this one is in force; see [`mistakes_of`](crate::appliance::mistakes_of).
     pub passed_over: Option<String>,
     /// The sites it serves, if any. No host belongs to two of them.
     pub sites: Vec<SiteSettings>,
@@ -388,16 +388,9 @@ pub fn check(path: &Path, secrets: Secrets) -> Result<Checked, ConfigErrors> {
 pub fn check_with(path: &Path, secrets: Secrets, program: &Path) -> Result<Checked, ConfigErrors> {
     let mut checked = include::check(&text_of(path)?, path, secrets, program)?;
     if let Some(agent) = &mut checked.config.agent {
-        agent.passed_over = std::fs::read_to_string(mistakes_of(path)).ok();
+        agent.passed_over = std::fs::read_to_string(crate::appliance::mistakes_of(path)).ok();
     }
     Ok(checked)
-}
-
-/// The file beside a configuration that says what is wrong with the one that was to take its place: whoever puts
-/// configurations there and passed one over writes it, and takes it away again.
-#[must_use]
-pub fn mistakes_of(path: &Path) -> PathBuf {
-    path.with_extension("mistakes")
 }
 
 fn text_of(path: &Path) -> Result<String, ConfigErrors> {

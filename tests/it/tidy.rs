@@ -23,6 +23,8 @@ const PURE: &[&str] = &[
     "appliance/secrets.rs",
     "appliance/settings.rs",
     "appliance/text.rs",
+    "appliance/update/mod.rs",
+    "appliance/update/signature.rs",
     "appliance/volume.rs",
     "demo/zone/mod.rs",
     "demo/zone/update.rs",
