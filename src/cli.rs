@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::failover::{DrainArgs, FailoverCommand, FailoverWhyArgs, OverrideArgs, WordArgs};
+pub use self::failover::{DrainArgs, DrillArgs, FailoverCommand, FailoverWhyArgs, OverrideArgs, WordArgs};
 pub use self::init::{InitArgs, PeerWord, ProviderChoice};
 pub use self::watcher::{ReplayArgs, WatcherArgs, WatcherCommand};
 use crate::gluster::{Host, Place, VolumeName};

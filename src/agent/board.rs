@@ -155,6 +155,7 @@ impl Board {
             let next = self.with_lamps(next, line);
             let last = publish.send_replace(next);
             journal::tell(&last, &publish.borrow());
+            self.hooks.tell(&hooks::lost_and_found(&last, &publish.borrow()));
         }
     }
 

@@ -74,12 +74,14 @@ fn records(status: &AgentStatus) -> impl Iterator<Item = Fault> {
     refused.map(|record| fault(FaultCode::DnsRefused, format!("{}: {}", record.name, record.why)))
 }
 
+/// Whether a watcher is as good as dead for this node: it refuses, or has not answered under its key for long.
+pub(super) fn is_lost(status: &AgentStatus, link: &WatcherLink) -> bool {
+    let for_ms = link.answered_ms_ago.unwrap_or(status.uptime_ms);
+    link.state == LinkState::Refused || u128::from(for_ms) >= ALARM.as_millis()
+}
+
 /// A watcher that refuses, or one that has not answered under its key for so long that it will not come back by itself.
 fn watchers(status: &AgentStatus) -> impl Iterator<Item = Fault> {
-    let silent = |link: &&WatcherLink| {
-        let for_ms = link.answered_ms_ago.unwrap_or(status.uptime_ms);
-        link.state == LinkState::Refused || u128::from(for_ms) >= ALARM.as_millis()
-    };
-    let gone = status.watchers.iter().filter(silent);
+    let gone = status.watchers.iter().filter(|link| is_lost(status, link));
     gone.map(|link| fault(FaultCode::Watcher, format!("{}: {}", link.url, link.why)))
 }

@@ -161,6 +161,8 @@ pub struct FailBackSettings {
     pub hairpin: Hairpin,
     /// What it asks itself for there.
     pub check: PageCheck,
+    /// Trusted besides the usual roots when it does: those that the looks trust that watchers ask for.
+    pub roots: Vec<CertificateDer<'static>>,
 }
 
 /// Whether a node can be asked to reach itself at its public address: not every router leads a packet out and in again.
