@@ -44,7 +44,11 @@ pub(super) async fn update(args: &UpdateArgs) -> anyhow::Result<()> {
     let older = if args.older { Older::Meant } else { Older::Refused };
     programs(card, |programs| programs.take(release.version, &program, served, older))?;
     let standing = in_force(card)?;
-    restart(card)?;
+    if let Err(error) = restart(card) {
+        let why = format!("{} does not start", release.version);
+        settle(card, standing, Verdict::TurnDown(why))?;
+        return Err(error.context("the program before it is in force again"));
+    }
     let said = if standing.trial.is_some() { "is on trial" } else { "could not be started" };
     print(&format!(
         "{} {said}; `hearth status` shows it, and hearth-status.txt on the card\n",
@@ -88,7 +92,11 @@ pub(super) async fn judge(args: &CardArgs) -> anyhow::Result<()> {
     let look = fs::read_to_string(looks(args)).ok().and_then(|text| text.parse().ok()).unwrap_or(0) + 1;
     write_whole(&looks(args), format!("{look}").as_bytes(), 0o644).context("the number of looks")?;
     let agent = super::ask(&args.root.join(IN_FORCE)).await.ok().map(|status| seen(&status));
-    let Some(verdict) = standing.judge(agent.as_ref(), look) else { return Ok(()) };
+    standing.judge(agent.as_ref(), look).map_or(Ok(()), |verdict| settle(args, standing, verdict))
+}
+
+/// Does what the program on trial deserves; what comes back is started.
+fn settle(args: &CardArgs, standing: Standing, verdict: Verdict) -> anyhow::Result<()> {
     let turned_down = matches!(verdict, Verdict::TurnDown(_));
     let standing = programs(args, |programs| programs.settle(standing, verdict))?;
     if turned_down {
