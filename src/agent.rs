@@ -207,6 +207,7 @@ impl Agent {
             lines.iter().map(Line::url).collect(),
         )
         .with_include(config.include)
+        .with_passed_over(config.passed_over)
         .with_certificates(certificates::before_the_first_look(&config.sites))
         .with_hooks(hooks);
         let status = watch::Sender::new(board.snapshot(line.now(), line.uptime()));
