@@ -207,6 +207,7 @@ impl Agent {
             lines.iter().map(Line::url).collect(),
         )
         .with_include(config.include)
+        .with_passed_over(config.passed_over)
         .with_certificates(certificates::before_the_first_look(&config.sites))
         .with_hooks(hooks);
         let status = watch::Sender::new(board.snapshot(line.now(), line.uptime()));
@@ -222,9 +223,9 @@ impl Agent {
         let heard = report.subscribe();
         if !config.sites.is_empty() {
             let node = config.node.clone();
-            let shelf = Arc::new(Shelf::default());
             let (own, state) = (config.node.to_string(), config.state.clone());
-            let house = Household { node: own, state, shelf: Arc::clone(&shelf), line };
+            let (book, shelf) = (agent.book.clone(), Arc::new(Shelf::default()));
+            let house = Household { node: own, state, shelf: Arc::clone(&shelf), book, line };
             agent.keep_certificates(&config.sites, &house);
             let parts = serving::Parts { sites: config.sites, doors: doors.site, key, node, shelf };
             agent.tasks.spawn(serving::serve(parts, agent.events.clone(), agent.close.receiver()));
@@ -348,6 +349,7 @@ impl Agent {
                 node: node.clone(),
                 key: Arc::clone(key),
                 entry: self.book.entry(provider, &settings.site),
+                memory: self.memory.clone(),
                 line: self.line,
                 events: self.events.clone(),
                 status: status.subscribe(),

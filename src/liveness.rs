@@ -348,8 +348,15 @@ impl Liveness {
         self.health(now, beats, policy)
     }
 
+    /// Whether the next look at it may end with a verdict: it is not down, and has failed often enough. Nobody needs the
+    /// grounds of a verdict otherwise.
+    #[must_use]
+    pub fn is_at_stake(&self, policy: &Policy) -> bool {
+        self.down.is_none() && self.failures >= policy.hard_failures
+    }
+
     fn verdict(&self, now: Moment, beats: &Beats, grounds: &Grounds, policy: &Policy) -> Option<Down> {
-        if self.failures < policy.hard_failures {
+        if !self.is_at_stake(policy) {
             return None;
         }
         let unreached = now - self.unreached_since();
@@ -395,7 +402,7 @@ impl Liveness {
     /// The next moment at which time alone can change the verdict.
     #[must_use]
     pub fn next_deadline(&self, now: Moment, grounds: &Grounds, policy: &Policy) -> Option<Moment> {
-        if self.failures == 0 || self.down.is_some() {
+        if !self.is_at_stake(policy) {
             return None;
         }
         let since = self.unreached_since();

@@ -3,7 +3,6 @@
 //! Some of it is about what is written, and some compares what the engine did with what was really the case.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::net::IpAddr;
 use std::time::Duration;
 
 use hearth::dns::{Rdata, RdataSet};
@@ -272,11 +271,6 @@ impl Checker {
         self.one_dead(now, record, nodes);
     }
 
-    fn published<'a>(&self, record: &BTreeSet<Rdata>, nodes: &'a [Node]) -> Vec<(usize, &'a Node)> {
-        let holds = |address: IpAddr| record.contains(&Rdata::from(address));
-        nodes.iter().enumerate().filter(|(_, node)| holds(node.address)).collect()
-    }
-
     /// Visitors are not left with what is dead while something works.
     fn all_dead(&mut self, now: Moment, record: &BTreeSet<Rdata>, nodes: &[Node]) {
         // The slowest verdict, doubt that fades, a reading of the record, and a write.
@@ -284,15 +278,13 @@ impl Checker {
         // One that lies or has just been heard for the first time may dispute what is plain.
         let disputed = self.witnessed && !held(self.truth.witnessed, now, Duration::from_secs(120));
         let span = if disputed { slowest + self.policy.dissent } else { slowest };
+        if !held(self.truth.fallback_good, now, span) || !self.truth.is_clear_for(now, span) {
+            return;
+        }
         let only_nodes = record.iter().all(|rdata| nodes.iter().any(|n| Rdata::from(n.address) == *rdata));
-        let published = self.published(record, nodes);
-        let dead = published.iter().all(|(i, _)| held(self.truth.dead[*i], now, span));
-        if only_nodes
-            && !published.is_empty()
-            && dead
-            && held(self.truth.fallback_good, now, span)
-            && self.truth.is_clear_for(now, span)
-        {
+        let mut published = published(record, nodes).peekable();
+        let some = published.peek().is_some();
+        if only_nodes && some && published.all(|i| held(self.truth.dead[i], now, span)) {
             self.fail(
                 "I2: visitors are not left with what is dead while something works",
                 now,
@@ -304,14 +296,19 @@ impl Checker {
     /// A dead node does not stay beside one that is well: browsers meet it first as often as not.
     fn one_dead(&mut self, now: Moment, record: &BTreeSet<Rdata>, nodes: &[Node]) {
         let span = self.policy.hard_with_sibling + self.policy.beat_stale + Duration::from_secs(30);
-        let published = self.published(record, nodes);
         let gone = |i: usize| held(self.truth.gone[i], now, span);
         let well = |i: usize| held(self.truth.well[i], now, self.policy.rise_span * 2);
-        let wrong = published.iter().any(|(i, _)| gone(*i)) && published.iter().any(|(i, _)| well(*i));
-        if wrong && self.record_since + span <= now && self.truth.is_clear_for(now, span * 2) {
+        let wrong = || published(record, nodes).any(gone) && published(record, nodes).any(well);
+        if self.record_since + span <= now && self.truth.is_clear_for(now, span * 2) && wrong() {
             self.fail("I16: a dead node does not stay beside one that is well", now, format!("{record:?}"));
         }
     }
+}
+
+/// The nodes that the record leads to.
+fn published(record: &BTreeSet<Rdata>, nodes: &[Node]) -> impl Iterator<Item = usize> {
+    let holds = |(_, node): &(usize, &Node)| record.contains(&Rdata::from(node.address));
+    nodes.iter().enumerate().filter(holds).map(|(i, _)| i)
 }
 
 /// How long something must really be so before the engine cannot but know: the slowest look and its answer.

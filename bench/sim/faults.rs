@@ -181,8 +181,7 @@ pub(crate) fn play(world: &mut World, plan: &[Planned], end: Moment) {
         turns.push((planned.at + planned.span, Turn::Ends, i));
     }
     turns.sort_unstable();
-    let stop = |p: &&Planned| matches!(p.fault, Fault::Reboot(_) | Fault::Pin(_));
-    world.stops = plan.iter().filter(stop).map(|p| p.at).collect();
+    world.foresee(plan);
     for (at, turn, i) in turns.into_iter().filter(|(at, ..)| *at < end) {
         world.advance(at);
         match turn {

@@ -4,7 +4,6 @@
 //! in which nothing will go wrong for a while can be taken up again shortly before something does, and is the same by
 //! then as if it had been played. A probe that is lost alone among many that are not leads to nothing either.
 
-use std::cmp::Reverse;
 use std::time::Duration;
 
 use hearth::address::Family;
@@ -21,13 +20,10 @@ const LEAD: Duration = Duration::from_secs(45);
 const FORGOTTEN: Duration = Duration::from_secs(150);
 
 /// After a lost probe the next ones are sent within this time.
-const AGAIN: Duration = Duration::from_secs(9);
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// A look that is due may be this late, and then fall into the next second.
-const LATE: Duration = Duration::from_millis(60);
-
-/// Leaps are no longer than this, so that no time is searched twice in vain.
-const LONGEST: Duration = Duration::from_secs(6 * 3_600);
+const LATE: Duration = Duration::from_millis(2);
 
 /// Leaps that are shorter are not worth it.
 const WORTH: Duration = Duration::from_secs(30);
@@ -36,37 +32,77 @@ const WORTH: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Noise {
     seed: u64,
-    /// Of 2^64 seconds, so many.
-    bound: u64,
+    /// The logarithm of the chance that a second is not one of them.
+    calm: f64,
 }
 
+/// The seconds are drawn in blocks of this many, each from a seed of its own: any can be asked for, in any order.
+const BLOCK: u64 = 256;
+
 impl Noise {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a chance of 2^64")]
     pub(super) fn new(seed: u64, loss: f64) -> Self {
-        Self { seed, bound: (loss * u64::MAX as f64) as u64 }
+        Self { seed, calm: (-loss).ln_1p() }
     }
 
     /// Whether what is sent to node `i` at `at` is lost.
     pub(super) fn hits(self, i: usize, at: Moment) -> bool {
         let second = at.as_millis() / 1_000;
-        let seed = self.seed.wrapping_mul(31).wrapping_add(i as u64) ^ second.rotate_left(20);
-        fastrand::Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)).u64(..) < self.bound
+        self.block(i, second / BLOCK).any(|hit| hit == second)
     }
 
     fn hits_within(self, i: usize, from: Moment, span: Duration) -> bool {
-        (0..=span.as_secs() + 1).any(|second| self.hits(i, from + Duration::from_secs(second)))
+        self.seconds(i, from, from + span).next().is_some()
+    }
+
+    /// The seconds from that of `from` to that of `to` in which what is sent to node `i` is lost, in order.
+    fn seconds(self, i: usize, from: Moment, to: Moment) -> impl Iterator<Item = Moment> {
+        let (first, last) = (from.as_millis() / 1_000, to.as_millis() / 1_000);
+        (first / BLOCK..=last / BLOCK)
+            .flat_map(move |block| self.block(i, block))
+            .filter(move |second| (first..=last).contains(second))
+            .map(|second| Moment::from_millis(second * 1_000))
+    }
+
+    /// The seconds of a block in which it is so. From one to the next it is a geometric step, so nothing is asked of
+    /// those between.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole steps, never negative"
+    )]
+    fn block(self, i: usize, block: u64) -> impl Iterator<Item = u64> {
+        let seed = self.seed.wrapping_mul(31).wrapping_add(i as u64) ^ block.rotate_left(20);
+        let mut chance = fastrand::Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut step = move || 1 + ((1.0 - chance.f64()).ln() / self.calm) as u64;
+        let first = step();
+        std::iter::successors(Some(first), move |place| Some(place.saturating_add(step())))
+            .take_while(|place| *place <= BLOCK)
+            .map(move |place| block * BLOCK + place - 1)
+    }
+}
+
+/// Losses of which each may be remembered when the next comes.
+#[derive(Clone, Copy, Debug)]
+struct Chain {
+    first: Moment,
+    last: Moment,
+    failures: u32,
+}
+
+impl Chain {
+    fn and(self, lost: Moment) -> Self {
+        Self { last: lost, failures: self.failures + 1, ..self }
     }
 }
 
 impl World {
     /// Where to go on, when nothing can happen until shortly before `to` or before the next loss that may matter.
     pub(super) fn leap(&self, to: Moment) -> Option<Moment> {
-        let to = to.min(self.now + LONGEST);
         if to.since(self.now) < LEAD + WORTH || !self.is_quiet() {
             return None;
         }
-        let matters = (0..self.nodes.len()).filter_map(|i| self.first_that_matters(i, to)).min();
-        let mut over = matters.unwrap_or(to).back(LEAD);
+        let sooner = |to, i| self.first_that_matters(i, to).unwrap_or(to);
+        let mut over = (0..self.nodes.len()).fold(to, sooner).back(LEAD);
         // Where the world is taken up again everything is looked at, which is not so when it is played.
         while (0..self.nodes.len()).any(|i| self.noise.hits_within(i, over, LATE)) {
             over = over.back(Duration::from_secs(1));
@@ -74,28 +110,28 @@ impl World {
         (over.since(self.now) >= WORTH).then_some(over)
     }
 
-    /// The first loss on the way to node `i` that does not stand alone.
+    /// The first loss on the way to node `i` that may matter, or the first of those that are still remembered then.
+    /// Fewer failures than a verdict needs lead to nothing and are forgotten, in whatever order they come.
     fn first_that_matters(&self, i: usize, to: Moment) -> Option<Moment> {
         let rounds = self.rounds(i)?;
         let every = self.layout.policy.probe_every;
-        let lost = |after: Moment| {
-            let looks =
-                std::iter::successors(Some(rounds.next(after, every)), |at| Some(rounds.next(*at, every)));
-            let hit = |at: &Moment| self.noise.hits(i, *at) || self.noise.hits(i, *at + LATE);
-            looks.take_while(|at| *at < to).find(hit)
+        let is_looked_at = |second: Moment| {
+            let look = rounds.next(second.back(LATE + Duration::from_millis(1)), every);
+            look.since(second) < Duration::from_secs(1)
         };
-        let mut this = lost(self.now)?;
-        loop {
-            let again = Duration::from_secs(1);
-            let next = lost(this).unwrap_or(to);
-            if next.since(this) < FORGOTTEN + LEAD
-                || self.noise.hits_within(i, this + again, AGAIN)
-                || self.counts_at_a_stop(this)
-            {
-                return Some(this);
+        let mut chain: Option<Chain> = None;
+        for lost in self.noise.seconds(i, self.now, to) {
+            if chain.is_none_or(|chain| lost.since(chain.last) > AGAIN) && !is_looked_at(lost) {
+                continue;
             }
-            this = Some(next).filter(|next| *next < to)?;
+            let kept = chain.filter(|chain| lost.since(chain.last) < FORGOTTEN + LEAD);
+            let this = kept.map_or(Chain { first: lost, last: lost, failures: 1 }, |chain| chain.and(lost));
+            if this.failures >= self.layout.policy.hard_failures || self.counts_at_a_stop(lost) {
+                return Some(this.first);
+            }
+            chain = Some(this);
         }
+        chain.filter(|chain| to.since(chain.last) < FORGOTTEN + LEAD).map(|chain| chain.first)
     }
 
     /// A node that visitors left although it was well returns when it has been well for long enough: a loss that is no
@@ -124,14 +160,11 @@ impl World {
     /// The next beat of each node, and the next look of the witness, is the first that falls on the time that is played.
     pub(super) fn put_off_beats(&mut self) {
         let every = 10_000;
-        let late = |at: Moment| (self.now - at).as_millis().div_ceil(every);
-        let put_off = |Reverse((at, number)): Reverse<(Moment, u64)>| {
-            let rounds = u64::try_from(late(at)).unwrap_or(0);
-            Reverse((at + Duration::from_secs(10 * rounds), number))
-        };
-        self.coming = std::mem::take(&mut self.coming).into_iter().map(put_off).collect();
-        debug_assert!(
-            self.parcels.values().all(|parcel| matches!(parcel, Coming::Beat(_) | Coming::Witness))
-        );
+        let now = self.now;
+        self.parcels.put_off(|at, parcel| {
+            debug_assert!(matches!(parcel, Coming::Beat(_) | Coming::Witness));
+            let rounds = u64::try_from((now - at).as_millis().div_ceil(every)).unwrap_or(0);
+            at + Duration::from_secs(10 * rounds)
+        });
     }
 }

@@ -2,8 +2,7 @@
 //!
 //! Event-driven: time jumps to whatever is next. The same seed and the same faults give the same world.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -16,12 +15,15 @@ use hearth::policy::Policy;
 use hearth::probe::outcome::{Failure, Outcome};
 
 mod node;
+mod parcels;
 mod process;
 mod witness;
 
 pub(crate) use self::node::Node;
 use self::node::{home, said};
+use self::parcels::Parcels;
 use super::check::Checker;
+use super::faults::{Fault, Planned};
 use super::leap::Noise;
 use super::mutant::Mutant;
 use super::truth::Standing;
@@ -32,8 +34,11 @@ pub(crate) const PAGES: Ipv4Addr = Ipv4Addr::new(185, 199, 108, 153);
 /// What a visitor of the net never sees: how long things take.
 const ROUND_TRIP: Duration = Duration::from_millis(40);
 
-/// How much is played before a look at what can be leapt over.
+/// How much is played between two looks at what must hold as time passes, while something is wrong.
 const SLICE: Duration = Duration::from_secs(10);
+
+/// How much is played before a look at what can be leapt over, while nothing is.
+const SHORT: Duration = Duration::from_secs(4);
 
 /// How far the journal on the disk may be behind: longer than the real one allows itself.
 const SYNC_EVERY: Duration = Duration::from_secs(60);
@@ -117,6 +122,8 @@ pub(super) enum Process {
 pub(crate) struct World {
     /// What time it is.
     pub(super) now: Moment,
+    /// Nothing begins or ends to be wrong before this.
+    until: Moment,
     pub(super) layout: Layout,
     chance: fastrand::Rng,
     pub(super) noise: Noise,
@@ -138,18 +145,16 @@ pub(crate) struct World {
     /// What the watcher was told last that the record holds. None: it has reason to doubt it.
     told: Option<BTreeSet<Rdata>>,
     /// When nodes that are well will be left by visitors: they say that they stop, or a person says so.
-    pub(crate) stops: Vec<Moment>,
+    pub(super) stops: Vec<Moment>,
     /// How many faults are at work.
     pub(crate) faults: u32,
     pub(super) engine: Engine,
-    /// The engine as the journal on the disk would bring it back after a power cut.
-    synced: (Moment, Engine),
+    /// The engine as the journal on the disk would bring it back after a power cut, when there will be one.
+    synced: Option<(Moment, Engine)>,
     mutant: Option<Mutant>,
     pub(super) process: Process,
     inbox: Vec<Event>,
-    pub(super) coming: BinaryHeap<Reverse<(Moment, u64)>>,
-    pub(super) parcels: BTreeMap<u64, Coming>,
-    number: u64,
+    pub(super) parcels: Parcels,
     pub(super) wish: Option<(u64, Vec<RdataSet>)>,
     attempts: u32,
     restarts: u64,
@@ -178,6 +183,7 @@ impl World {
             wrong: 0,
             lossy: Vec::new(),
             late: Duration::ZERO,
+            heard_until: Moment::START,
             lie: None,
             skew_ms: 0,
             boot: 0,
@@ -187,6 +193,7 @@ impl World {
         };
         let mut world = Self {
             now: Moment::START,
+            until: Moment::START,
             nodes: (0..layout.nodes).map(node).collect(),
             chance: fastrand::Rng::with_seed(seed),
             noise: Noise::new(seed, layout.loss),
@@ -201,13 +208,11 @@ impl World {
             stops: Vec::new(),
             faults: 0,
             engine: Engine::default(),
-            synced: (Moment::START, Engine::default()),
+            synced: None,
             mutant,
             process: Process::Runs,
             inbox: Vec::new(),
-            coming: BinaryHeap::new(),
-            parcels: BTreeMap::new(),
-            number: 0,
+            parcels: Parcels::default(),
             wish: None,
             attempts: 0,
             restarts: 0,
@@ -240,6 +245,7 @@ impl World {
 
     /// Lets time pass until `to`. What cannot matter is leapt over, when the layout says so ([`super::leap`]).
     pub(crate) fn advance(&mut self, to: Moment) {
+        self.until = to;
         while self.now < to && self.checker.broken.is_none() {
             if self.layout.telling == Telling::Leaps
                 && let Some(over) = self.leap(to)
@@ -247,9 +253,18 @@ impl World {
                 self.now = over;
                 self.put_off_beats();
             }
-            // What is on its way now, and nothing else, may be what a leap waits for.
-            let slice = if self.parcels.len() > self.regulars() { SLICE / 10 } else { SLICE };
+            let slice = if self.faults > 0 { SLICE } else { SHORT };
             self.run((to - self.now).min(slice));
+        }
+    }
+
+    /// What of this will happen must be known before: when visitors leave a node that is well, and whether the watcher
+    /// will lose what its disk has not confirmed.
+    pub(crate) fn foresee(&mut self, plan: &[Planned]) {
+        let stop = |p: &&Planned| matches!(p.fault, Fault::Reboot(_) | Fault::Pin(_));
+        self.stops = plan.iter().filter(stop).map(|p| p.at).collect();
+        if plan.iter().any(|p| p.fault == Fault::WatcherTorn) {
+            self.synced.get_or_insert_default();
         }
     }
 
@@ -276,13 +291,9 @@ impl World {
         let end = self.now + span;
         while let Some(at) = self.next().filter(|at| *at <= end) {
             self.now = self.now.max(at);
-            match self.coming.peek() {
-                Some(Reverse((at, _))) if *at <= self.now => {
-                    let Some(Reverse((_, number))) = self.coming.pop() else { break };
-                    let parcel = self.parcels.remove(&number);
-                    parcel.into_iter().for_each(|parcel| self.arrive(parcel));
-                }
-                Some(_) | None => self.step(Event::Tick),
+            match self.parcels.take_due(self.now) {
+                Some(parcel) => self.arrive(parcel),
+                None => self.step(Event::Tick),
             }
         }
         self.now = end;
@@ -290,12 +301,12 @@ impl World {
     }
 
     fn next(&self) -> Option<Moment> {
-        let coming = self.coming.peek().map(|Reverse((at, _))| *at);
+        // An engine that is due for ever would hold the world up.
         let wake = (self.process == Process::Runs)
             .then(|| self.engine.next_wake())
             .flatten()
-            .map(|at| at.max(self.now + Duration::from_millis(20)));
-        coming.into_iter().chain(wake).min()
+            .map(|at| at.max(self.now + Duration::from_millis(1)));
+        self.parcels.next().into_iter().chain(wake).min()
     }
 
     fn send(&mut self, after: Duration, parcel: Coming) {
@@ -303,9 +314,7 @@ impl World {
     }
 
     fn send_at(&mut self, at: Moment, parcel: Coming) {
-        self.number += 1;
-        self.coming.push(Reverse((at, self.number)));
-        self.parcels.insert(self.number, parcel);
+        self.parcels.put(at, parcel);
     }
 
     fn arrive(&mut self, parcel: Coming) {
@@ -367,13 +376,14 @@ impl World {
             || node.path_cut > 0
             || self.cut > 0
             || node.lossy.iter().any(|p| self.chance.f64() < p * p);
-        let late = node.late;
+        let arrives = ROUND_TRIP + node.late;
         node.sent.push_back(beat.clone());
         if node.sent.len() > 20 {
             node.sent.pop_front();
         }
         if !lost {
-            self.send(ROUND_TRIP + late, Coming::Event(Event::Beat(beat)));
+            node.heard_until = node.heard_until.max(self.now + arrives);
+            self.send(arrives, Coming::Event(Event::Beat(beat)));
         }
     }
 
@@ -445,8 +455,9 @@ impl World {
 
     /// Whether every node is published, and nothing else.
     pub(crate) fn all_home(&self) -> bool {
-        let home: BTreeSet<Rdata> = self.nodes.iter().map(|n| Rdata::from(n.address)).collect();
-        home == self.record
+        let published = |n: &Node| self.record.contains(&Rdata::from(n.address));
+        let home = |rdata: &Rdata| self.nodes.iter().any(|n| Rdata::from(n.address) == *rdata);
+        self.nodes.iter().all(published) && self.record.iter().all(home)
     }
 
     /// The record, as text.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::renewal::Setback;
+use crate::dns::attempt::TextError;
 use crate::dns::guard;
-use crate::dns::provider::ProviderError;
 
 /// What an ACME error type begins with (RFC 8555 section 6.7).
 const PREFIX: &str = "urn:ietf:params:acme:error:";
@@ -65,7 +65,7 @@ pub(super) enum AcmeError {
         /// For what.
         host: String,
         /// Why.
-        why: ProviderError,
+        why: TextError,
     },
     /// Not every name server shows the proof.
     #[error("not every name server shows the proof within {within:?}: {view}")]

@@ -6,17 +6,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use instant_acme::{Account, AccountCredentials, CertificateIdentifier, NewAccount};
+use instant_acme::CertificateIdentifier;
 
 use super::caa::Asked;
 use super::error::{AcmeError, Authority};
 use super::order::Orderer;
 use super::proof::Prover;
+use super::registration::Registration;
 use super::renewal::{Chance, Setback, Window, due, pause};
 use super::settings::{AcmeSettings, Challenge};
 use super::share::{self, Held, LEASE, Lease, Share};
 use super::store::{Kept, Names, Store, Tries};
 use super::web::Web;
+use crate::dns::account_book::AccountBook;
 use crate::host::time::{ClockTrust, Timeline, clock_trust};
 use crate::status::CertificateStatus;
 use crate::tls::{Certificate, Shelf};
@@ -51,6 +53,8 @@ pub struct Keeper {
     pub node: String,
     /// Where it is kept on this machine.
     pub state: PathBuf,
+    /// What the accounts of DNS providers put up with.
+    pub book: AccountBook,
     /// What time it is.
     pub line: Timeline,
 }
@@ -63,21 +67,32 @@ impl Keeper {
             Ok(web) => web,
             Err(error) => return self.hopeless(&error.to_string(), &report).await,
         };
-        let prover = match Prover::of(&self.settings.challenge, &self.shelf) {
+        let prover = match Prover::of(&self.settings.challenge, &self.shelf, &self.book) {
             Ok(prover) => prover,
             Err(error) => return self.hopeless(&error.to_string(), &report).await,
         };
         let names = Names::of(&self.settings, &self.hosts);
         let own = Store { directory: self.state.join("acme") };
         let share = self.settings.share.clone().map(|directory| Share::at(Store { directory }));
+        let own = Share::at(own);
+        let authority = Authority(authority);
+        let registration = Registration {
+            settings: self.settings.clone(),
+            own: own.clone(),
+            share: share.clone(),
+            file: names.account.clone(),
+            authority: authority.clone(),
+            web: web.clone(),
+            account: None,
+        };
         let mut work = Work {
-            own: Share::at(own),
+            own,
             share,
             names,
-            authority: Authority(authority),
+            authority,
             web,
             prover,
-            account: None,
+            registration,
             window: None,
             ask_at: 0,
             kept: None,
@@ -123,7 +138,7 @@ struct Work {
     authority: Authority,
     web: Web,
     prover: Prover,
-    account: Option<Account>,
+    registration: Registration,
     /// What the authority suggested, and when it is asked again.
     window: Option<Window>,
     ask_at: u64,
@@ -236,7 +251,7 @@ impl Work {
     async fn ask_when(&mut self, shown: &Certificate) {
         let mut again = ASK_AGAIN;
         if let (Ok(id), Some(account)) =
-            (CertificateIdentifier::try_from(shown.leaf()), self.known_account().await)
+            (CertificateIdentifier::try_from(shown.leaf()), self.registration.known().await)
             && let Ok((info, retry)) = account.renewal_info(&id).await
         {
             let stamp = |at: i64| u64::try_from(at).unwrap_or(0);
@@ -294,13 +309,13 @@ impl Work {
 
     async fn obtain(&mut self) -> Result<Kept, AcmeError> {
         self.check_caa().await?;
-        let account = self.account().await?;
+        let account = self.registration.account().await?;
         let replaced = self.shown().map(|shown| shown.leaf().clone());
         let Self { authority, web, prover, keeper, .. } = &*self;
         let orderer = Orderer { account: &account, authority, web, prover };
         let obtained = orderer.obtain(&keeper.hosts, replaced.as_ref()).await;
         if obtained.as_ref().is_err_and(AcmeError::is_of_account) {
-            self.forget_account().await;
+            self.registration.forget().await;
         }
         obtained
     }
@@ -317,67 +332,6 @@ impl Work {
             asked.check(host, &identities).await?;
         }
         Ok(())
-    }
-
-    /// The account that is kept, here or on the share; None when there is none yet.
-    async fn known_account(&mut self) -> Option<Account> {
-        if self.account.is_none() {
-            let credentials = self.kept_account().await?;
-            let builder = Account::builder_with_http(Box::new(self.web.clone()));
-            self.account = builder.from_credentials(credentials).await.ok();
-        }
-        self.account.clone()
-    }
-
-    async fn kept_account(&self) -> Option<AccountCredentials> {
-        for place in self.places() {
-            let name = self.names.account.clone();
-            if let Ok(Some(credentials)) = place.with(move |store| store.load(&name)).await {
-                return Some(credentials);
-            }
-        }
-        None
-    }
-
-    /// The account, a new one if need be.
-    async fn account(&mut self) -> Result<Account, AcmeError> {
-        if let Some(account) = self.known_account().await {
-            return Ok(account);
-        }
-        let contact: Vec<&str> = self.keeper.settings.contact.as_deref().into_iter().collect();
-        let new =
-            NewAccount { contact: &contact, terms_of_service_agreed: true, only_return_existing: false };
-        let builder = Account::builder_with_http(Box::new(self.web.clone()));
-        let made = builder.create(&new, self.keeper.settings.directory.clone(), None).await;
-        let (account, credentials) =
-            made.map_err(|error| self.authority.error(&error, self.web.retry_after()))?;
-        let form = serde_json::to_value(&credentials).map_err(|e| AcmeError::Defect(e.to_string()))?;
-        let (name, own) = (self.names.account.clone(), form.clone());
-        self.own.with(move |store| store.save(&name, &own)).await?;
-        if let Some(share) = &self.share {
-            let name = self.names.account.clone();
-            if let Err(error) = share.with(move |store| store.save(&name, &form)).await {
-                tracing::warn!("the other nodes cannot be given the account: {error}");
-            }
-        }
-        self.account = Some(account.clone());
-        Ok(account)
-    }
-
-    /// The authority does not know it any more; the file stays, aside.
-    async fn forget_account(&mut self) {
-        self.account = None;
-        for place in self.places() {
-            let name = self.names.account.clone();
-            if let Err(error) = place.with(move |store| store.set_aside(&name)).await {
-                tracing::warn!("the account that is not known any more cannot be put aside: {error}");
-            }
-        }
-    }
-
-    /// Where things are kept: the share first, so that nodes have one account.
-    fn places(&self) -> Vec<Share> {
-        self.share.iter().chain([&self.own]).cloned().collect()
     }
 
     /// Takes over what another node had, or hands over what this one has, whichever is good for longer.

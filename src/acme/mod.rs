@@ -12,6 +12,7 @@ mod error;
 mod keeper;
 mod order;
 mod proof;
+mod registration;
 pub mod renewal;
 pub mod settings;
 mod share;

@@ -17,7 +17,10 @@ use tokio::time::{sleep, timeout};
 use super::error::AcmeError;
 use super::settings::Challenge;
 use crate::dns::Name;
-use crate::dns::provider::{Provider, ProviderError, TextChange, wire};
+use crate::dns::account_book::AccountBook;
+use crate::dns::attempt::{TextError, attempt_text};
+use crate::dns::change::ChangeError;
+use crate::dns::provider::{Provider, ProviderError, ProviderSettings, TextChange, wire};
 use crate::host::time::wall_clock;
 use crate::tls::Shelf;
 use crate::tls::shelf::Proof;
@@ -34,10 +37,24 @@ const ANSWER: Duration = Duration::from_secs(3);
 
 /// Where proofs are put.
 pub(super) enum Prover {
-    /// Into the DNS.
-    Dns(Box<Provider>),
+    /// Into the DNS, behind the guard of the account.
+    Dns(Box<Zone>),
     /// Where the site itself is served.
     Here(Arc<Shelf>, ChallengeType),
+}
+
+/// A zone that takes texts.
+pub(super) struct Zone {
+    provider: Provider,
+    settings: ProviderSettings,
+    book: AccountBook,
+}
+
+impl Zone {
+    async fn change(&self, change: TextChange, name: &Name, text: &str) -> Result<(), TextError> {
+        let entry = self.book.entry(&self.settings, name);
+        attempt_text(&entry, &self.provider, change, (name, text)).await
+    }
 }
 
 /// A proof that was put somewhere.
@@ -58,10 +75,18 @@ impl Given {
 }
 
 impl Prover {
-    pub(super) fn of(challenge: &Challenge, shelf: &Arc<Shelf>) -> Result<Self, ProviderError> {
+    pub(super) fn of(
+        challenge: &Challenge,
+        shelf: &Arc<Shelf>,
+        book: &AccountBook,
+    ) -> Result<Self, ProviderError> {
         let here = |kind| Ok(Self::Here(Arc::clone(shelf), kind));
         match challenge {
-            Challenge::Dns01(settings) => Provider::new(settings, wall_clock).map(Box::new).map(Self::Dns),
+            Challenge::Dns01(settings) => {
+                let provider = Provider::new(settings, wall_clock)?;
+                let (settings, book) = ((**settings).clone(), book.clone());
+                Ok(Self::Dns(Box::new(Zone { provider, settings, book })))
+            }
             Challenge::Http01 => here(ChallengeType::Http01),
             Challenge::TlsAlpn01 => here(ChallengeType::TlsAlpn01),
         }
@@ -86,7 +111,7 @@ impl Prover {
     /// The authoritative servers of the zone, where that is known.
     pub(super) async fn name_servers(&self) -> Option<Vec<SocketAddr>> {
         match self {
-            Self::Dns(provider) => provider.name_servers().await.ok(),
+            Self::Dns(zone) => zone.provider.name_servers().await.ok(),
             Self::Here(..) => None,
         }
     }
@@ -100,7 +125,7 @@ impl Prover {
         key: &KeyAuthorization,
     ) -> Result<Given, AcmeError> {
         match self {
-            Self::Dns(provider) => give_text(provider, host, key.dns_value()).await,
+            Self::Dns(zone) => give_text(zone, host, key.dns_value()).await,
             Self::Here(shelf, ChallengeType::TlsAlpn01) => {
                 let certificate = Arc::new(certificate(host, key.digest().as_ref())?);
                 let proof = Proof::Tls { host: host.to_ascii_lowercase(), certificate };
@@ -117,11 +142,11 @@ impl Prover {
 
     /// Waits until every authoritative server shows the texts: an authority that looks too early counts a failure.
     pub(super) async fn wait_until_shown(&self, given: &[Given]) -> Result<(), AcmeError> {
-        let Self::Dns(provider) = self else { return Ok(()) };
-        let servers = provider
-            .name_servers()
-            .await
-            .map_err(|why| AcmeError::Provider { host: "these hosts".to_owned(), why })?;
+        let Self::Dns(zone) = self else { return Ok(()) };
+        let servers = zone.provider.name_servers().await.map_err(|error| AcmeError::Provider {
+            host: "these hosts".to_owned(),
+            why: ChangeError::Provider(error).into(),
+        })?;
         let texts: Vec<_> = given.iter().filter_map(Given::text).collect();
         let mut missing = String::new();
         let looking = async {
@@ -146,8 +171,8 @@ impl Prover {
     pub(super) async fn take_back(&self, given: &[Given]) {
         for proof in given {
             match (self, proof) {
-                (Self::Dns(provider), Given::Text(name, text)) => {
-                    if let Err(error) = provider.change_text(TextChange::Take, name, text).await {
+                (Self::Dns(zone), Given::Text(name, text)) => {
+                    if let Err(error) = zone.change(TextChange::Take, name, text).await {
                         tracing::warn!(
                             "the text `{text}` may still stand at {name}, where it does no harm: {error}"
                         );
@@ -160,12 +185,15 @@ impl Prover {
     }
 }
 
-async fn give_text(provider: &Provider, host: &str, text: String) -> Result<Given, AcmeError> {
+async fn give_text(zone: &Zone, host: &str, text: String) -> Result<Given, AcmeError> {
     let wrong = |why| AcmeError::Provider { host: host.to_owned(), why };
     let name = host.parse::<Name>().and_then(|host| host.child(LABEL));
-    let name = name.map_err(|error| wrong(ProviderError::Unusable(error.to_string())))?;
-    match provider.change_text(TextChange::Put, &name, &text).await {
-        Ok(()) | Err(ProviderError::Unconfirmed { .. }) => Ok(Given::Text(name, text)),
+    let unusable = |error: &dyn std::fmt::Display| ProviderError::Unusable(error.to_string());
+    let name = name.map_err(|error| wrong(ChangeError::Provider(unusable(&error)).into()))?;
+    match zone.change(TextChange::Put, &name, &text).await {
+        Ok(()) | Err(TextError::Change(ChangeError::Provider(ProviderError::Unconfirmed { .. }))) => {
+            Ok(Given::Text(name, text))
+        }
         Err(error) => Err(wrong(error)),
     }
 }

@@ -92,6 +92,7 @@ impl Board {
             phase: Phase::Starting,
             addresses,
             include: None,
+            passed_over: None,
             sites,
             certificates: Vec::new(),
             mounts,
@@ -111,6 +112,12 @@ impl Board {
     /// Says how the shared part of the configuration stood at the start.
     pub(super) fn with_include(mut self, include: Option<IncludeStatus>) -> Self {
         self.status.include = include;
+        self
+    }
+
+    /// Says that a newer configuration was passed over.
+    pub(super) fn with_passed_over(mut self, mistakes: Option<String>) -> Self {
+        self.status.passed_over = mistakes;
         self
     }
 
@@ -148,6 +155,7 @@ impl Board {
             let next = self.with_lamps(next, line);
             let last = publish.send_replace(next);
             journal::tell(&last, &publish.borrow());
+            self.hooks.tell(&hooks::lost_and_found(&last, &publish.borrow()));
         }
     }
 

@@ -14,6 +14,7 @@ use tokio::time::sleep;
 
 use super::board::Event;
 use super::hooks;
+use super::memory::Memory;
 use crate::address::{Family, Verdict as Standpoint};
 use crate::config::{FailBackSettings, Hairpin};
 use crate::dns::RdataSet;
@@ -25,12 +26,13 @@ use crate::dns::lookup::{Expected, View, views};
 use crate::dns::plan::{Desired, Plan, Scope};
 use crate::dns::provider::{Provider, ProviderError, ProviderSettings};
 use crate::dns::snapshot::Snapshot;
-use crate::failover::orphan::{Evidence, Orphan, Standing, Step, Verdict};
+use crate::failover::orphan::{Evidence, Heard, Orphan, Standing, Step, Verdict};
 use crate::heartbeat::seal::SigningKey;
 use crate::heartbeat::{NodeName, SourceState};
 use crate::host::random;
 use crate::host::shutdown::stopped;
 use crate::host::time::{Timeline, wall_clock};
+use crate::host::tls::BadRoot;
 use crate::moment::Moment;
 use crate::probe::{Outcome, Patience, Prober, ProberSettings, Target};
 use crate::status::{AgentStatus, Phase};
@@ -46,9 +48,21 @@ pub(super) struct Around {
     pub(super) node: NodeName,
     pub(super) key: Arc<SigningKey>,
     pub(super) entry: Entry,
+    pub(super) memory: Memory,
     pub(super) line: Timeline,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) status: watch::Receiver<AgentStatus>,
+}
+
+/// Why a right cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unfit {
+    /// The provider can never work as it is configured.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// What it is to trust is no certificate.
+    #[error(transparent)]
+    Root(#[from] BadRoot),
 }
 
 /// The right of one site.
@@ -64,18 +78,19 @@ pub(super) struct FailBack {
 
 impl FailBack {
     /// # Errors
-    /// When the provider can never work as it is configured.
+    /// When the provider can never work as it is configured, or a root is not a certificate.
     pub(super) fn new(
         settings: FailBackSettings,
         provider: &ProviderSettings,
         around: Around,
-    ) -> Result<Self, ProviderError> {
+    ) -> Result<Self, Unfit> {
         let line = around.line;
-        let prober = Prober::new(&ProberSettings::default(), Arc::new(move || line.now()));
+        let trusts = ProberSettings { extra_roots: settings.roots.clone() };
+        let prober = Prober::new(&trusts, Arc::new(move || line.now()))?;
         Ok(Self {
             provider: Provider::new(provider, wall_clock)?,
-            prober: prober.expect("no roots were added"),
-            orphan: Orphan::new(settings.after),
+            prober,
+            orphan: Orphan::new(settings.after, around.memory.sent_back(&settings.site)),
             settings,
             around,
             told: String::new(),
@@ -94,7 +109,9 @@ impl FailBack {
     async fn watch(&mut self) {
         loop {
             let now = self.around.line.now();
-            let until = match self.orphan.step(now, self.heard(now)) {
+            let step = self.orphan.step(now, self.heard(now));
+            self.forget().await;
+            let until = match step {
                 Step::Rest(until) => until,
                 Step::Look => match self.around.entry.permission() {
                     Permission::Granted => {
@@ -113,10 +130,24 @@ impl FailBack {
     }
 
     /// When a watcher answered last; before the first answer, when the agent started.
-    fn heard(&self, now: Moment) -> Moment {
+    fn heard(&self, now: Moment) -> Heard {
         let status = self.around.status.borrow();
         let ago = status.watchers.iter().filter_map(|link| link.answered_ms_ago).min();
-        now.back(ago.map_or(self.around.line.uptime(), Duration::from_millis))
+        ago.map_or_else(
+            || Heard::Nothing(now.back(self.around.line.uptime())),
+            |ago| Heard::Answer(now.back(Duration::from_millis(ago))),
+        )
+    }
+
+    /// A watcher has answered since visitors were sent back: that is history.
+    async fn forget(&mut self) {
+        let site = &self.settings.site;
+        if self.orphan.sent().is_none()
+            && self.around.memory.sent_back(site).is_some()
+            && let Err(error) = self.around.memory.send_back(site, None).await
+        {
+            self.tell(&error.to_string());
+        }
     }
 
     async fn look(&mut self) {
@@ -192,6 +223,11 @@ impl FailBack {
 
     async fn fail_back(&mut self, sets: Vec<RdataSet>, over: Option<u64>, epoch: u64) {
         let site = self.settings.site.clone();
+        // Remembered before it is tried: what a crash leaves unknown is not done twice.
+        if let Err(error) = self.around.memory.send_back(&site, Some(epoch)).await {
+            return self.tell(&format!("visitors are not sent back: {error}"));
+        }
+        self.orphan.sending(self.around.line.now(), epoch);
         let desired = Desired {
             name: site.clone(),
             owner: self.settings.owner.clone(),

@@ -15,7 +15,8 @@ use crate::status::{
 /// The faults of `status`, the worst first: nothing to serve, then unreachable, then what is only not kept up to date.
 pub(super) fn faults(status: &AgentStatus) -> Vec<Fault> {
     let served = sites(status).chain(address(status)).chain(records(status));
-    served.chain(certificates(status)).chain(watchers(status)).chain(include(status)).collect()
+    let configuration = include(status).into_iter().chain(passed_over(status));
+    served.chain(certificates(status)).chain(watchers(status)).chain(configuration).collect()
 }
 
 fn fault(code: FaultCode, message: String) -> Fault {
@@ -63,17 +64,24 @@ fn include(status: &AgentStatus) -> Option<Fault> {
     Some(fault(FaultCode::Configuration, format!("{}; put it right and restart hearth", include.why)))
 }
 
+/// A newer configuration with mistakes: what runs is not what was wanted.
+fn passed_over(status: &AgentStatus) -> Option<Fault> {
+    status.passed_over.as_ref().map(|mistakes| fault(FaultCode::Configuration, mistakes.trim().to_owned()))
+}
+
 fn records(status: &AgentStatus) -> impl Iterator<Item = Fault> {
     let refused = status.records.iter().filter(|record| record.state == RecordState::Refused);
     refused.map(|record| fault(FaultCode::DnsRefused, format!("{}: {}", record.name, record.why)))
 }
 
+/// Whether a watcher is as good as dead for this node: it refuses, or has not answered under its key for long.
+pub(super) fn is_lost(status: &AgentStatus, link: &WatcherLink) -> bool {
+    let for_ms = link.answered_ms_ago.unwrap_or(status.uptime_ms);
+    link.state == LinkState::Refused || u128::from(for_ms) >= ALARM.as_millis()
+}
+
 /// A watcher that refuses, or one that has not answered under its key for so long that it will not come back by itself.
 fn watchers(status: &AgentStatus) -> impl Iterator<Item = Fault> {
-    let silent = |link: &&WatcherLink| {
-        let for_ms = link.answered_ms_ago.unwrap_or(status.uptime_ms);
-        link.state == LinkState::Refused || u128::from(for_ms) >= ALARM.as_millis()
-    };
-    let gone = status.watchers.iter().filter(silent);
+    let gone = status.watchers.iter().filter(|link| is_lost(status, link));
     gone.map(|link| fault(FaultCode::Watcher, format!("{}: {}", link.url, link.why)))
 }

@@ -1,9 +1,10 @@
-//! What hooks are told: the facts of a record that changed, and of an address that did.
+//! What hooks are told: the facts of a record that changed, of an address that did, and of a watcher that is lost.
 //!
 //! Never tells of a round in which nothing changed, nor of a TTL or a mark: what visitors are led to is the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::faults::is_lost;
 use super::upkeep::is_ours;
 use crate::address::Family;
 use crate::dns::change::Outcome;
@@ -12,7 +13,7 @@ use crate::dns::snapshot::Snapshot;
 use crate::dns::{Rdata, RecordType};
 use crate::heartbeat::NodeName;
 use crate::hook::{Change, Subject};
-use crate::status::AddressStatus;
+use crate::status::{AddressStatus, AgentStatus, WatcherLink};
 
 /// What changed of a name, type by type: what is this node's there, before and after.
 pub(super) fn landed(node: &NodeName, desired: &Desired, outcome: &Outcome) -> Vec<Change> {
@@ -57,6 +58,23 @@ pub(super) fn moved(
         reason: status.why.clone(),
     };
     after.iter().map(change).filter(|change| change.old != change.new).collect()
+}
+
+/// The watchers that are lost or found now.
+pub(super) fn lost_and_found(before: &AgentStatus, after: &AgentStatus) -> Vec<Change> {
+    let pairs = before.watchers.iter().zip(&after.watchers);
+    let stood = pairs.map(|(was, is)| (is, is_lost(before, was), is_lost(after, is)));
+    let word = |lost: bool| vec![if lost { "lost" } else { "answers" }.to_owned()];
+    let change = |(link, was, is): (&WatcherLink, bool, bool)| Change {
+        event: Subject::Watcher,
+        node: after.node.to_string(),
+        name: link.url.clone(),
+        kind: Subject::Watcher.to_string(),
+        old: word(was),
+        new: word(is),
+        reason: link.why.clone(),
+    };
+    stood.filter(|(_, was, is)| was != is).map(change).collect()
 }
 
 fn agreed(of: &BTreeMap<Family, AddressStatus>, family: Family) -> Vec<String> {

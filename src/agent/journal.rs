@@ -2,6 +2,7 @@
 //!
 //! The tasks report and do not log, so that nothing is said twice.
 
+use super::hooks::lost_and_found;
 use crate::host::{message, notify};
 use crate::leds::state;
 use crate::status::{AgentStatus, LinkState, RecordState};
@@ -15,6 +16,7 @@ pub(super) fn tell(last: &AgentStatus, now: &AgentStatus) {
     tell_mounts(last, now);
     tell_records(last, now);
     tell_watchers(last, now);
+    tell_of_the_lost(last, now);
     let state_now = state(now);
     if state(last) != state_now {
         tracing::info!(message_id = message::STATE, "{state_now}: {}", state_now.describe());
@@ -96,6 +98,21 @@ fn tell_records(last: &AgentStatus, now: &AgentStatus) {
             }
             RecordState::Pending => tracing::warn!(message_id = message::RECORD, "{name}: {why}"),
             RecordState::Refused => tracing::error!(message_id = message::RECORD, "{name}: {why}"),
+        }
+    }
+}
+
+/// What a watcher that is lost means for this node's visitors.
+fn tell_of_the_lost(last: &AgentStatus, now: &AgentStatus) {
+    for change in lost_and_found(last, now) {
+        let (url, why) = (&change.name, &change.reason);
+        if change.new == ["lost"] {
+            tracing::error!(
+                message_id = message::WATCHER,
+                "the watcher {url} is lost: nobody sends visitors elsewhere when this node fails; look at its machine ({why})"
+            );
+        } else {
+            tracing::warn!(message_id = message::WATCHER, "the watcher {url} answers again: {why}");
         }
     }
 }

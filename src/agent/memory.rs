@@ -51,6 +51,10 @@ struct Remembered {
     agreed: Agreed,
     /// The names that are kept.
     names: BTreeMap<Name, Kept>,
+    /// The sites whose visitors were sent back here, or were about to be, and the epochs of those writes. No watcher has
+    /// answered since.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    sent_back: BTreeMap<Name, u64>,
 }
 
 /// What is remembered of one name.
@@ -149,6 +153,27 @@ impl Memory {
         .await
     }
 
+    /// The epoch under which visitors of `site` were sent back here, or were about to be, with no answer of a watcher since.
+    #[must_use]
+    pub fn sent_back(&self, site: &Name) -> Option<u64> {
+        self.lock().state.sent_back.get(site).copied()
+    }
+
+    /// Remembers that visitors of `site` are about to be sent back here under `epoch`; None: a watcher has answered.
+    ///
+    /// # Errors
+    /// When it is not on the disk. Then they must not be sent back either.
+    pub async fn send_back(&self, site: &Name, epoch: Option<u64>) -> Result<(), StateError> {
+        let site = site.clone();
+        self.change(move |state| {
+            match epoch {
+                Some(epoch) => state.sent_back.insert(site, epoch),
+                None => state.sent_back.remove(&site),
+            };
+        })
+        .await
+    }
+
     /// Remembers a decision on `name`. On the disk when it says something new, else with whatever is written next, within a
     /// day.
     ///
@@ -239,6 +264,18 @@ mod tests {
         assert_eq!(memory.mine(&name()), set(&["A 192.0.2.1", "A 192.0.2.2", "AAAA 2001:db8::1"]));
         memory.landed(&name(), &set(&["A 192.0.2.2"])).await.unwrap();
         assert_eq!(memory.mine(&name()), set(&["A 192.0.2.2", "AAAA 2001:db8::1"]));
+    }
+
+    #[tokio::test]
+    async fn visitors_that_were_sent_back_are_remembered_until_a_watcher_answers() {
+        let directory = tempfile::tempdir().unwrap();
+        let (memory, _) = Memory::open(directory.path()).await;
+        memory.send_back(&name(), Some(8)).await.unwrap();
+        let (memory, _) = Memory::open(directory.path()).await;
+        assert_eq!(memory.sent_back(&name()), Some(8));
+        memory.send_back(&name(), None).await.unwrap();
+        let (memory, _) = Memory::open(directory.path()).await;
+        assert_eq!(memory.sent_back(&name()), None);
     }
 
     #[tokio::test]

@@ -43,6 +43,15 @@ pub enum FailoverCommand {
 Example:
   hearth failover to-fallback www.example.com --for 30m --reason \"new router\"")]
     ToFallback(OverrideArgs),
+    /// Sends visitors to the fallback and home again, to see that it works
+    #[command(after_help = "\
+It is refused when the way there or back could fail. The command watches until visitors are home again and prints how long
+each step took; the drill goes on and ends by itself when the command is ended.
+Exit code 0: visitors were there and are home again. 1: refused, or it went otherwise.
+
+Example:
+  hearth failover drill www.example.com --for 5m --reason \"the monthly drill\"")]
+    Drill(DrillArgs),
     /// Sends visitors to the nodes, for a while, whatever the watcher sees
     #[command(after_help = "\
 Example:
@@ -75,6 +84,20 @@ pub struct OverrideArgs {
     /// How long, and why
     #[command(flatten)]
     pub word: WordArgs,
+}
+
+/// A drill.
+#[derive(Args, Clone, Debug)]
+pub struct DrillArgs {
+    /// The site's name
+    #[arg(value_name = "SITE")]
+    pub site: Name,
+    /// When visitors are sent home, such as 2m; at most 30m
+    #[arg(long = "for", value_name = "TIME", default_value = "2m", value_parser = crate::config::time_in_words)]
+    pub duration: Duration,
+    /// Why, for the journal and for whoever asks
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
 }
 
 /// A node that visitors are kept away from by hand.

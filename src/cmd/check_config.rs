@@ -2,10 +2,13 @@
 //!
 //! Never prints a secret: it says where each is kept.
 
+mod address;
 mod fail_back;
 mod hook;
 mod notify;
 mod provider;
+mod site;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::fmt::{Display, Write};
@@ -13,14 +16,14 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
+
 use super::print;
-use crate::address::settings::{DnsEcho, EchoForm, Gateway};
-use crate::address::{AddressSettings, Asked, SourceSettings};
 use crate::cli::CheckConfigArgs;
 use crate::config::include::Counts;
 use crate::config::{
-    self, AgentConfig, Checked, FallbackSettings, Included, PeerRole, PeerSettings, RecordSettings, Secrets,
-    WatchSettings, WatcherConfig, WitnessConfig,
+    self, AgentConfig, Checked, Included, PeerRole, PeerSettings, RecordSettings, Secrets, WatcherConfig,
+    WitnessConfig,
 };
 use crate::dns::Ttl;
 use crate::dns::provider::Rfc2136Settings;
@@ -30,9 +33,6 @@ use crate::heartbeat::seal::SigningKey;
 use crate::heartbeat::{BeatSettings, WatcherPin};
 use crate::leds::LampSettings;
 use crate::mount::MountSettings;
-use crate::policy::Policy;
-use crate::probe::PageCheck;
-use crate::site::SiteSettings;
 
 /// Checks the configuration at `path` and prints what it means; warnings go to standard error.
 ///
@@ -192,33 +192,6 @@ impl Page<'_> {
         }
     }
 
-    fn site(&mut self, header: &str, site: &SiteSettings) {
-        self.table(header);
-        self.list("hosts", &site.hosts);
-        self.text("root", site.root.display());
-        self.bare("rules", word(&site.rules));
-        self.list("listen", &site.listen);
-        self.text("memory", size(site.memory));
-        if let Some(keep) = &site.keep {
-            self.text("keep", keep.display());
-        }
-        self.text("poll", time(site.poll));
-        if let Some(validators) = &site.validators {
-            let address =
-                validators.address.map_or(String::new(), |address| format!(", address = \"{address}\""));
-            let every = time(validators.every);
-            self.bare(
-                "validators",
-                format_args!("{{ from = {:?}{address}, every = \"{every}\" }}", validators.from),
-            );
-        }
-        self.table("[site.log]");
-        self.bare("format", word(&site.log.format));
-        if let Some(file) = &site.log.file {
-            self.text("file", file.display());
-        }
-    }
-
     fn gluster(&mut self, volume: &GlusterSettings) {
         self.table("[gluster]");
         self.text("volume", &volume.volume);
@@ -239,66 +212,6 @@ impl Page<'_> {
         self.bare("remount", word(&mount.remount));
         if let Some(span) = mount.release_after {
             self.text("release-after", time(span));
-        }
-    }
-
-    fn address(&mut self, address: &AddressSettings) {
-        self.table("[address]");
-        self.list("families", &address.families);
-        self.text("every", time(address.every));
-        if let Some(bind) = address.bind {
-            self.text("bind", bind);
-        }
-        self.list("admit", &address.admit);
-        for source in &address.sources {
-            self.table("[[address.source]]");
-            self.source(source);
-        }
-    }
-
-    fn source(&mut self, source: &SourceSettings) {
-        match &source.asked {
-            Asked::Interface => return self.text("kind", "interface"),
-            Asked::Https { url, operator, key, family } => {
-                self.text("kind", "https");
-                self.text("url", url);
-                self.text("operator", operator);
-                if let Some(key) = key {
-                    self.text("key", key);
-                }
-                if let Some(family) = family {
-                    self.text("family", family);
-                }
-            }
-            Asked::Dns(echo) => self.dns_echo(echo),
-            Asked::Upnp(gateway) => self.router("upnp", *gateway),
-            Asked::NatPmp(gateway) => self.router("nat-pmp", *gateway),
-            Asked::Pcp(gateway) => self.router("pcp", *gateway),
-            Asked::Stun { host, port } => {
-                let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-                self.text("kind", "stun");
-                self.text("server", format_args!("{host}:{port}"));
-            }
-        }
-        self.text("every", time(source.spacing));
-    }
-
-    fn dns_echo(&mut self, echo: &DnsEcho) {
-        self.text("kind", "dns");
-        self.text("name", &echo.name);
-        self.list("servers", &echo.servers);
-        let answer = match echo.form {
-            EchoForm::Address => "address",
-            EchoForm::Text => "txt",
-            EchoForm::ChaosText => "chaos-txt",
-        };
-        self.text("answer", answer);
-    }
-
-    fn router(&mut self, kind: &str, gateway: Gateway) {
-        self.text("kind", kind);
-        if let Gateway::Given(router) = gateway {
-            self.text("gateway", router);
         }
     }
 
@@ -325,6 +238,9 @@ impl Page<'_> {
         self.text("every", time(beats.every));
         let watchers: Vec<String> = beats.watchers.iter().map(pin).collect();
         self.bare("watchers", format_args!("[{}]", watchers.join(", ")));
+        for watcher in &beats.watchers {
+            self.own_roots(&watcher.url, &watcher.roots);
+        }
     }
 
     fn witness(&mut self, witness: &WitnessConfig) {
@@ -344,12 +260,16 @@ impl Page<'_> {
         self.text("control", watcher.control.display());
         self.signing_key("watcher.key", &watcher.key);
         self.list("references", &watcher.references);
+        self.own_roots("the sites", &watcher.roots);
         self.bare("page", word(&watcher.page));
         if self.checked.secret_uses().iter().any(|secret| secret.of == "watcher.token") {
             self.secret("token", "watcher.token", "");
         }
         if let Some(ping) = &watcher.ping {
             self.ping(ping);
+        }
+        if let Some(tls) = &watcher.tls {
+            self.watcher_tls(tls);
         }
         for (index, notify) in watcher.notify.iter().enumerate() {
             self.notify(index + 1, notify);
@@ -362,48 +282,10 @@ impl Page<'_> {
         }
     }
 
-    fn watch(&mut self, origin: &str, watch: &WatchSettings) {
-        self.table(format_args!("[[watch]]{origin}"));
-        self.text("site", &watch.site);
-        self.text("provider", &watch.provider);
-        self.bare("record", word(&watch.shape));
-        self.lines(&watch.lines);
-        self.list("nodes", &watch.nodes);
-        self.text("ttl", ttl(watch.ttl));
-        self.page_check(&watch.check);
-        self.fallback(&watch.fallback);
-        self.policy(&watch.policy);
-    }
-
-    fn page_check(&mut self, check: &PageCheck) {
-        self.bare("scheme", word(&check.scheme));
-        self.bare("port", check.port);
-        self.text("page", &check.path);
-        if let Some(contains) = &check.contains {
-            self.text("contains", contains);
-        }
-    }
-
-    fn fallback(&mut self, fallback: &FallbackSettings) {
-        let name = fallback.name.as_ref().map_or(String::new(), |name| format!("name = \"{name}\", "));
-        let (scheme, port) = (word(&fallback.check.scheme), fallback.check.port);
-        let addresses = quoted(&fallback.addresses);
-        let value = format_args!("{{ {name}addresses = {addresses}, scheme = {scheme}, port = {port} }}");
-        self.bare("fallback", value);
-    }
-
-    /// Every number of the policy, whatever they are: by its serialised form.
-    fn policy(&mut self, policy: &Policy) {
-        self.table("[watch.policy]");
-        let serde_json::Value::Object(fields) = serde_json::to_value(policy).unwrap_or_default() else {
-            return;
-        };
-        for (field, value) in fields {
-            let key = field.replace('_', "-");
-            match serde_json::from_value(value.clone()) {
-                Ok(span) => self.text(&key, time(span)),
-                Err(_) => self.bare(&key, value),
-            }
+    /// Roots have no name that says more than their number.
+    fn own_roots(&mut self, of: &str, roots: &[CertificateDer<'static>]) {
+        if !roots.is_empty() {
+            self.line(format_args!("# {of}: {} trusted besides the roots that browsers have", roots.len()));
         }
     }
 

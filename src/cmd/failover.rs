@@ -1,5 +1,6 @@
 //! `hearth failover`: what the watcher decides and why, and a person's word against it.
 
+mod drill;
 mod why;
 
 use std::path::Path;
@@ -35,13 +36,11 @@ pub async fn run(path: &Path, command: &FailoverCommand) -> anyhow::Result<ExitC
     match command {
         FailoverCommand::Why(args) => return why::run(watcher, args).await,
         FailoverCommand::Status => {
-            let answer = control::ask(socket, &Question::Status.to_value()).await?;
-            let status: WatcherStatus =
-                serde_json::from_value(answer).context("the watcher is of another version")?;
-            print(&screen(&status))?;
+            print(&screen(&status(socket).await?))?;
         }
         FailoverCommand::ToFallback(args) => pin(socket, args, Side::Fallback).await?,
         FailoverCommand::ToHome(args) => pin(socket, args, Side::Home).await?,
+        FailoverCommand::Drill(args) => return drill::hold(socket, args).await,
         FailoverCommand::Freeze(args) => {
             let command = Command::Freeze { span: args.word.duration };
             say(socket, &args.site, command, &args.word.reason).await?;
@@ -71,13 +70,24 @@ async fn drain(watcher: &WatcherConfig, args: &DrainArgs) -> anyhow::Result<()> 
 }
 
 async fn say(socket: &Path, site: &Name, command: Command, reason: &str) -> anyhow::Result<()> {
+    demand(socket, site, command, reason).await?;
+    print(&format!("done; `hearth failover status` shows how {site} stands\n"))
+}
+
+/// Says it, and hears whether the watcher does it.
+async fn demand(socket: &Path, site: &Name, command: Command, reason: &str) -> anyhow::Result<()> {
     let owner = Owner::new(&format!("uid-{}", rustix::process::getuid().as_raw()));
     let question = Question::Override { site: site.clone(), command, owner, reason: reason.to_owned() };
     let answer = control::ask(socket, &question.to_value()).await?;
     if let Some(refusal) = answer.get("error").and_then(|e| e.as_str()) {
         bail!("the watcher refuses: {refusal}");
     }
-    print(&format!("done; `hearth failover status` shows how {site} stands\n"))
+    Ok(())
+}
+
+async fn status(socket: &Path) -> anyhow::Result<WatcherStatus> {
+    let answer = control::ask(socket, &Question::Status.to_value()).await?;
+    serde_json::from_value(answer).context("the watcher is of another version")
 }
 
 /// What `hearth failover status` prints.
@@ -113,6 +123,12 @@ pub(super) fn about(site: &SiteStatus) -> String {
     }
     if let Some((agree, asked)) = site.confirmed {
         line("servers", &format!("{agree} of {asked} answer with it (epoch {})", site.epoch));
+    }
+    if let Some(drill) = &site.drill {
+        line("drill", &drill.why);
+    }
+    if let Some(last) = &site.last_drill {
+        line("drilled", &format!("{} ago: {}", span(last.ended_ms_ago), last.describe()));
     }
     if let Some(pinned) = &site.pinned {
         line("override", pinned);

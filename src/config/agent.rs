@@ -76,7 +76,11 @@ pub(super) fn agent(
     let mut heartbeat = tables.heartbeat.map(Spanned::into_inner);
     let fail_backs = heartbeat.as_mut().map(|written| std::mem::take(&mut written.fail_back));
     let fail_backs = fail_backs.map(|written| fail_back::fail_backs(reading, written, &sites, providers));
+    let mut fail_backs = fail_backs.unwrap_or_default();
     let beats = heartbeat.map(|written| beats(reading, written));
+    // One choice of authorities for every look at a site.
+    let roots = || beats.iter().flat_map(|beats| &beats.watchers).flat_map(|pin| pin.roots.iter().cloned());
+    fail_backs.iter_mut().for_each(|right| right.roots = roots().collect());
     let hooks = hooks(reading, tables.hook);
     let leds = tables.leds.map(|written| lamps(reading, written)).unwrap_or_default();
     Some(AgentConfig {
@@ -85,13 +89,14 @@ pub(super) fn agent(
         state: reading.path(node.state.as_deref().unwrap_or(Path::new(written::STATE))),
         control: reading.path(node.control.as_deref().unwrap_or(Path::new("/run/hearth/agent.sock"))),
         include: None,
+        passed_over: None,
         sites,
         mounts,
         address,
         records,
         providers: providers.clone(),
         beats,
-        fail_backs: fail_backs.unwrap_or_default(),
+        fail_backs,
         hooks,
         leds,
     })

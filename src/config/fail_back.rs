@@ -60,6 +60,7 @@ fn fail_back(
         after: written.after.map_or(PATIENCE, |at| at.value),
         hairpin: written.hairpin.unwrap_or_default(),
         check,
+        roots: Vec::new(),
     })
 }
 

@@ -16,6 +16,7 @@ use super::{Name, Rdata};
 use crate::host::random;
 use crate::host::state_file::{StateError, StateFile};
 use crate::host::time::{ClockTrust, Timeline, clock_trust};
+use crate::moment::Moment;
 
 /// The file in the state directory.
 const FILE: &str = "dns-accounts.json";
@@ -132,6 +133,12 @@ impl Entry {
         } else {
             permission
         }
+    }
+
+    /// How long it still is until `at`.
+    #[must_use]
+    pub fn until(&self, at: Moment) -> Duration {
+        at - self.book.line.now()
     }
 
     /// The same for a look on behalf of somebody who wants `wanted` there: while that was seen to stand within the hour,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::dns::{Name, Owner};
 use crate::failover::event::{BeatSeen, Command, Effect, Event, Note, Setup, Target, Weight};
 use crate::failover::isolation::{AllFail, Isolation, Turn};
-use crate::failover::lane::{Readiness, Side, Situation, words};
+use crate::failover::lane::{Lane, Readiness, Side, Situation, words};
 use crate::failover::rounds::Rounds;
 use crate::failover::site::{Pin, Site, Word};
 use crate::failover::sites::Sites;
@@ -140,9 +140,13 @@ impl Engine {
                 }
             }
             Event::FallbackSeen { site, address, failure, certificate_left } => {
+                let cut_off = self.is_cut_off();
                 if let Some(site) = self.sites.touch(site) {
                     site.record_fallback(now, *address, failure.clone());
                     site.record_certificate(now, *address, *certificate_left, out);
+                    if !cut_off {
+                        site.tell_of_fallback(now, out);
+                    }
                 }
             }
             Event::References { answered, asked } => {
@@ -166,7 +170,7 @@ impl Engine {
             }
             Event::Confirmed { site, epoch, agree, asked } => {
                 if let Some(site) = self.sites.touch(site).filter(|s| s.epoch == *epoch) {
-                    site.confirmed = Some((*agree, *asked));
+                    site.record_confirmed(now, *agree, *asked, out);
                 }
             }
             Event::Command { site, command, owner, reason } => {
@@ -243,9 +247,19 @@ impl Engine {
         reason: &str,
         out: &mut Vec<Effect>,
     ) {
+        let drill = match command {
+            Command::Drill { span } => self.may_drill(name, *span, now),
+            Command::Pin { .. } | Command::Freeze { .. } | Command::Drain { .. } | Command::Auto => Ok(()),
+        };
         let Some(site) = self.sites.touch(name) else { return };
         site.stir();
         match command {
+            Command::Drill { span } => match drill {
+                Ok(()) => site.begin_drill(now, *span, owner, reason, out),
+                Err(refusal) => {
+                    site.note(out, Weight::Warning, format!("the drill by {owner} is refused: {refusal}"));
+                }
+            },
             Command::Freeze { span } => {
                 site.abandon(now, out);
                 let why = format!("{owner} freezes the record for {}: {reason}", words(*span));
@@ -269,8 +283,9 @@ impl Engine {
                     return;
                 }
                 let why = format!("override by {owner} for {}: {reason}", words(*span));
-                pin(site, *side, now, &why);
+                pin(site, *side, now, &why, |_| true);
                 site.note(out, Weight::Warning, why);
+                site.drop_drill(now);
                 site.pin = Some(Pin {
                     side: *side,
                     until: now + *span,
@@ -359,11 +374,21 @@ impl Engine {
             && self.sites.iter().all(|site| site.is_at_rest(now))
     }
 
+    /// Whether it would learn nothing from hearing that `answered` of `asked` references answer: it has heard the same
+    /// before, and is sure of itself. A simulator may leave out to tell it.
+    #[must_use]
+    pub fn expects(&self, answered: u32, asked: u32) -> bool {
+        self.isolation.answered() == (answered, asked) && self.isolation.patience() == 1 && !self.is_cut_off()
+    }
+
     /// The next moment at which time alone can matter. None: only an event can.
     #[must_use]
     pub fn next_wake(&self) -> Option<Moment> {
         let references = (self.references > 0).then(|| self.isolation.due());
-        let own = [references, self.warm_until, Some(self.silence_due).filter(|_| !self.nodes.is_empty())];
+        let silence = Some(self.silence_due).filter(|_| !self.nodes.is_empty());
+        // Cut off it warms up for nothing and tells of no silence, however long both have been due.
+        let judges = !self.is_cut_off();
+        let own = [references, self.warm_until.filter(|_| judges), silence.filter(|_| judges)];
         own.into_iter().flatten().chain(self.sites.next_due()).min()
     }
 
@@ -400,10 +425,11 @@ fn allowed(site: &Site, side: Side, now: Moment) -> Result<(), String> {
     }
 }
 
-fn pin(site: &mut Site, side: Side, now: Moment, why: &str) {
+/// Sends the visitors of those RRsets there.
+pub(super) fn pin(site: &mut Site, side: Side, now: Moment, why: &str, which: impl Fn(&Lane) -> bool) {
     let setup = site.setup.clone();
     let mut lanes = std::mem::take(&mut site.lanes);
-    for lane in lanes.values_mut() {
+    for lane in lanes.values_mut().filter(|lane| which(lane)) {
         let candidates = site.candidates(lane, now);
         let fallback = site.fallback.readiness(lane.record_type(), &setup, now);
         let situation = Situation {

@@ -230,6 +230,11 @@ pub enum Command {
         /// For how long.
         span: Duration,
     },
+    /// Visitors are sent to the fallback to see that it can be done, and home again when the span is over.
+    Drill {
+        /// For how long.
+        span: Duration,
+    },
     /// The record is left as it is, until the span is over; what would be done is told.
     Freeze {
         /// For how long.

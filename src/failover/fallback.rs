@@ -33,6 +33,9 @@ pub struct FallbackWatch {
     /// The addresses whose certificates are about to end. Told already, so it is no evidence to be discarded.
     #[serde(default)]
     ending: BTreeSet<IpAddr>,
+    /// People were told that nothing can be switched there.
+    #[serde(default)]
+    told: bool,
 }
 
 /// What is known of one address.
@@ -56,6 +59,15 @@ pub enum Change {
     None,
     /// Something else.
     Some,
+}
+
+/// What people should hear of the fallback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Nothing can be switched there, and why.
+    Bad(String),
+    /// It is good again.
+    Good,
 }
 
 impl FallbackWatch {
@@ -94,10 +106,16 @@ impl FallbackWatch {
         Some(self.looks.get(&address)?.certificate_ends? - now)
     }
 
+    /// When the first of the certificates ends that were shown last. None: none was.
+    #[must_use]
+    pub fn first_certificate_ends(&self) -> Option<Moment> {
+        self.looks.values().filter_map(|look| look.certificate_ends).min()
+    }
+
     /// Forgets everything: it was gathered while the watcher could not be trusted.
     pub fn discard_evidence(&mut self, now: Moment) {
-        let ending = std::mem::take(&mut self.ending);
-        *self = Self { looks: BTreeMap::new(), looked: Moment::START, due: now, ending };
+        let (ending, told) = (std::mem::take(&mut self.ending), self.told);
+        *self = Self { looks: BTreeMap::new(), looked: Moment::START, due: now, ending, told };
     }
 
     /// These are the addresses from now on.
@@ -143,6 +161,31 @@ impl FallbackWatch {
         set.map_or_else(|e| Readiness::NotReady(e.to_string()), Readiness::Ready)
     }
 
+    /// What people should hear of the fallback as a place to go to: that it is not good for an RRset of one of these
+    /// types, and why, or that it is again. Once each.
+    pub fn news<'a>(
+        &mut self,
+        types: impl IntoIterator<Item = &'a RecordType>,
+        setup: &SiteSetup,
+        now: Moment,
+    ) -> Option<News> {
+        let failing = |kind: &RecordType| {
+            let span = self.failing_for(*kind, setup, now)?;
+            Some((span >= setup.policy.hard, self.why_not(&addresses(*kind, setup))))
+        };
+        match (self.told, types.into_iter().filter_map(failing).max()) {
+            (false, Some((true, why))) => {
+                self.told = true;
+                Some(News::Bad(why))
+            }
+            (true, None) if self.looks.len() == setup.fallback_addresses.len() => {
+                self.told = false;
+                Some(News::Good)
+            }
+            (false | true, _) => None,
+        }
+    }
+
     fn why_not(&self, candidates: &[IpAddr]) -> String {
         let failing = candidates.iter().find_map(|a| Some((a, self.looks.get(a)?.failure.as_ref()?)));
         match failing {
@@ -155,10 +198,15 @@ impl FallbackWatch {
     /// Whether every address has been failing for as long as a node may before it is given up.
     #[must_use]
     pub fn dead(&self, record_type: RecordType, setup: &SiteSetup, now: Moment) -> bool {
-        let candidates = addresses(record_type, setup);
+        self.failing_for(record_type, setup, now).is_some_and(|span| span >= setup.policy.hard)
+    }
+
+    /// For how long every address has been failing. None: one does not, or there is none.
+    #[must_use]
+    pub fn failing_for(&self, record_type: RecordType, setup: &SiteSetup, now: Moment) -> Option<Duration> {
         let failing = |a: &IpAddr| self.looks.get(a).and_then(|look| look.failing_since);
-        let long = |a: &IpAddr| failing(a).is_some_and(|since| now - since >= setup.policy.hard);
-        !candidates.is_empty() && candidates.iter().all(long)
+        let since: Option<Vec<Moment>> = addresses(record_type, setup).iter().map(failing).collect();
+        Some(now - since?.into_iter().max()?)
     }
 
     /// Whether every address that was looked at failed at the last look, and there was one.

@@ -372,6 +372,21 @@ impl Lane {
         self.settle(s.now, Side::Home, members, why);
     }
 
+    /// A drill is over: those of `home` who are fit come back together, whatever the hold-down says. They have left
+    /// together and without a failure, so that is one return, whatever their number: two changes, as any return allows.
+    pub fn end_drill(&mut self, s: &Situation<'_>, home: &BTreeSet<NodeName>) -> Decided {
+        let fit = |c: &Candidate| c.health.is_up() && c.rdata.is_some() && c.steady;
+        let is_back = |n: &&NodeName| s.candidates.get(*n).is_some_and(fit);
+        let back: BTreeSet<_> = home.iter().filter(is_back).cloned().collect();
+        if self.side != Side::Fallback || back.is_empty() || self.returns_left(s.now, s.policy) == 0 {
+            return self.decide(s);
+        }
+        self.add_returns(s.now, 1);
+        self.settle(s.now, Side::Home, back, "the drill is over".to_owned());
+        self.choose(s);
+        Decided::Changed
+    }
+
     fn add_returns(&mut self, now: Moment, count: usize) {
         self.returns.extend(std::iter::repeat_n(now, count));
         self.returning += count;

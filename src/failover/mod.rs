@@ -5,6 +5,7 @@
 //! events replays to the same effects.
 
 pub mod content;
+pub mod drill;
 pub mod engine;
 pub mod errand;
 pub mod event;

@@ -2,7 +2,7 @@
 //!
 //! Never away: a record that leads anywhere else than to the fallback alone is left as it is. Never on one look: what
 //! was seen has to stand after a pause of random length, so that of two nodes one comes first and the other sees it.
-//! And never twice: after a write that landed, only a watcher's answer makes it possible again.
+//! And never twice: after a write that landed, only a watcher's answer makes it possible again, whatever restarts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -88,11 +88,31 @@ pub enum Verdict {
     },
 }
 
+/// What was heard of the watchers last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// One answered then.
+    Answer(Moment),
+    /// Nothing since the node started then.
+    Nothing(Moment),
+}
+
+/// Visitors were sent back, or were about to be: nobody knows before the record is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sent {
+    /// The epoch of the write.
+    epoch: u64,
+    /// When; after a restart, before everything.
+    at: Moment,
+}
+
 /// One node's patience with the watchers of one site.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphan {
     patience: Duration,
     stage: Stage,
+    /// No watcher has answered since.
+    sent: Option<Sent>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,10 +126,19 @@ enum Stage {
 }
 
 impl Orphan {
-    /// A node that has just started: whatever was before, it waits its whole `patience`.
+    /// A node that has just started: whatever was before, it waits its whole `patience`. `sent` is the epoch of a write
+    /// that it tried before, with no answer of a watcher since.
     #[must_use]
-    pub fn new(patience: Duration) -> Self {
-        Self { patience, stage: Stage::Watching { due: Moment::START } }
+    pub fn new(patience: Duration, sent: Option<u64>) -> Self {
+        let sent = sent.map(|epoch| Sent { epoch, at: Moment::START });
+        Self { patience, stage: Stage::Watching { due: Moment::START }, sent }
+    }
+
+    /// The epoch of the write that visitors were sent back with, or were about to be, to be remembered across a restart.
+    /// None: there was none, or a watcher has answered since.
+    #[must_use]
+    pub fn sent(&self) -> Option<u64> {
+        self.sent.map(|sent| sent.epoch)
     }
 
     /// Between two looks, and the longest pause before the second.
@@ -118,11 +147,18 @@ impl Orphan {
         PACE.min(self.patience / 4)
     }
 
-    /// What is to be done, when the last watcher answered at `heard` (or the node started then).
-    pub fn step(&mut self, now: Moment, heard: Moment) -> Step {
-        let patient_until = heard + self.patience;
+    /// What is to be done, when this was heard last.
+    pub fn step(&mut self, now: Moment, heard: Heard) -> Step {
+        // An answer makes a later fail-back possible again; silence after a start does not.
+        if let Heard::Answer(at) = heard
+            && self.sent.take_if(|sent| sent.at < at).is_some()
+            && self.stage == Stage::Done
+        {
+            self.stage = Stage::Watching { due: now };
+        }
+        let (Heard::Answer(since) | Heard::Nothing(since)) = heard;
+        let patient_until = since + self.patience;
         if now < patient_until {
-            // An answer makes a later fail-back possible again; silence at the start does not undo one.
             self.stage = Stage::Watching { due: patient_until };
             return Step::Rest(patient_until);
         }
@@ -137,7 +173,7 @@ impl Orphan {
     pub fn judge(&mut self, now: Moment, evidence: &Evidence, pause: Duration) -> Verdict {
         let due = now + self.pace();
         let before = std::mem::replace(&mut self.stage, Stage::Watching { due });
-        let (sets, over) = match wanted(evidence) {
+        let (sets, over) = match wanted(evidence, self.sent()) {
             Ok(wanted) => wanted,
             Err(why) => return Verdict::Stay(why),
         };
@@ -153,19 +189,29 @@ impl Orphan {
         }
     }
 
+    /// The write of `epoch` is about to be tried.
+    pub fn sending(&mut self, now: Moment, epoch: u64) {
+        self.sent = Some(Sent { epoch, at: now });
+    }
+
     /// The write has landed: visitors were sent back.
     pub fn landed(&mut self) {
         self.stage = Stage::Done;
     }
 }
 
-/// What should stand, and over which epoch; or why everything stays.
-fn wanted(evidence: &Evidence) -> Result<(Vec<RdataSet>, Option<u64>), String> {
+/// What should stand, and over which epoch; or why everything stays. `sent` is the epoch of what was tried before.
+fn wanted(evidence: &Evidence, sent: Option<u64>) -> Result<(Vec<RdataSet>, Option<u64>), String> {
     let (types, over) = match &evidence.standing {
         Standing::OnFallback { types, epoch } => (types, *epoch),
         Standing::Elsewhere => return Err("visitors are not on the fallback".to_owned()),
         Standing::Unknown(why) => return Err(format!("it is not known where visitors are sent: {why}")),
     };
+    // Below that epoch it never landed, and nobody else wrote either. Without a mark nobody can tell.
+    if sent.is_some_and(|sent| over.is_none_or(|over| over >= sent)) {
+        return Err("they were sent back before, and away again by somebody else: that is not undone before a watcher \
+                    has answered".to_owned());
+    }
     if let Some(why) = &evidence.unfit {
         return Err(format!("this node should not have them: {why}"));
     }
@@ -215,19 +261,19 @@ mod tests {
 
     /// One whose patience has just ended.
     fn patient() -> (Orphan, Moment) {
-        let (mut orphan, heard) = (Orphan::new(PATIENCE), at(1_000));
+        let (mut orphan, heard) = (Orphan::new(PATIENCE, None), at(1_000));
         let over = heard + PATIENCE;
-        assert_eq!(orphan.step(heard + PATIENCE / 2, heard), Step::Rest(over));
-        assert_eq!(orphan.step(over, heard), Step::Look);
+        assert_eq!(orphan.step(heard + PATIENCE / 2, Heard::Answer(heard)), Step::Rest(over));
+        assert_eq!(orphan.step(over, Heard::Answer(heard)), Step::Look);
         (orphan, over)
     }
 
     #[test]
     fn nothing_is_looked_at_while_a_watcher_answers() {
-        let mut orphan = Orphan::new(PATIENCE);
+        let mut orphan = Orphan::new(PATIENCE, None);
         for minute in 0..600 {
             let now = at(60 * minute);
-            assert_eq!(orphan.step(now, now), Step::Rest(now + PATIENCE));
+            assert_eq!(orphan.step(now, Heard::Answer(now)), Step::Rest(now + PATIENCE));
         }
     }
 
@@ -236,14 +282,14 @@ mod tests {
         let (mut orphan, now) = patient();
         let due = now + Duration::from_secs(40);
         assert_eq!(orphan.judge(now, &healthy(), Duration::from_secs(40)), Verdict::LookAgain(due));
-        assert_eq!(orphan.step(now + Duration::from_secs(39), at(1_000)), Step::Rest(due));
-        assert_eq!(orphan.step(due, at(1_000)), Step::Look);
+        assert_eq!(orphan.step(now + Duration::from_secs(39), Heard::Answer(at(1_000))), Step::Rest(due));
+        assert_eq!(orphan.step(due, Heard::Answer(at(1_000))), Step::Look);
         let verdict = orphan.judge(due, &healthy(), Duration::ZERO);
         let sets = vec![set(&["203.0.113.1"])];
         assert_eq!(verdict, Verdict::FailBack { sets, over: Some(7), epoch: 8 });
         orphan.landed();
         for hour in 1..100 {
-            let step = orphan.step(due + minutes(60 * hour), at(1_000));
+            let step = orphan.step(due + minutes(60 * hour), Heard::Answer(at(1_000)));
             assert!(matches!(step, Step::Rest(_)), "not a second time: {step:?}");
         }
     }
@@ -253,10 +299,10 @@ mod tests {
         let (mut orphan, now) = patient();
         orphan.judge(now, &healthy(), Duration::from_secs(10));
         let later = now + Duration::from_secs(10);
-        assert_eq!(orphan.step(later, later), Step::Rest(later + PATIENCE));
+        assert_eq!(orphan.step(later, Heard::Answer(later)), Step::Rest(later + PATIENCE));
         // The next silence begins from the start: one look is not enough.
         let silent = later + PATIENCE;
-        assert_eq!(orphan.step(silent, later), Step::Look);
+        assert_eq!(orphan.step(silent, Heard::Answer(later)), Step::Look);
         assert!(matches!(orphan.judge(silent, &healthy(), Duration::ZERO), Verdict::LookAgain(_)));
     }
 
@@ -266,8 +312,57 @@ mod tests {
         orphan.judge(now, &healthy(), Duration::ZERO);
         orphan.landed();
         let heard = now + minutes(30);
-        assert_eq!(orphan.step(heard, heard), Step::Rest(heard + PATIENCE));
-        assert_eq!(orphan.step(heard + PATIENCE, heard), Step::Look);
+        assert_eq!(orphan.step(heard, Heard::Answer(heard)), Step::Rest(heard + PATIENCE));
+        assert_eq!(orphan.step(heard + PATIENCE, Heard::Answer(heard)), Step::Look);
+    }
+
+    /// One that has started again after it tried to send visitors back under epoch 8, and whose patience has ended.
+    fn restarted() -> (Orphan, Moment) {
+        let (mut orphan, start) = (Orphan::new(PATIENCE, Some(8)), at(5_000));
+        assert_eq!(orphan.step(start, Heard::Nothing(start)), Step::Rest(start + PATIENCE));
+        assert_eq!(orphan.step(start + PATIENCE, Heard::Nothing(start)), Step::Look);
+        (orphan, start + PATIENCE)
+    }
+
+    #[test]
+    fn a_restart_undoes_neither_a_fail_back_nor_what_somebody_else_did_after_it() {
+        for (what, epoch) in [("their own", Some(8)), ("a later one", Some(9)), ("no mark", None)] {
+            let (mut orphan, now) = restarted();
+            let sent_away = Evidence { standing: standing(&[set(&[PAGES])], epoch), ..healthy() };
+            for _ in 0..3 {
+                let verdict = orphan.judge(now, &sent_away, Duration::ZERO);
+                assert!(
+                    matches!(&verdict, Verdict::Stay(why) if why.contains("before")),
+                    "{what}: {verdict:?}"
+                );
+            }
+            assert_eq!(orphan.sent(), Some(8));
+        }
+    }
+
+    #[test]
+    fn what_was_tried_before_a_restart_and_never_landed_is_tried_again() {
+        let (mut orphan, now) = restarted();
+        assert!(matches!(orphan.judge(now, &healthy(), Duration::ZERO), Verdict::LookAgain(_)));
+        let verdict = orphan.judge(now, &healthy(), Duration::ZERO);
+        assert!(matches!(verdict, Verdict::FailBack { epoch: 8, .. }), "{verdict:?}");
+    }
+
+    #[test]
+    fn an_answer_after_a_restart_makes_another_fail_back_possible() {
+        let (mut orphan, now) = restarted();
+        orphan.step(now, Heard::Answer(now));
+        assert_eq!(orphan.sent(), None);
+    }
+
+    #[test]
+    fn an_answer_that_came_and_went_between_two_steps_counts() {
+        let (mut orphan, now) = patient();
+        orphan.judge(now, &healthy(), Duration::ZERO);
+        orphan.sending(now, 8);
+        orphan.landed();
+        let heard = now + Duration::from_secs(1);
+        assert_eq!(orphan.step(heard + PATIENCE * 2, Heard::Answer(heard)), Step::Look);
     }
 
     #[test]
@@ -338,6 +433,6 @@ mod tests {
     fn the_pause_is_never_longer_than_the_pace() {
         let (mut orphan, now) = patient();
         assert_eq!(orphan.judge(now, &healthy(), minutes(60)), Verdict::LookAgain(now + PACE));
-        assert_eq!(Orphan::new(Duration::from_secs(4)).pace(), Duration::from_secs(1));
+        assert_eq!(Orphan::new(Duration::from_secs(4), None).pace(), Duration::from_secs(1));
     }
 }

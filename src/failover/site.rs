@@ -15,9 +15,10 @@ use crate::address::Family;
 use crate::dns::{Owner, RdataSet, RecordType};
 use crate::failover::Shape;
 use crate::failover::content::{Contents, Place};
+use crate::failover::drill::{Drill, Report};
 use crate::failover::engine::Standing;
 use crate::failover::event::{About, BeatSeen, Effect, Note, SiteSetup, Target, Testimony, Weight};
-use crate::failover::fallback::{Change, FallbackWatch, in_days};
+use crate::failover::fallback::{Change, FallbackWatch, News, in_days};
 use crate::failover::lane::{Lane, Side};
 use crate::failover::rounds::Rounds;
 use crate::failover::witness::Witnesses;
@@ -40,6 +41,9 @@ pub struct Watched {
     pub health: Health,
     /// Since when it has looked like that.
     pub since: Moment,
+    /// People were told that it fails, and it has not been wholly up since.
+    #[serde(default)]
+    pub told: bool,
 }
 
 /// A write that is on its way.
@@ -128,6 +132,12 @@ pub struct Site {
     /// A person wants visitors kept away from these nodes.
     #[serde(default)]
     pub(super) drains: BTreeMap<NodeName, Word>,
+    /// A drill that is under way.
+    #[serde(default)]
+    pub(super) drill: Option<Drill>,
+    /// What became of the last drill.
+    #[serde(default)]
+    pub(super) last_drill: Option<Report>,
     /// A reading that looked like a change by somebody else, until a second one says the same.
     #[serde(default)]
     doubt: Option<Doubt>,
@@ -182,6 +192,8 @@ impl Site {
             freeze: None,
             would: None,
             drains: BTreeMap::new(),
+            drill: None,
+            last_drill: None,
             doubt: None,
             witnesses: Witnesses::default(),
         };
@@ -228,6 +240,7 @@ impl Site {
         }
         if standing == Standing::Decides {
             self.expire(now, out);
+            self.follow_drill(now, out);
             if std::mem::take(&mut self.stirred) {
                 self.decide(now, out);
                 self.stirred = self.is_restless();
@@ -304,6 +317,7 @@ impl Site {
             rounds: Rounds::of(self.seed, [self.setup.site.as_str(), node.as_str(), &family.to_string()]),
             health: Health::Unknown,
             since: now,
+            told: false,
         };
         self.targets.entry(node.clone()).or_default().insert(family, watched);
         if family == Family::Ipv6 && self.setup.shape == Shape::Address {
@@ -360,6 +374,18 @@ impl Site {
             self.fallback.hasten(now + self.setup.policy.fallback_suspect_every * 6);
         }
         self.stirred |= self.fallback.record(now, address, failure) == Change::Some;
+    }
+
+    /// A fallback that is not good is told while the nodes are up and there is time to see to it.
+    pub(super) fn tell_of_fallback(&mut self, now: Moment, out: &mut Vec<Effect>) {
+        match self.fallback.news(self.lanes.keys(), &self.setup, now) {
+            Some(News::Bad(why)) => {
+                let text = format!("the fallback is not good, and nothing is switched to it: {why}");
+                self.note(out, Weight::Warning, text);
+            }
+            Some(News::Good) => self.note(out, Weight::Info, "the fallback is good again".to_owned()),
+            None => {}
+        }
     }
 
     /// A look at the fallback was shown a certificate. One that is about to end is told while there is time to renew it.
@@ -439,6 +465,7 @@ impl Site {
             && self.frozen_until.is_none()
             && self.freeze.is_none()
             && self.drains.is_empty()
+            && self.drill.is_none()
             && self.doubt.is_none()
             && self.setup.nodes.iter().all(|node| self.targets.contains_key(node))
             && self.targets.values().flat_map(BTreeMap::values).all(|w| w.liveness.is_at_rest(now, policy))
@@ -459,11 +486,13 @@ impl Site {
         self.freeze.iter().chain(self.drains.values()).for_each(|word| at(Some(word.until)));
         at(Some(self.begun + policy.warm_up + policy.hard));
         self.beats.values().for_each(|beats| at(beats.next_deadline(now, policy)));
-        let grounds = self.grounds(patience, now);
         for (node, families) in &self.targets {
             for (family, watched) in families {
                 at(Some(watched.due));
-                at(watched.liveness.next_deadline(now, &grounds.of(node, *family), policy));
+                if watched.liveness.is_at_stake(policy) {
+                    let grounds = self.grounds_of(node, *family, patience, now);
+                    at(watched.liveness.next_deadline(now, &grounds, policy));
+                }
             }
         }
         next

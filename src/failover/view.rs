@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::dns::{Name, RdataSet};
 use crate::failover::content::Freshness;
+use crate::failover::drill::{Report, Stage};
 use crate::failover::engine::Engine;
 use crate::failover::event::Note;
 use crate::failover::fallback::in_days;
-use crate::failover::lane::Side;
+use crate::failover::lane::{Side, words};
 use crate::failover::site::{Site, Word};
 use crate::failover::witness::Seen;
 use crate::heartbeat::{MountReport, NodeName, SiteView, SourceState};
@@ -69,6 +70,12 @@ pub struct SiteStatus {
     /// Nodes that a person keeps visitors away from, and that word in words.
     #[serde(default)]
     pub drains: BTreeMap<NodeName, String>,
+    /// A drill that is under way.
+    #[serde(default)]
+    pub drill: Option<DrillStatus>,
+    /// What became of the last drill.
+    #[serde(default)]
+    pub last_drill: Option<DrillReport>,
     /// What witnesses saw last.
     #[serde(default)]
     pub witnesses: Vec<WitnessStatus>,
@@ -80,6 +87,28 @@ pub struct SiteStatus {
     pub nodes: Vec<NodeStatus>,
     /// The addresses of its fallback.
     pub fallback: Vec<FallbackStatus>,
+}
+
+/// A drill that is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillStatus {
+    /// How far it has come.
+    pub stage: Stage,
+    /// Whose it is, why, and how far it has come, in words.
+    pub why: String,
+}
+
+/// What became of a drill.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillReport {
+    /// Milliseconds since it ended.
+    pub ended_ms_ago: u64,
+    /// Milliseconds from the word until the record led to the fallback. None: it never did.
+    pub there_ms: Option<u64>,
+    /// Milliseconds from the end of the drill until the record led home again. None: it does not, or always did.
+    pub back_ms: Option<u64>,
+    /// What went wrong. None: nothing did.
+    pub trouble: Option<String>,
 }
 
 /// What one witness saw at one address.
@@ -220,6 +249,18 @@ fn ms(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
+impl DrillReport {
+    /// In words.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let span = |ms| words(Duration::from_millis(ms));
+        let there = self.there_ms.map(|ms| format!("to the fallback in {}", span(ms)));
+        let back = self.back_ms.map(|ms| format!("home again in {}", span(ms)));
+        let parts: Vec<String> = there.into_iter().chain(back).chain(self.trouble.clone()).collect();
+        parts.join(", ")
+    }
+}
+
 impl FallbackStatus {
     /// How long its certificate is good, in words; None: none was shown.
     #[must_use]
@@ -285,6 +326,11 @@ impl Engine {
                 .map(|p| format!("by {} for another {} s: {}", p.owner, (p.until - now).as_secs(), p.reason)),
             freeze: site.freeze.as_ref().map(|word| spoken(word, now)),
             drains: site.drains.iter().map(|(node, word)| (node.clone(), spoken(word, now))).collect(),
+            drill: site
+                .drill
+                .as_ref()
+                .map(|drill| DrillStatus { stage: drill.stage(), why: drill.describe() }),
+            last_drill: site.last_drill.as_ref().map(|report| report_of(report, now)),
             witnesses: witnesses(site, now),
             frozen_for_ms: site.frozen_until.map(|until| ms(until - now)),
             rrsets: rrsets(site, now),
@@ -372,6 +418,15 @@ fn rrsets(site: &Site, now: Moment) -> Vec<RrsetStatus> {
 
 fn spoken(word: &Word, now: Moment) -> String {
     format!("by {} for another {} s: {}", word.owner, (word.until - now).as_secs(), word.reason)
+}
+
+fn report_of(report: &Report, now: Moment) -> DrillReport {
+    DrillReport {
+        ended_ms_ago: ms(now - report.ended),
+        there_ms: report.there.map(ms),
+        back_ms: report.back.map(ms),
+        trouble: report.trouble.clone(),
+    }
 }
 
 fn witnesses(site: &Site, now: Moment) -> Vec<WitnessStatus> {

@@ -60,6 +60,8 @@ pub enum Subject {
     Record,
     /// The public address that the sources agree on.
     Address,
+    /// Whether a watcher answers: it has been lost, or found again.
+    Watcher,
 }
 
 impl Subject {
@@ -69,6 +71,7 @@ impl Subject {
         match self {
             Subject::Record => "record",
             Subject::Address => "address",
+            Subject::Watcher => "watcher",
         }
     }
 }
@@ -86,9 +89,9 @@ pub struct Change {
     pub event: Subject,
     /// The node that says so.
     pub node: String,
-    /// The DNS name of a record; of an address, the node again.
+    /// The DNS name of a record; of an address, the node again; of a watcher, its URL.
     pub name: String,
-    /// The type of a record, such as `AAAA`; of an address, its family, such as `ipv6`.
+    /// The type of a record, such as `AAAA`; of an address, its family, such as `ipv6`; of a watcher, `watcher`.
     #[serde(rename = "type")]
     pub kind: String,
     /// What stood before, as far as it was this node's.

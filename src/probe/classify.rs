@@ -3,7 +3,10 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
+use rustls::CertificateError;
+
 use super::Failure;
+use crate::tls::certificate::day;
 
 /// The longest TLS text that is kept, in characters: part of it is the stranger's certificate.
 const MAX_TEXT: usize = 200;
@@ -41,8 +44,21 @@ fn connecting_failed(kind: Option<ErrorKind>, scheme: &str) -> Failure {
 }
 
 fn tls_cause(error: &(dyn Error + 'static)) -> Option<String> {
-    let text = find(error, |e| e.downcast_ref::<rustls::Error>().map(ToString::to_string))?;
+    let text = find(error, |e| e.downcast_ref::<rustls::Error>().map(told))?;
     Some(text.escape_debug().take(MAX_TEXT).collect())
+}
+
+/// A TLS error in words that are the same at the next look, unless something else is wrong then.
+fn told(error: &rustls::Error) -> String {
+    if let rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }) = error {
+        return format!("the certificate ended on {}", day(not_after.as_secs()));
+    }
+    if let rustls::Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) = error
+    {
+        return format!("the certificate is good from {} on", day(not_before.as_secs()));
+    }
+    // What hearth itself says of a certificate.
+    if let rustls::Error::General(text) = error { text.clone() } else { error.to_string() }
 }
 
 /// What the system said. The client's own wrappers have no kind.
@@ -71,6 +87,16 @@ fn find<T>(error: &(dyn Error + 'static), hit: impl Fn(&(dyn Error + 'static)) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_reads_the_same_at_every_look() {
+        let at =
+            |seconds| rustls::pki_types::UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+        let ended = |time| CertificateError::ExpiredContext { time: at(time), not_after: at(86_400) };
+        let words = |time| told(&rustls::Error::InvalidCertificate(ended(time)));
+        assert_eq!(words(100_000), "the certificate ended on 1970-01-02 00:00 UTC");
+        assert_eq!(words(100_000), words(100_001));
+    }
 
     #[test]
     fn a_reset_is_a_failed_handshake_only_where_there_is_one() {

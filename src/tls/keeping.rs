@@ -7,6 +7,7 @@ use super::files::Follower;
 use super::settings::CertificateSource;
 use super::shelf::Shelf;
 use crate::acme::Keeper;
+use crate::dns::account_book::AccountBook;
 use crate::host::time::{Timeline, wall_clock};
 use crate::status::CertificateStatus;
 
@@ -19,6 +20,8 @@ pub struct Household {
     pub state: PathBuf,
     /// Where certificates are shown.
     pub shelf: Arc<Shelf>,
+    /// What the accounts of DNS providers put up with.
+    pub book: AccountBook,
     /// What time it is.
     pub line: Timeline,
 }
@@ -36,14 +39,14 @@ impl Keeping {
     /// Keeps the certificate of the site with this number for `hosts`.
     #[must_use]
     pub fn of(source: &CertificateSource, site: usize, hosts: Vec<String>, house: &Household) -> Self {
-        let Household { node, state, shelf, line } = house.clone();
+        let Household { node, state, shelf, book, line } = house.clone();
         match source {
             CertificateSource::Files(files) => {
                 Self::Files(Follower { files: files.clone(), site, hosts, shelf, wall: wall_clock })
             }
             CertificateSource::Acme(settings) => {
                 let settings = settings.clone();
-                Self::Acme(Box::new(Keeper { settings, site, hosts, shelf, node, state, line }))
+                Self::Acme(Box::new(Keeper { settings, site, hosts, shelf, node, state, book, line }))
             }
         }
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 
 use crate::config::WatcherTls;
+use crate::dns::account_book::AccountBook;
 use crate::host::time::Timeline;
 use crate::status::CertificateStatus;
 use crate::tls::certificate::day;
@@ -21,11 +22,12 @@ use crate::tls::{Shelf, server};
 pub(super) fn keep(
     tls: WatcherTls,
     state: &Path,
+    book: AccountBook,
     line: Timeline,
 ) -> Result<(Arc<ServerConfig>, impl Future<Output = ()> + use<>), rustls::Error> {
     let shelf = Arc::new(Shelf::default());
     let config = server::config(Arc::clone(&shelf), vec![0], &[b"http/1.1"])?;
-    let house = Household { node: "watcher".to_owned(), state: state.to_owned(), shelf, line };
+    let house = Household { node: "watcher".to_owned(), state: state.to_owned(), shelf, book, line };
     let keeping = Keeping::of(&tls.certificate, 0, tls.hosts, &house);
     Ok((config, keeping.run(tell)))
 }

@@ -401,10 +401,11 @@ impl Driver {
         if !self.watches.contains_key(&site) {
             return Err(format!("{site} is not a site of this watcher"));
         }
-        if let Command::Pin { side, .. } = &command
-            && let Err(refusal) = self.engine.may_pin(&site, *side, self.line.now())
-        {
-            return Err(refusal);
+        let now = self.line.now();
+        match &command {
+            Command::Pin { side, .. } => self.engine.may_pin(&site, *side, now)?,
+            Command::Drill { span } => self.engine.may_drill(&site, *span, now)?,
+            Command::Freeze { .. } | Command::Drain { .. } | Command::Auto => {}
         }
         self.step(Event::Command { site, command, owner, reason });
         Ok(())

@@ -151,7 +151,7 @@ fn sites(out: &mut Exposition, sites: &[SiteStatus]) {
     );
     out.gauge(
         "site_overridden",
-        "1 while a person's word stands against the watcher's.",
+        "1 while a person or a drill sends visitors elsewhere than the watcher would.",
         each(|s| Some(truth(s.pinned.is_some()))),
     );
     out.gauge(
@@ -159,6 +159,12 @@ fn sites(out: &mut Exposition, sites: &[SiteStatus]) {
         "1 while the record is left alone since somebody else has changed it.",
         each(|s| Some(truth(s.frozen_for_ms.is_some()))),
     );
+    out.gauge(
+        "site_frozen_by_hand",
+        "1 while the record is left alone since a person wants that.",
+        each(|s| Some(truth(s.freeze.is_some()))),
+    );
+    drills(out, sites);
     out.gauge(
         "site_name_servers_agreeing",
         "Name servers that answered with the last write.",
@@ -168,6 +174,33 @@ fn sites(out: &mut Exposition, sites: &[SiteStatus]) {
         "site_name_servers",
         "Name servers that were asked after the last write.",
         each(|s| Some(f64::from(s.confirmed?.1))),
+    );
+}
+
+fn drills(out: &mut Exposition, sites: &[SiteStatus]) {
+    let each = |value: fn(&SiteStatus) -> Option<f64>| {
+        sites.iter().filter_map(move |site| Some((of(&site.site), value(site)?))).collect::<Vec<_>>()
+    };
+    out.gauge("site_drill", "1 while a drill is under way.", each(|s| Some(truth(s.drill.is_some()))));
+    out.gauge(
+        "site_drill_age_seconds",
+        "Time since the last drill ended.",
+        each(|s| Some(seconds(s.last_drill.as_ref()?.ended_ms_ago))),
+    );
+    out.gauge(
+        "site_drill_well",
+        "1 when nothing went wrong in the last drill.",
+        each(|s| Some(truth(s.last_drill.as_ref()?.trouble.is_none()))),
+    );
+    out.gauge(
+        "site_drill_there_seconds",
+        "Time that the last drill took until the record led to the fallback.",
+        each(|s| Some(seconds(s.last_drill.as_ref()?.there_ms?))),
+    );
+    out.gauge(
+        "site_drill_back_seconds",
+        "Time that it took from the end of the last drill until the record led home again.",
+        each(|s| Some(seconds(s.last_drill.as_ref()?.back_ms?))),
     );
 }
 
@@ -215,6 +248,12 @@ fn nodes(out: &mut Exposition, sites: &[SiteStatus]) {
     });
     out.gauge("node_health", "How the node looks: 1 for what it is.", healths.collect::<Vec<_>>());
     out.gauge("node_published", "1 while visitors are sent there.", each(|n| Some(truth(n.published))));
+    let drained = all().map(|(site, node)| (labels(site, node), truth(site.drains.contains_key(&node.node))));
+    out.gauge(
+        "node_drained",
+        "1 while a person keeps visitors away from the node.",
+        drained.collect::<Vec<_>>(),
+    );
     out.gauge("node_beat_age_seconds", "Time since its last beat.", each(|n| n.beat_ms_ago.map(seconds)));
     let looks = all().flat_map(|(site, node)| {
         let look = |target: &crate::failover::view::TargetStatus| {

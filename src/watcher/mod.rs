@@ -128,7 +128,7 @@ pub async fn run(config: WatcherConfig, with: Surroundings) -> Result<(), Watche
     let shows = shows(&driver.seen, line);
     let handler =
         listen::Handler { key: Arc::new(config.key), peers, beats, shows, door, words: ask.clone() };
-    let tls = config.tls.map(|tls| certificate::keep(tls, &config.state, line)).transpose()?;
+    let tls = config.tls.map(|tls| certificate::keep(tls, &config.state, book.clone(), line)).transpose()?;
     let (tls, keeping) = tls.unzip();
     // Ends with this function; without a certificate there is only no TLS.
     let mut keepers = JoinSet::new();

@@ -92,9 +92,10 @@ impl Question {
             "to-fallback" => Command::Pin { side: Side::Fallback, span },
             "freeze" => Command::Freeze { span },
             "drain" => Command::Drain { node: written.node.ok_or("which node?")?, span },
+            "drill" => Command::Drill { span },
             "auto" => Command::Auto,
             other => {
-                let can = "status, why, to-home, to-fallback, freeze, drain and auto can";
+                let can = "status, why, to-home, to-fallback, drill, freeze, drain and auto can";
                 return Err(format!("`{other}` cannot be asked; {can}"));
             }
         };
@@ -145,13 +146,16 @@ impl Question {
             written.ask = match command {
                 Command::Pin { side: Side::Fallback, .. } => "to-fallback",
                 Command::Pin { .. } => "to-home",
+                Command::Drill { .. } => "drill",
                 Command::Freeze { .. } => "freeze",
                 Command::Drain { .. } => "drain",
                 Command::Auto => "auto",
             }
             .to_owned();
-            if let Command::Pin { span, .. } | Command::Freeze { span } | Command::Drain { span, .. } =
-                command
+            if let Command::Pin { span, .. }
+            | Command::Drill { span }
+            | Command::Freeze { span }
+            | Command::Drain { span, .. } = command
             {
                 written.for_ms = Some(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
             }
@@ -179,7 +183,14 @@ mod tests {
             reason: "why".to_owned(),
         };
         let why = Question::Why("www.example.com".parse().ok());
-        for question in [Question::Status, why, Question::Why(None), pin(Side::Home), pin(Side::Fallback)] {
+        let drill = Question::Override {
+            site: "www.example.com".parse().unwrap(),
+            command: Command::Drill { span: Duration::from_secs(120) },
+            owner: Owner::new("uid-0"),
+            reason: "why".to_owned(),
+        };
+        let pins = [pin(Side::Home), pin(Side::Fallback)];
+        for question in [Question::Status, why, Question::Why(None), drill].into_iter().chain(pins) {
             assert_eq!(Question::of(&question.to_value()), Ok(question));
         }
     }

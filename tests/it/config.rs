@@ -4,6 +4,7 @@ mod fail_back;
 mod gluster;
 mod hooks;
 mod lines;
+mod shown;
 mod ttl;
 mod witness;
 

@@ -1,9 +1,10 @@
 //! HTTPS: an agent with certificates of an authority made for the test, and real clients.
 
 mod acme;
+mod authority;
 mod clients;
-mod fake;
 mod files;
+mod relay;
 mod rig;
 mod serving;
 mod watcher;

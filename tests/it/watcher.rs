@@ -3,6 +3,8 @@
 mod crash;
 mod disk;
 mod door;
+mod drill;
+mod fallback;
 pub(crate) mod node;
 mod notify;
 mod page;

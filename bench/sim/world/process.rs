@@ -71,15 +71,21 @@ impl World {
         if let Some(mutant) = self.mutant {
             effects = mutant.effects(effects, self.told.as_ref());
         }
-        // The journal is on the disk before a write is tried, and never for long behind otherwise.
-        let writes = effects.iter().any(|effect| matches!(effect, Effect::Write { .. }));
-        if writes || self.now - self.synced.0 >= SYNC_EVERY {
-            self.synced = (self.now, self.engine.clone());
-        }
+        self.sync(&effects);
         for effect in effects {
-            let told = self.told.clone();
-            self.checker.effect(self.today(), &effect, &self.engine, told.as_ref(), &self.nodes);
+            self.checker.effect(self.now, &effect, &self.engine, self.told.as_ref(), &self.nodes);
             self.act(effect);
+        }
+    }
+
+    /// The journal is on the disk before a write is tried, and never for long behind otherwise.
+    fn sync(&mut self, effects: &[Effect]) {
+        let writes = || effects.iter().any(|effect| matches!(effect, Effect::Write { .. }));
+        if let Some((at, engine)) = &mut self.synced
+            && (self.now - *at >= SYNC_EVERY || writes())
+        {
+            *at = self.now;
+            engine.clone_from(&self.engine);
         }
     }
 
@@ -108,6 +114,11 @@ impl World {
             Effect::LookAtReferences => {
                 let asked = self.layout.references;
                 let answered = if self.cut > 0 { 0 } else { asked.saturating_sub(self.references_away) };
+                // Until it would be heard nothing happens that could make it news.
+                let is_news = self.now + ROUND_TRIP >= self.until || !self.engine.expects(answered, asked);
+                if self.layout.telling == Telling::Leaps && !is_news {
+                    return;
+                }
                 let after = if answered < asked { Duration::from_secs(4) } else { ROUND_TRIP };
                 self.send(after, Coming::Event(Event::References { answered, asked }));
             }
@@ -177,8 +188,8 @@ impl World {
     /// the disk had not confirmed.
     pub(crate) fn crash(&mut self, away: Duration, torn: bool) {
         if self.process != Process::Dead {
-            if torn && !self.layout.journal {
-                self.engine = self.synced.1.clone();
+            if let Some((_, engine)) = self.synced.as_ref().filter(|_| torn && !self.layout.journal) {
+                self.engine = engine.clone();
                 self.checker.forgot();
             }
             self.process = Process::Dead;

@@ -115,7 +115,7 @@ fn a_snapshot_says_how_long_ago_a_watcher_answered() {
 #[test]
 fn only_what_stays_wrong_until_a_person_acts_is_a_fault() {
     type Step = fn(&mut Board);
-    let table: [(&str, Step, Option<FaultCode>); 10] = [
+    let table: [(&str, Step, Option<FaultCode>); 11] = [
         ("all is well", |_| {}, None),
         ("nothing to serve", |b| b.take(site(None, SourceState::Gone), NOW), Some(FaultCode::SiteSource)),
         ("a first look that takes long", |b| b.take(site(None, SourceState::Slow), NOW), None),
@@ -135,6 +135,11 @@ fn only_what_stays_wrong_until_a_person_acts_is_a_fault() {
             "an address that is not known",
             |b| b.take(Event::Addresses(addresses(Verdict::Unknown)), NOW),
             None,
+        ),
+        (
+            "a newer configuration that was passed over",
+            |b| b.status.passed_over = Some("hearth.toml:7:1: unknown key `host`\n".to_owned()),
+            Some(FaultCode::Configuration),
         ),
     ];
     for (what, step, expected) in table {
@@ -207,4 +212,30 @@ async fn an_acknowledged_fault_is_new_again_when_it_comes_back_and_what_is_annou
     assert!(lasted >= Duration::from_secs(28) && lasted <= Duration::from_secs(33), "{lasted:?}");
     close.begin();
     running.await.unwrap();
+}
+
+#[test]
+fn a_watcher_that_is_lost_is_told_to_hooks_once_and_so_is_its_return() {
+    let mut board = well();
+    let seen = |board: &Board, seconds: u64| {
+        let span = Duration::from_secs(seconds);
+        board.snapshot(NOW + span, span)
+    };
+    let told = |before: &AgentStatus, after: &AgentStatus| {
+        let changes = hooks::lost_and_found(before, after);
+        changes
+            .iter()
+            .map(|change| (change.name.clone(), change.old[0].clone(), change.new[0].clone()))
+            .collect::<Vec<_>>()
+    };
+    let word = |old: &str, new: &str| ("http://a".to_owned(), old.to_owned(), new.to_owned());
+    board.take(link(1, LinkState::Answered), NOW + Duration::from_secs(400));
+    let (early, late) = (seen(&board, 299), seen(&board, 300));
+    assert_eq!(told(&seen(&board, 10), &early), []);
+    assert_eq!(told(&early, &late), [word("answers", "lost")]);
+    assert_eq!(told(&late, &seen(&board, 301)), [], "once");
+    board.take(link(0, LinkState::Answered), NOW + Duration::from_secs(302));
+    assert_eq!(told(&late, &seen(&board, 303)), [word("lost", "answers")]);
+    board.take(link(0, LinkState::Refused), NOW + Duration::from_secs(304));
+    assert_eq!(told(&seen(&well(), 10), &seen(&board, 305)), [word("answers", "lost")], "a refusal at once");
 }

@@ -86,7 +86,7 @@ pub(crate) struct WatcherPin {
     /// Its public key, as `hearth key show` prints it. Required.
     pub(crate) public_key: At<VerifyingKey>,
     /// A file with the root of the private authority that its certificate is from, or those of the sites that it asks to
-    /// look at, PEM. Default: the roots that browsers trust.
+    /// look at, PEM; trusted in a look of `[[heartbeat.fail-back]]`, too. Default: the roots that browsers trust.
     pub(crate) ca: Option<Spanned<PathBuf>>,
 }
 

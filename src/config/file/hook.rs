@@ -21,7 +21,7 @@ pub(crate) struct Hook {
     pub(crate) command: Option<Spanned<Vec<String>>>,
     /// Where the facts are POSTed to. This or `command` is required.
     pub(crate) webhook: Option<Spanned<Webhook>>,
-    /// `record`, `address`, or both. Default: `["record"]`.
+    /// `record`, `address`, `watcher`, or some of them. Default: `["record"]`.
     pub(crate) on: Option<Spanned<Vec<Spanned<Subject>>>>,
     /// For one run of the command, or one try of the webhook; five minutes at most. Default: `10s`.
     pub(crate) timeout: Option<At<Duration>>,

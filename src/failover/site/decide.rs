@@ -10,6 +10,7 @@ use crate::address::Family;
 use crate::dns::{Rdata, RecordType};
 use crate::failover::Shape;
 use crate::failover::content::{Freshness, STALE_HOLD};
+use crate::failover::drill::Drill;
 use crate::failover::errand::same_line;
 use crate::failover::event::{Effect, SiteSetup, Weight};
 use crate::failover::fallback;
@@ -32,6 +33,7 @@ impl Site {
                 let health = if self.drains.contains_key(node) { Health::Draining } else { judged };
                 if health != watched.health {
                     notes.push(transition(node, watched, health));
+                    watched.told = (watched.told || is_trouble(health)) && health != Health::Up;
                     watched.health = health;
                     watched.since = now;
                 }
@@ -43,13 +45,13 @@ impl Site {
         }
     }
 
-    /// The grounds on which each target may be given up. Nobody asks for those of one that does not fail.
-    pub(super) fn grounds(&self, patience: u32, now: Moment) -> GroundsOfAll {
+    /// The grounds on which each target may be given up, of those that may be given up now.
+    fn grounds(&self, patience: u32, now: Moment) -> GroundsOfAll {
         let watched = self.targets.iter().flat_map(|(n, fs)| fs.iter().map(move |(f, w)| (n, f, w)));
-        let failing = watched.filter(|(_, _, w)| w.liveness.failures() > 0);
+        let at_stake = watched.filter(|(_, _, w)| w.liveness.is_at_stake(&self.setup.policy));
         let grounds =
             |(n, f, _): (&NodeName, &Family, _)| ((n.clone(), *f), self.grounds_of(n, *f, patience, now));
-        GroundsOfAll { patience, failing: failing.map(grounds).collect() }
+        GroundsOfAll { patience, at_stake: at_stake.map(grounds).collect() }
     }
 
     /// The grounds on which one target may be given up: whether another member of its RRset is up, and what others see.
@@ -144,7 +146,11 @@ impl Site {
             }
             let fallback = self.fallback.readiness(lane.record_type(), setup, now);
             let situation = self.situation(lane, setup, now, &candidates, &fallback);
-            let decided = if pinned { Decided::Nothing } else { lane.decide(&situation) };
+            let decided = match self.drill.as_ref().and_then(Drill::returning) {
+                _ if pinned => Decided::Nothing,
+                Some(home) => lane.end_drill(&situation, home),
+                None => lane.decide(&situation),
+            };
             match (decided, lane.side()) {
                 (Decided::Nothing, _) => {}
                 (Decided::Changed, Side::Home | Side::Undecided) => {
@@ -240,8 +246,10 @@ impl Site {
     /// Ends what was only to hold for a while.
     pub(super) fn expire(&mut self, now: Moment, out: &mut Vec<Effect>) {
         if let Some(pin) = self.pin.take_if(|pin| now >= pin.until) {
-            let text = format!("the override by {} is over; the watcher decides again", pin.owner);
-            self.note(out, Weight::Info, text);
+            if self.drill.is_none() {
+                let text = format!("the override by {} is over; the watcher decides again", pin.owner);
+                self.note(out, Weight::Info, text);
+            }
             self.stir();
         }
         if let Some(word) = self.freeze.take_if(|word| now >= word.until) {
@@ -317,17 +325,17 @@ impl Site {
 }
 
 /// The grounds on which targets may be given up.
-pub(super) struct GroundsOfAll {
+struct GroundsOfAll {
     patience: u32,
-    failing: BTreeMap<(NodeName, Family), Grounds>,
+    at_stake: BTreeMap<(NodeName, Family), Grounds>,
 }
 
 impl GroundsOfAll {
-    pub(super) fn of(&self, node: &NodeName, family: Family) -> Grounds {
+    fn of(&self, node: &NodeName, family: Family) -> Grounds {
         let none =
             || Grounds { stakes: Stakes::default(), accord: Accord::default(), patience: self.patience };
-        let failing = Some(&self.failing).filter(|failing| !failing.is_empty());
-        failing.and_then(|failing| failing.get(&(node.clone(), family))).copied().unwrap_or_else(none)
+        let at_stake = Some(&self.at_stake).filter(|at_stake| !at_stake.is_empty());
+        at_stake.and_then(|at_stake| at_stake.get(&(node.clone(), family))).copied().unwrap_or_else(none)
     }
 }
 
@@ -339,8 +347,16 @@ fn type_for(shape: Shape, family: Family) -> RecordType {
     }
 }
 
+/// What somebody should see to, though visitors may still be served.
+fn is_trouble(health: Health) -> bool {
+    health.is_down() || health == Health::Degraded
+}
+
+/// What people are told of a target that looks like `health` now. That it fails now and then is news once, and none at the
+/// end of an outage.
 fn transition(node: &NodeName, watched: &Watched, health: Health) -> (Weight, String) {
-    let weight = if health.is_down() { Weight::Warning } else { Weight::Info };
+    let news = health.is_down() || (is_trouble(health) && !watched.told);
+    let weight = if news { Weight::Warning } else { Weight::Info };
     let address = watched.liveness.address();
     let failure = watched.liveness.failure().map(|f| format!(" ({f})")).unwrap_or_default();
     (weight, format!("{node} at {address}: {}{failure}", health.describe()))

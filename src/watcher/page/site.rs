@@ -51,6 +51,9 @@ fn notices(out: &mut String, site: &SiteStatus) {
     if let Some(trouble) = &site.read_trouble {
         notice(out, Tone::Bad, &format!("the record could not be read: {trouble}"));
     }
+    if let Some(drill) = &site.drill {
+        notice(out, Tone::Warn, &format!("drill {}", drill.why));
+    }
     if let Some(pinned) = &site.pinned {
         notice(out, Tone::Warn, &format!("override {pinned}"));
     }

@@ -11,10 +11,11 @@ use hearth::dns::{Owner, RdataSet, Ttl};
 use hearth::host::time::wall_clock;
 use hickory_proto::rr::RecordType;
 
-use super::rig::{PATIENCE, Rig};
+use super::rig::{PATIENCE, Rig, free_port};
+use crate::support::authority::Authority;
 use crate::support::knot::Knot;
 use crate::support::name_server::{ZONE, left_out, tsig_key};
-use crate::support::wait_until;
+use crate::support::{stays, wait_until};
 
 const PAGES: &str = "185.199.108.153";
 /// Where the agents listen, and where the echoes see them.
@@ -55,13 +56,19 @@ fn record(server: &Knot) -> Vec<String> {
 
 /// A node whose watcher is dead, and that may act after so long.
 fn orphan(server: &Knot, after: &str) -> Rig {
+    let rig = Rig::new("");
+    let door = format!("port = {}", rig.site.port());
+    started(rig, server, after, "", &door)
+}
+
+/// That node, with more said of its watcher and of how it is to look at itself.
+fn started(mut rig: Rig, server: &Knot, after: &str, pin: &str, door: &str) -> Rig {
     let dead: SocketAddr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let key = hearth::heartbeat::seal::SigningKey::from_seed([9; 32]).verifying();
-    let mut rig = Rig::new("");
-    let (at, port) = (server.address(), rig.site.port());
+    let at = server.address();
     rig.also(&format!(
-        "[heartbeat]\nevery = \"500ms\"\nwatchers = [{{ url = \"http://{dead}\", public-key = \"{key}\" }}]\n\
-         [[heartbeat.fail-back]]\nsite = \"{}\"\nprovider = \"home\"\nport = {port}\nafter = \"{after}\"\n\
+        "[heartbeat]\nevery = \"500ms\"\nwatchers = [{{ url = \"http://{dead}\", public-key = \"{key}\"{pin} }}]\n\
+         [[heartbeat.fail-back]]\nsite = \"{}\"\nprovider = \"home\"\n{door}\nafter = \"{after}\"\n\
          fallback = {{ addresses = [\"{PAGES}\"] }}\n\
          [provider.home]\nkind = \"rfc2136\"\nserver = \"{at}\"\nzone = \"{ZONE}\"\nname-servers = [\"{at}\"]\n\
          key = {{ name = \"watcher\", secret = {{ file = \"watcher.tsig\" }} }}\n",
@@ -90,8 +97,8 @@ fn a_site_that_is_stuck_on_the_fallback_comes_home_once_and_the_epoch_goes_on() 
     // A person wants the fallback after all, and is not fought.
     written(&server, PAGES, 9);
     let serial = server.serial();
-    std::thread::sleep(Duration::from_secs(8));
-    assert_eq!((record(&server), server.serial()), (vec![PAGES.to_owned()], serial), "{}", rig.log());
+    let stands = stays("the person's word", Duration::from_secs(8), || (record(&server), server.serial()));
+    assert_eq!(stands, (vec![PAGES.to_owned()], serial), "{}", rig.log());
 }
 
 #[test]
@@ -132,4 +139,49 @@ fn nobody_is_sent_away_from_another_node_nor_to_one_that_serves_nothing() {
         rig.log().contains("this node should not have them").then_some(())
     });
     assert_eq!(record(&server), [PAGES]);
+}
+
+#[test]
+fn a_node_that_has_sent_visitors_back_does_not_do_it_again_after_a_restart() {
+    if left_out("Knot") {
+        return;
+    }
+    let server = Knot::start();
+    written(&server, PAGES, 7);
+    let mut rig = orphan(&server, "4s");
+    wait_until("the site is at home", PATIENCE, || (record(&server) == [HOME]).then_some(()));
+    wait_until("it is told", PATIENCE, || {
+        rig.log().contains("visitors were sent back to this node").then_some(())
+    });
+    rig.stop();
+    // A person wants the fallback after all.
+    written(&server, PAGES, 9);
+    let serial = server.serial();
+    rig.start();
+    wait_until("it has looked, and says why not", PATIENCE, || {
+        rig.log().contains("they were sent back before").then_some(())
+    });
+    // Two more looks are due.
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!((record(&server), server.serial()), (vec![PAGES.to_owned()], serial), "{}", rig.log());
+}
+
+#[test]
+fn a_site_under_a_private_authority_is_looked_at_as_the_watcher_would() {
+    if left_out("Knot") {
+        return;
+    }
+    let server = Knot::start();
+    written(&server, PAGES, 7);
+    let at = free_port();
+    let rig = Rig::new(&format!(
+        "[site.tls]\nlisten = [\"{at}\"]\ncertificate = \"www.pem\"\nkey = {{ file = \"www.key\" }}\n"
+    ));
+    let authority = Authority::new("hearth test");
+    std::fs::write(rig.path("root.pem"), authority.root_pem()).unwrap();
+    authority.issue(&[&site()]).write(&rig.path(""), "www");
+    let (pin, door) = (", ca = \"root.pem\"", format!("scheme = \"https\"\nport = {}", at.port()));
+    let rig = started(rig, &server, "4s", pin, &door);
+    wait_until("the site is at home", PATIENCE, || (record(&server) == [HOME]).then_some(()));
+    assert_eq!(epoch(&server), Some(8), "{}", rig.log());
 }

@@ -12,8 +12,9 @@ use hearth::agent::memory::Memory;
 use hearth::agent::upkeep::{Books, Step, Upkeep};
 use hearth::config::RecordSettings;
 use hearth::dns::account_book::AccountBook;
+use hearth::dns::attempt::{TextError, attempt_text};
 use hearth::dns::change::{ChangeError, Outcome};
-use hearth::dns::provider::{Provider, ProviderSettings};
+use hearth::dns::provider::{Provider, ProviderSettings, TextChange};
 use hearth::dns::{Name, Ttl};
 use hearth::host::time::{HandClock, Timeline};
 use hearth::moment::Moment;
@@ -60,6 +61,13 @@ impl<S: Stand> House<S> {
     /// With a service that has nothing, at this moment.
     pub(super) fn new() -> Self {
         Self::with(|settings, _| settings)
+    }
+
+    /// Puts a text at the name, or takes it away, behind the same guard.
+    pub(super) fn change_text(&self, change: TextChange, text: &str) -> Result<(), TextError> {
+        let provider = Provider::new(&self.settings, wall).unwrap();
+        let (name, entry) = (name::<S>(), self.book.entry(&self.settings, &name::<S>()));
+        self.runtime.block_on(attempt_text(&entry, &provider, change, (&name, text)))
     }
 
     /// The same with these settings, made of those of the stand.

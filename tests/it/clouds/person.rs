@@ -1,5 +1,7 @@
 //! A person with the binary and a file: each service as it is set up, looked at, planned and written by hand.
 
+#![allow(clippy::print_stdout, reason = "with --no-capture a test shows what a person sees")]
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -9,7 +11,10 @@ use std::time::Duration;
 use super::rig::Stand;
 use super::stands::{DnsPodStand, TencentStand};
 use super::stands_of_addresses::{DuckDnsStand, Dyndns2Stand};
+use super::stands_of_zones::{CloudflareStand, PowerDnsStand};
 use super::stands_without_lines::{AlidnsStand, DesecStand};
+use crate::support::name_server::ZONE;
+use crate::support::powerdns::API_KEY;
 use crate::support::vendor::Row;
 use crate::support::vendor::serve::Served;
 use crate::support::vendor::zone::Zone;
@@ -56,6 +61,8 @@ fn run(directory: &Path, words: &[&str]) -> (Output, String) {
     let output = command.output().unwrap();
     let said = String::from_utf8([&output.stdout[..], &output.stderr[..]].concat()).unwrap();
     assert!(!said.contains("good-secret"), "{words:?}:\n{said}");
+    // With --no-capture this is what a person sees.
+    println!("$ hearth {}\n{said}", words.join(" "));
     (output, said)
 }
 
@@ -70,9 +77,13 @@ fn by_hand<S: Stand>(provider: impl Fn(&Served<S::Service>) -> String, secret: &
         assert!(said.contains(wanted), "{words:?} says nothing of `{wanted}`:\n{said}");
     };
     hearth(0, &["check-config"], "(secret)");
+    hearth(0, &["address"], "127.0.9.1");
+    hearth(0, &["address", "--json"], "\"127.0.9.1\"");
     hearth(0, &["dns", "list"], "no records");
+    let rows = || served.with(|service| crate::support::vendor::Vendor::rows(service));
+    let before = rows();
     hearth(2, &["dns", "plan"], "+ A 127.0.9.1");
-    assert_eq!(served.with(|service| crate::support::vendor::Vendor::rows(service)), []);
+    assert_eq!(rows(), before);
     hearth(0, &["dns", "apply"], "written and read back");
     // Long enough for a list that lags behind.
     served.pass(Duration::from_secs(60));
@@ -136,6 +147,31 @@ fn alidns_is_set_up_by_hand() {
 #[test]
 fn desec_is_set_up_by_hand() {
     by_hand::<DesecStand>(|served| cloud(served, "desec", "token = { file = \"secret\" }"), "good-secret");
+}
+
+#[test]
+fn cloudflare_is_set_up_by_hand() {
+    let provider = |served: &Served<_>| {
+        let endpoint = format!("{}/client/v4", served.url());
+        format!(
+            "kind = \"cloudflare\"\nendpoint = \"{endpoint}\"\nzone = \"example.com\"\ntoken = {{ file = \"secret\" }}\n"
+        )
+    };
+    by_hand::<CloudflareStand>(provider, "good-secret");
+}
+
+#[test]
+fn a_powerdns_is_set_up_by_hand() {
+    if PowerDnsStand::left_out() {
+        return;
+    }
+    let provider = |served: &Served<_>| {
+        let endpoint = served.url();
+        format!(
+            "kind = \"powerdns\"\nendpoint = \"{endpoint}\"\nzone = \"{ZONE}\"\napi-key = {{ file = \"secret\" }}\n"
+        )
+    };
+    by_hand::<PowerDnsStand>(provider, API_KEY);
 }
 
 #[test]

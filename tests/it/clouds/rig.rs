@@ -49,6 +49,9 @@ pub(crate) trait Stand {
     /// The line for everybody and another one.
     const LINES: [&'static str; 2] = ["0", "3=0"];
 
+    /// What the service cannot do, and why.
+    const LACKS: &'static [(Can, &'static str)];
+
     /// How long its provider waits for an answer here.
     const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -60,7 +63,9 @@ pub(crate) trait Stand {
         false
     }
     /// Why the service cannot do this. None: it can.
-    fn lacks(what: Can) -> Option<&'static str>;
+    fn lacks(what: Can) -> Option<&'static str> {
+        Self::LACKS.iter().find(|(lacking, _)| *lacking == what).map(|(_, why)| *why)
+    }
     fn service() -> Self::Service;
     fn settings(served: &Served<Self::Service>) -> ProviderSettings;
     fn with_wrong_secret(settings: ProviderSettings) -> ProviderSettings;

@@ -23,20 +23,7 @@ pub(super) struct DnsPodStand;
 impl Stand for DnsPodStand {
     type Service = DnsPod;
 
-    fn lacks(what: Can) -> Option<&'static str> {
-        match what {
-            Can::Together => Some("DNSPod changes one record at a time"),
-            Can::Share
-            | Can::Lines
-            | Can::Alias
-            | Can::Pages
-            | Can::Weights
-            | Can::Zones
-            | Can::Throttle
-            | Can::AskForKey
-            | Can::TellKey => None,
-        }
-    }
+    const LACKS: &'static [(Can, &'static str)] = &[(Can::Together, "DNSPod changes one record at a time")];
 
     fn service() -> DnsPod {
         DnsPod::new(ZONE, "13490,good-secret")
@@ -80,20 +67,8 @@ pub(super) struct TencentStand;
 impl Stand for TencentStand {
     type Service = Tencent;
 
-    fn lacks(what: Can) -> Option<&'static str> {
-        match what {
-            Can::Together => Some("Tencent Cloud changes one record at a time"),
-            Can::Share
-            | Can::Lines
-            | Can::Alias
-            | Can::Pages
-            | Can::Weights
-            | Can::Zones
-            | Can::Throttle
-            | Can::AskForKey
-            | Can::TellKey => None,
-        }
-    }
+    const LACKS: &'static [(Can, &'static str)] =
+        &[(Can::Together, "Tencent Cloud changes one record at a time")];
 
     fn service() -> Tencent {
         Tencent::new(ZONE, "AKID", "good-secret")

@@ -17,17 +17,14 @@ fn secret(text: &str) -> Secret<String> {
 }
 
 /// What a service cannot do that holds a slot for each family.
-fn lacks(what: Can) -> Option<&'static str> {
-    match what {
-        Can::Share => Some("a name has one address of each family, and so one owner"),
-        Can::Lines => Some("there are no lines"),
-        Can::Alias => Some("it holds addresses only"),
-        Can::Pages => Some("there is no list: what stands is asked of the name servers"),
-        Can::Weights => Some("nothing is kept of a record but its address"),
-        Can::Zones => Some("a name that is not the account's is refused like a wrong password"),
-        Can::Throttle | Can::Together | Can::AskForKey | Can::TellKey => None,
-    }
-}
+const LACKS: &[(Can, &str)] = &[
+    (Can::Share, "a name has one address of each family, and so one owner"),
+    (Can::Lines, "there are no lines"),
+    (Can::Alias, "it holds addresses only"),
+    (Can::Pages, "there is no list: what stands is asked of the name servers"),
+    (Can::Weights, "nothing is kept of a record but its address"),
+    (Can::Zones, "a name that is not the account's is refused like a wrong password"),
+];
 
 pub(super) struct Dyndns2Stand;
 
@@ -36,9 +33,7 @@ impl Stand for Dyndns2Stand {
     const NAME: &'static str = "pi.dyn.example.org";
     const HOST: &'static str = Self::NAME;
 
-    fn lacks(what: Can) -> Option<&'static str> {
-        lacks(what)
-    }
+    const LACKS: &'static [(Can, &'static str)] = LACKS;
 
     fn service() -> Dyndns2 {
         let mut service = Dyndns2::new("me", "good-secret", &[Self::NAME]);
@@ -84,9 +79,7 @@ impl Stand for DuckDnsStand {
     const NAME: &'static str = "pi.duckdns.org";
     const HOST: &'static str = Self::NAME;
 
-    fn lacks(what: Can) -> Option<&'static str> {
-        lacks(what)
-    }
+    const LACKS: &'static [(Can, &'static str)] = LACKS;
 
     fn service() -> DuckDns {
         DuckDns::new("good-secret", &["pi"])

@@ -35,18 +35,14 @@ impl<K: Kind> Stand for ServerStand<K> {
         name_server::left_out(K::CALLED)
     }
 
-    fn lacks(what: Can) -> Option<&'static str> {
-        match what {
-            Can::Lines => Some("the protocol has no lines"),
-            Can::Pages => Some("a name is asked for, and answered whole"),
-            Can::Weights => Some("nothing is kept of a record but its data and its TTL"),
-            Can::Throttle => Some("a server of one's own counts no calls"),
-            Can::Zones => Some("the name itself is asked for, which stands in another zone of the server"),
-            Can::AskForKey => Some("questions are not signed: the key is first seen with the change"),
-            Can::TellKey if K::CALLED == "PowerDNS" => Some("PowerDNS says REFUSED, and nothing of the key"),
-            Can::TellKey | Can::Share | Can::Alias | Can::Together => None,
-        }
-    }
+    const LACKS: &'static [(Can, &'static str)] = &[
+        (Can::Lines, "the protocol has no lines"),
+        (Can::Pages, "a name is asked for, and answered whole"),
+        (Can::Weights, "nothing is kept of a record but its data and its TTL"),
+        (Can::Throttle, "a server of one's own counts no calls"),
+        (Can::Zones, "the name itself is asked for, which stands in another zone of the server"),
+        (Can::AskForKey, "questions are not signed: the key is first seen with the change"),
+    ];
 
     fn service() -> Primary<K> {
         Primary::start(Self::HOST)

@@ -26,20 +26,7 @@ pub(super) struct CloudflareStand;
 impl Stand for CloudflareStand {
     type Service = Cloudflare;
 
-    fn lacks(what: Can) -> Option<&'static str> {
-        match what {
-            Can::Lines => Some("Cloudflare has no lines"),
-            Can::Share
-            | Can::Alias
-            | Can::Pages
-            | Can::Weights
-            | Can::Zones
-            | Can::Together
-            | Can::Throttle
-            | Can::AskForKey
-            | Can::TellKey => None,
-        }
-    }
+    const LACKS: &'static [(Can, &'static str)] = &[(Can::Lines, "Cloudflare has no lines")];
 
     fn service() -> Cloudflare {
         Cloudflare::new(ZONE, "good-secret")
@@ -111,15 +98,12 @@ impl Stand for PowerDnsStand {
         name_server::left_out("PowerDNS")
     }
 
-    fn lacks(what: Can) -> Option<&'static str> {
-        match what {
-            Can::Lines => Some("PowerDNS has no lines"),
-            Can::Pages => Some("PowerDNS lists everything on one page"),
-            Can::Weights => Some("PowerDNS keeps nothing of a record but its data; comments are tried apart"),
-            Can::Throttle => Some("a server of one's own counts no calls"),
-            Can::Share | Can::Alias | Can::Zones | Can::Together | Can::AskForKey | Can::TellKey => None,
-        }
-    }
+    const LACKS: &'static [(Can, &'static str)] = &[
+        (Can::Lines, "PowerDNS has no lines"),
+        (Can::Pages, "PowerDNS lists everything on one page"),
+        (Can::Weights, "PowerDNS keeps nothing of a record but its data; comments are tried apart"),
+        (Can::Throttle, "a server of one's own counts no calls"),
+    ];
 
     fn service() -> PowerDnsApi {
         PowerDnsApi::start()

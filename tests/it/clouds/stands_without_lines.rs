@@ -24,20 +24,11 @@ impl Stand for DesecStand {
     type Service = Desec;
     const TTL: u32 = 7_200;
 
-    fn lacks(what: Can) -> Option<&'static str> {
-        match what {
-            Can::Lines => Some("deSEC has no lines"),
-            Can::Pages => Some("a list of one name never has the 500 sets that make deSEC page it"),
-            Can::Weights => Some("deSEC keeps nothing of a record but its data"),
-            Can::Share
-            | Can::Alias
-            | Can::Zones
-            | Can::Together
-            | Can::Throttle
-            | Can::AskForKey
-            | Can::TellKey => None,
-        }
-    }
+    const LACKS: &'static [(Can, &'static str)] = &[
+        (Can::Lines, "deSEC has no lines"),
+        (Can::Pages, "a list of one name never has the 500 sets that make deSEC page it"),
+        (Can::Weights, "deSEC keeps nothing of a record but its data"),
+    ];
 
     fn service() -> Desec {
         Desec::new(ZONE, "good-secret")
@@ -78,20 +69,8 @@ impl Stand for AlidnsStand {
     type Service = Alidns;
     const LINES: [&'static str; 2] = ["default", "oversea"];
 
-    fn lacks(what: Can) -> Option<&'static str> {
-        match what {
-            Can::Together => Some("Alibaba Cloud changes one record at a time"),
-            Can::Share
-            | Can::Lines
-            | Can::Alias
-            | Can::Pages
-            | Can::Weights
-            | Can::Zones
-            | Can::Throttle
-            | Can::AskForKey
-            | Can::TellKey => None,
-        }
-    }
+    const LACKS: &'static [(Can, &'static str)] =
+        &[(Can::Together, "Alibaba Cloud changes one record at a time")];
 
     fn service() -> Alidns {
         Alidns::new(ZONE, "LTAI", "good-secret")

@@ -288,28 +288,24 @@ fn assert_well_lived(life: &Life, days: usize, first: usize, look: usize) {
     assert!(life.reads <= looks * look, "{life:?}");
 }
 
-#[test]
-fn a_year_at_dnspod_brings_no_ban_no_wrong_address_and_one_write_for_each_move() {
-    assert_well_lived(&live::<super::DnsPodStand>(365, 4), 365, 2, 1);
-}
-
-/// Sixty days of the same at each of the others.
-macro_rules! two_months {
+/// A year at each service, with a story of its own.
+macro_rules! years {
     ($($name:ident: $stand:ident, seed $seed:literal, first write $first:literal, look $look:literal;)*) => {
         $(#[test]
         fn $name() {
-            assert_well_lived(&live::<super::$stand>(60, $seed), 60, $first, $look);
+            assert_well_lived(&live::<super::$stand>(365, $seed), 365, $first, $look);
         })*
     };
 }
 
-two_months! {
-    two_months_at_tencent_do_neither: TencentStand, seed 1, first write 2, look 2;
-    two_months_at_alidns_do_neither: AlidnsStand, seed 2, first write 2, look 1;
-    two_months_at_cloudflare_do_neither: CloudflareStand, seed 3, first write 1, look 1;
-    two_months_at_desec_do_neither: DesecStand, seed 4, first write 1, look 3;
-    two_months_at_a_dyndns2_service_do_neither: Dyndns2Stand, seed 5, first write 1, look 1;
-    two_months_at_duckdns_do_neither: DuckDnsStand, seed 6, first write 1, look 1;
+years! {
+    a_year_at_dnspod_brings_no_ban_no_wrong_address_and_one_write_for_each_move: DnsPodStand, seed 4, first write 2, look 1;
+    a_year_at_tencent_does_neither: TencentStand, seed 1, first write 2, look 2;
+    a_year_at_alidns_does_neither: AlidnsStand, seed 2, first write 2, look 1;
+    a_year_at_cloudflare_does_neither: CloudflareStand, seed 3, first write 1, look 1;
+    a_year_at_desec_does_neither: DesecStand, seed 4, first write 1, look 3;
+    a_year_at_a_dyndns2_service_does_neither: Dyndns2Stand, seed 5, first write 1, look 1;
+    a_year_at_duckdns_does_neither: DuckDnsStand, seed 6, first write 1, look 1;
 }
 
 /// At rest: nothing changes, and the node crashes all the time.

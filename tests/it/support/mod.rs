@@ -2,6 +2,7 @@
 
 pub(crate) mod authority;
 pub(crate) mod bind;
+pub(crate) mod browser;
 pub(crate) mod dns_proxy;
 pub(crate) mod faulty;
 pub(crate) mod http;
@@ -27,4 +28,19 @@ pub(crate) fn wait_until<T>(what: &str, within: Duration, mut look: impl FnMut()
         assert!(start.elapsed() < within, "{what}: not seen within {within:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Looks at something for this long, at which nothing may change meanwhile; what it is.
+#[track_caller]
+pub(crate) fn stays<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    span: Duration,
+    mut look: impl FnMut() -> T,
+) -> T {
+    let (start, first) = (Instant::now(), look());
+    while start.elapsed() < span {
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(look(), first, "{what}, after {:?}", start.elapsed());
+    }
+    first
 }

@@ -7,6 +7,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use hearth::tls::certificate::read_chain;
+use rustls::pki_types::CertificateDer;
+
 use super::authority::Authority;
 use super::name_server::find;
 use super::wait_until;
@@ -81,6 +84,12 @@ impl Pebble {
     pub(crate) fn acme(&self, more: &str) -> String {
         let root = self.directory.path().join("own-root.pem");
         format!("acme = {{ directory = \"https://{}/dir\", root = \"{}\"{more} }}\n", self.at, root.display())
+    }
+
+    /// The root of its own certificate.
+    pub(crate) fn own_root(&self) -> CertificateDer<'static> {
+        let pem = std::fs::read(self.directory.path().join("own-root.pem")).unwrap();
+        read_chain(&pem).unwrap().remove(0)
     }
 
     /// The root of the certificates that it issues, PEM.

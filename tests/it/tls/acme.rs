@@ -16,31 +16,34 @@ use crate::support::authority::now;
 use crate::support::knot::Knot;
 use crate::support::name_server::{ZONE, left_out};
 use crate::support::pebble::{EveryName, Pebble, Plan};
-use crate::support::{http, wait_until};
+use crate::support::{http, stays, wait_until};
 use crate::watcher::storm::libfaketime;
 
-fn root(pebble: &Pebble) -> CertificateDer<'static> {
+pub(super) fn root(pebble: &Pebble) -> CertificateDer<'static> {
     read_chain(pebble.root().as_bytes()).unwrap().remove(0)
 }
 
 /// What a visitor who trusts `root` is shown.
-fn shown(at: std::net::SocketAddr, root: &CertificateDer<'static>) -> Option<CertificateDer<'static>> {
+pub(super) fn shown(
+    at: std::net::SocketAddr,
+    root: &CertificateDer<'static>,
+) -> Option<CertificateDer<'static>> {
     let mut stream = connect(at, HOST, root, &[]).ok()?;
     stream.conn.complete_io(&mut stream.sock).ok()?;
     stream.conn.peer_certificates().map(|chain| chain[0].clone().into_owned())
 }
 
-fn certificate(status: &AgentStatus) -> &CertificateStatus {
+pub(super) fn certificate(status: &AgentStatus) -> &CertificateStatus {
     &status.certificates[0]
 }
 
 /// An agent whose site has HTTPS at a port, by this authority.
-fn rig(acme: &str) -> (Rig, std::net::SocketAddr) {
+pub(super) fn rig(acme: &str) -> (Rig, std::net::SocketAddr) {
     let at = free_port();
     (Rig::new(&format!("[site.tls]\nlisten = [\"{at}\"]\n{acme}")), at)
 }
 
-fn provider(knot: &Knot, writer: &str) -> String {
+pub(super) fn provider(knot: &Knot, writer: &str) -> String {
     let server = knot.address();
     format!(
         "[provider.home]\nkind = \"rfc2136\"\nserver = \"{server}\"\nzone = \"{ZONE}\"\nname-servers = [\"{server}\"]\n\
@@ -133,37 +136,8 @@ fn a_proof_that_is_not_found_costs_nobody_the_site_and_is_not_tried_again_at_onc
     assert_eq!((shown(at, &root(&pebble)), pebble.orders()), (None, 1));
     rig.kill();
     rig.start();
-    std::thread::sleep(Duration::from_secs(2));
-    assert_eq!(pebble.orders(), 1, "a restart is no reason to ask again");
-}
-
-#[test]
-fn a_caa_record_that_names_others_is_heeded_before_the_authority_is_asked() {
-    // pebble says nothing of its name, so that this is the fake's business.
-    if left_out("knot") {
-        return;
-    }
-    let knot = Knot::start();
-    let fake = super::fake::Fake::start("{\"caaIdentities\":[\"ca.example\"]}");
-    let (mut rig, _) = rig(&(fake.acme(", provider = \"home\"") + &provider(&knot, "pi1")));
-    rig.start();
-    let status = rig.wait_for("the refusal", |status| certificate(status).why.contains("CAA"));
-    let why = &certificate(&status).why;
-    assert!(why.contains(&format!("CAA records at {ZONE} forbid it: they name other.example")), "{why}");
-    assert!(why.contains("add a CAA record `0 issue \"ca.example\"` there"), "{why}");
-    assert!(certificate(&status).needs_person);
-    assert_eq!(fake.asked("/new-account"), 0);
-}
-
-#[test]
-fn an_authority_that_has_had_enough_is_left_alone_for_as_long_as_it_says() {
-    let fake = super::fake::Fake::start("{}");
-    let (mut rig, _) = rig(&fake.acme(""));
-    rig.start();
-    let status = rig.wait_for("the refusal", |status| certificate(status).why.contains("rateLimited"));
-    let why = &certificate(&status).why;
-    assert!(why.contains("too many accounts") && why.contains("the next try is in 4 h"), "{why}");
-    assert_eq!(fake.asked("/new-account"), 1);
+    let orders = stays("a restart is no reason to ask again", Duration::from_secs(2), || pebble.orders());
+    assert_eq!(orders, 1);
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! Clients that others made: curl, h2load, openssl and sslscan.
+//! Clients that others made: curl, h2load, openssl, sslscan, and a browser.
 
 use std::process::{Command, Stdio};
 
 use super::rig::Secure;
 use crate::agent::rig::HOST;
+use crate::support::browser::Browser;
 use crate::support::name_server::left_out;
 
 fn run(program: &str, words: &[&str]) -> String {
@@ -25,6 +26,22 @@ fn curl_gets_the_page_over_http_2_and_over_http_1() {
     }
     let (newest, older) = (secure.curl(&["--tlsv1.3"]), secure.curl(&["--tls-max", "1.2"]));
     assert_eq!((newest.as_str(), older.as_str()), ("home", "home"));
+}
+
+#[test]
+fn a_browser_that_trusts_the_authority_shows_the_page_and_another_warns() {
+    if left_out("chromium") {
+        return;
+    }
+    let secure = Secure::start("");
+    let url = format!("https://{HOST}/");
+    let there = Browser::new().finding(HOST, secure.at);
+    let (warning, _) = there.shows(&url, 2_000);
+    assert!(!warning.contains(">home<") && !warning.contains("<body>home"), "{warning}");
+    let trusting = there.trusting(&secure.rig.path("root.pem"));
+    let (page, said) = trusting.shows(&url, 2_000);
+    assert!(page.contains("home"), "{page}\n{said}");
+    assert!(!said.contains("ERR_CERT"), "{said}");
 }
 
 #[test]

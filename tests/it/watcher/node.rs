@@ -1,6 +1,6 @@
 //! Stand-ins for what a watcher looks at: a node that proves itself and beats, and the pages that visitors fall back to.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,6 +14,10 @@ use hearth::heartbeat::witness::Testimony;
 use hearth::heartbeat::{
     Beat, BootId, Claim, Leaving, NodeName, RecordsReport, SiteReport, SourceState, WatcherPin,
 };
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use crate::support::authority::Issued;
 
 /// What every page of the site says.
 pub(super) const MARKER: &str = "two lamps on a shelf";
@@ -34,29 +38,48 @@ pub(super) enum Serving {
     Nothing,
 }
 
+/// What a place shows in a handshake. None: it serves without TLS.
+type Shown = Option<Arc<Mutex<Arc<ServerConfig>>>>;
+
 /// A web server at one address. It ends with this value.
 pub(crate) struct Place {
     pub(crate) address: SocketAddr,
     serving: Arc<Mutex<Serving>>,
+    shown: Shown,
     over: Arc<AtomicBool>,
 }
 
 impl Place {
     /// Serves the pages of the fallback, which prove nothing.
     pub(crate) fn pages(address: SocketAddr) -> Self {
-        Self::start(address, None)
+        Self::start(address, None, None)
+    }
+
+    /// The same over TLS, under this certificate.
+    pub(super) fn secure_pages(address: SocketAddr, issued: &Issued) -> Self {
+        Self::start(address, None, Some(Arc::new(Mutex::new(issued.server()))))
+    }
+
+    /// Shows this certificate from now on.
+    pub(super) fn shows(&self, issued: &Issued) {
+        *self.shown.as_ref().expect("it serves over TLS").lock().unwrap() = issued.server();
+    }
+
+    pub(super) fn scheme(&self) -> &'static str {
+        if self.shown.is_some() { "https" } else { "http" }
     }
 
     /// Serves as the node called `name`.
     pub(super) fn node(address: SocketAddr, name: &str) -> Self {
-        Self::start(address, Some(name.parse().unwrap()))
+        Self::start(address, Some(name.parse().unwrap()), None)
     }
 
-    fn start(address: SocketAddr, node: Option<NodeName>) -> Self {
+    fn start(address: SocketAddr, node: Option<NodeName>, shown: Shown) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let place = Self {
             address: listener.local_addr().unwrap(),
             serving: Arc::new(Mutex::new(Serving::Well)),
+            shown: shown.clone(),
             over: Arc::default(),
         };
         let (serving, over) = (place.serving.clone(), place.over.clone());
@@ -66,7 +89,17 @@ impl Place {
                     break;
                 }
                 let (serving, node) = (serving.clone(), node.clone());
-                std::thread::spawn(move || answer(stream, &serving, node.as_ref()));
+                let shown = shown.as_ref().map(|shown| shown.lock().unwrap().clone());
+                std::thread::spawn(move || {
+                    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+                    match shown {
+                        None => answer(stream, &serving, node.as_ref()),
+                        Some(shown) => {
+                            let connection = ServerConnection::new(shown).unwrap();
+                            answer(StreamOwned::new(connection, stream), &serving, node.as_ref())
+                        }
+                    }
+                });
             }
         });
         place
@@ -85,9 +118,8 @@ impl Drop for Place {
 }
 
 /// Answers the requests of one connection until the client ends it.
-fn answer(stream: TcpStream, serving: &Mutex<Serving>, node: Option<&NodeName>) -> Option<()> {
-    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-    let mut reader = BufReader::new(&stream);
+fn answer(stream: impl Read + Write, serving: &Mutex<Serving>, node: Option<&NodeName>) -> Option<()> {
+    let mut reader = BufReader::new(stream);
     loop {
         let (path, host) = head(&mut reader)?;
         let serving = *serving.lock().unwrap();
@@ -104,7 +136,7 @@ fn answer(stream: TcpStream, serving: &Mutex<Serving>, node: Option<&NodeName>) 
         };
         let seal = seal.map(|seal| format!("Hearth-Seal: {seal}\r\n")).unwrap_or_default();
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{seal}\r\n", body.len());
-        (&stream).write_all(&[head.as_bytes(), &body].concat()).ok()?;
+        reader.get_mut().write_all(&[head.as_bytes(), &body].concat()).ok()?;
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hearth::failover::Shape;
 
 use super::rig::{PATIENCE, Rig};
+use crate::support::browser::Browser;
 use crate::support::http;
 use crate::support::knot::Knot;
 use crate::support::name_server::left_out;
@@ -84,39 +84,6 @@ fn serve(mut stream: TcpStream, watcher: SocketAddr, asked: &AtomicU32) -> Optio
     stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).ok()
 }
 
-/// What a browser makes of a page: the document after so many virtual milliseconds, and what it had to say of it.
-fn browse(url: &str, milliseconds: u32) -> (String, String) {
-    let profile = tempfile::tempdir().unwrap();
-    let mut child = Command::new("chromium")
-        .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom"])
-        .args(["--window-size=1200,900", "--disable-background-networking", "--no-first-run"])
-        .arg(format!("--virtual-time-budget={milliseconds}"))
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .arg(url)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("tests/run installs chromium");
-    let mut errors = child.stderr.take().unwrap();
-    let said = std::thread::spawn(move || {
-        let mut said = Vec::new();
-        let _ = errors.read_to_end(&mut said);
-        String::from_utf8_lossy(&said).into_owned()
-    });
-    let mut output = child.stdout.take().unwrap();
-    let shown = std::thread::spawn(move || {
-        let mut shown = Vec::new();
-        let _ = output.read_to_end(&mut shown);
-        String::from_utf8_lossy(&shown).into_owned()
-    });
-    let mut ended = || child.try_wait().unwrap();
-    let status = wait_until("the browser ends", PATIENCE * 2, &mut ended);
-    let (shown, said) = (shown.join().unwrap(), said.join().unwrap());
-    assert!(status.success(), "{said}");
-    (shown, said)
-}
-
 /// What scripts and the browser itself wrote to the console.
 fn console(said: &str) -> Vec<&str> {
     said.lines().filter(|line| line.contains("CONSOLE")).collect()
@@ -130,7 +97,7 @@ fn a_browser_shows_the_page_without_a_complaint_and_renews_it() {
     let server = Knot::start();
     let rig = Rig::at_home(Shape::Address, &server);
     let relay = Relay::start(rig.address);
-    let (page, said) = browse(&format!("http://{}/", relay.address), 14_000);
+    let (page, said) = Browser::new().shows(&format!("http://{}/", relay.address), 14_000);
     assert_eq!(console(&said), [""; 0], "{said}");
     assert!(page.contains("www.hearth.test") && page.contains("The last 30 days"), "{page}");
     let asked = relay.asked.load(Ordering::SeqCst);
@@ -150,7 +117,7 @@ fn a_narrow_browser_never_scrolls_sideways_and_one_without_scripts_sees_the_same
     rig.pi2.dies();
     rig.wait_for_record(&server, &rig.first());
     let relay = Relay::start(rig.address);
-    let (page, said) = browse(&format!("http://{}/harness", relay.address), 4_000);
+    let (page, said) = Browser::new().shows(&format!("http://{}/harness", relay.address), 4_000);
     assert!(console(&said).iter().any(|line| line.contains("the harness ran")), "{said}");
     let told = page.split("<pre id=\"told\">").nth(1).and_then(|rest| rest.split("</pre>").next()).unwrap();
     for id in ["live", "bare"] {
@@ -185,7 +152,7 @@ fn a_page_that_has_lost_its_watcher_says_so() {
         );
         let _ = stream.write_all(&[head.as_bytes(), page.as_bytes()].concat());
     });
-    let (shown, _) = browse(&format!("http://{address}/"), 40_000);
+    let (shown, _) = Browser::new().shows(&format!("http://{address}/"), 40_000);
     assert!(shown.contains("id=\"lost\" role=\"alert\">The watcher does not answer"), "{shown}");
 }
 

@@ -8,7 +8,7 @@ use super::rig::{PATIENCE, Rig};
 use crate::support::knot::Knot;
 use crate::support::name_server::left_out;
 use crate::support::netns::Netns;
-use crate::support::wait_until;
+use crate::support::{stays, wait_until};
 
 /// Longer than a node of the rig may be silent and unreachable before it is given up.
 const LONG: Duration = Duration::from_secs(4);
@@ -61,7 +61,7 @@ fn what_is_lost_one_way_moves_those_whom_visitors_do_not_reach_and_nobody_else()
         // No beat arrives, and visitors reach everybody.
         let serial = server.serial();
         filter.drops(&format!("tcp dport {watcher}"));
-        std::thread::sleep(LONG);
+        stays("the record", LONG, || server.serial());
         filter.heals();
         let long = u64::try_from(LONG.as_millis()).unwrap();
         rig.wait_for("the watcher can be asked", |s| s.nodes.iter().all(|n| n.beat_ms_ago < Some(long)));
@@ -74,8 +74,8 @@ fn what_is_lost_one_way_moves_those_whom_visitors_do_not_reach_and_nobody_else()
         let everybody = [11, 12, 20, 31, 32].map(|host| rig.at(host).to_string()).join(", ");
         filter.drops(&format!("ip daddr {{ {everybody} }}"));
         wait_until("it knows that it is cut off", PATIENCE, || rig.ask()?.isolated_for_ms);
-        std::thread::sleep(LONG);
-        assert_eq!(server.serial(), serial, "nothing is decided");
+        let stands = stays("nothing is decided", LONG, || server.serial());
+        assert_eq!(stands, serial);
         filter.heals();
         wait_until("it decides again", PATIENCE, || {
             let status = rig.ask()?;

@@ -60,9 +60,18 @@ pub(super) struct Rig {
 impl Rig {
     /// A site with two nodes whose record, of this shape, is held by `server`. The watcher does not run yet.
     pub(super) fn new(shape: Shape, server: &NameServer) -> Self {
+        Self::with_pages(shape, server, Place::pages)
+    }
+
+    /// One whose fallback is what `pages` makes at its address.
+    pub(super) fn with_pages(
+        shape: Shape,
+        server: &NameServer,
+        pages: impl FnOnce(SocketAddr) -> Place,
+    ) -> Self {
         let network = Network::new();
         let (address, pin) = (network.free(1), watcher_key().verifying());
-        let pages = Place::pages((network.at(20), 0).into());
+        let pages = pages((network.at(20), 0).into());
         let port = pages.address.port();
         let node = |name, host| Node::start(name, (network.at(host), port).into(), address, pin);
         let directory = tempfile::tempdir().unwrap();
@@ -168,12 +177,13 @@ impl Rig {
             .concat();
         let (listen, state, site, server) = (self.address, self.state.display(), self.site(), self.provider);
         let (port, pages, key) = (self.pages.address.port(), self.at(20), &self.key.name);
+        let scheme = self.pages.scheme();
         format!(
             "[watcher]\nlisten = [\"{listen}\"]\nstate = \"{state}\"\nkey = {{ file = \"watcher.key\" }}\n\
              control = \"watcher.sock\"\nreferences = [{}]\n{}\n\
              [[watch]]\nsite = \"{site}\"\nprovider = \"home\"\nrecord = \"{record}\"\nnodes = [\"pi1\", \"pi2\"]\n\
              port = {port}\ncontains = \"{MARKER}\"\npolicy = {POLICY}\n\
-             fallback = {{ addresses = [\"{pages}\"], name = \"user.pages.test\", port = {port} }}\n\
+             fallback = {{ addresses = [\"{pages}\"], name = \"user.pages.test\", scheme = \"{scheme}\", port = {port} }}\n\
              {peers}[provider.home]\nkind = \"rfc2136\"\nserver = \"{server}\"\nzone = \"{ZONE}\"\n\
              key = {{ name = \"{key}\", secret = {{ file = \"tsig.key\" }} }}\nname-servers = [\"{server}\"]\n{}",
             references.join(", "),
@@ -185,6 +195,11 @@ impl Rig {
     /// Runs a command of the binary with this configuration.
     pub(super) fn hearth(&self, words: &[&str]) -> Output {
         self.command(words).output().unwrap()
+    }
+
+    /// Starts a command of the binary with this configuration.
+    pub(super) fn begin(&self, words: &[&str]) -> Child {
+        self.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     fn command(&self, words: &[&str]) -> Command {

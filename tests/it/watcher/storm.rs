@@ -16,7 +16,7 @@ use crate::support::http::connect;
 use crate::support::knot::Knot;
 use crate::support::name_server::left_out;
 use crate::support::poller::Poller;
-use crate::support::wait_until;
+use crate::support::{stays, wait_until};
 
 /// Longer than a node of the rig may be silent and unreachable before it is given up.
 const LONG: Duration = Duration::from_secs(4);
@@ -153,7 +153,7 @@ fn a_watcher_that_was_stopped_for_a_while_decides_nothing_on_what_it_missed() {
     let rig = Rig::at_home(Shape::Address, &server);
     let serial = server.serial();
     rig.signal(Signal::STOP);
-    std::thread::sleep(LONG);
+    stays("the record", LONG, || server.serial());
     rig.signal(Signal::CONT);
     rig.wait_for_note("did not run for");
     wait_until("it decides again", PATIENCE, || rig.ask().filter(|s| s.warming_up_for_ms.is_none()));
@@ -257,7 +257,7 @@ fn a_node_that_is_silent_but_answers_and_one_that_beats_but_does_not_are_told_ap
     let serial = server.serial();
     // Its beats get lost on the way: visitors still reach it, so it stays.
     let _ = rig.pi1.falls_silent();
-    std::thread::sleep(LONG);
+    stays("the record", LONG, || server.serial());
     let site = rig.status();
     assert!(site.nodes[0].beat_ms_ago.is_some_and(|ms| ms > 3_000), "{:?}", site.nodes[0]);
     assert_eq!((rig.record(&server), server.serial()), (rig.both(), serial));

@@ -9,6 +9,7 @@ use super::world::{PAGES, World, node, seconds};
 use crate::dns::Rdata;
 use crate::failover::Shape;
 use crate::failover::engine::Engine;
+use crate::failover::event::Command;
 use crate::moment::Moment;
 use crate::policy::Profile;
 
@@ -28,6 +29,8 @@ enum Turn {
     Stall,
     /// Something is published; it reaches the one, the other or both.
     Publish(u8, bool, bool),
+    /// Somebody wants a drill of so many seconds.
+    Drill(u64),
 }
 
 fn turn() -> impl Strategy<Value = Turn> {
@@ -43,6 +46,7 @@ fn turn() -> impl Strategy<Value = Turn> {
         1 => (0u32..=4).prop_map(Turn::References),
         1 => Just(Turn::Restart),
         1 => Just(Turn::Stall),
+        3 => (1u64..1_800).prop_map(Turn::Drill),
         3 => (0u8..4, any::<bool>(), any::<bool>()).prop_map(|(what, one, two)| Turn::Publish(what, one, two)),
     ]
 }
@@ -73,6 +77,7 @@ fn play(world: &mut World, turn: &Turn) {
                 }
             }
         }
+        Turn::Drill(span) => world.command(Command::Drill { span: seconds(*span) }),
         Turn::Stall => world.step(crate::failover::event::Event::Stalled(seconds(60))),
     }
 }

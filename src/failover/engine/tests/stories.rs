@@ -199,6 +199,21 @@ fn a_watcher_that_is_cut_off_decides_nothing_and_forgets_what_it_saw() {
 }
 
 #[test]
+fn a_watcher_that_is_cut_off_sleeps_between_its_looks() {
+    let mut world = home();
+    world.connected = false;
+    world.run(seconds(60));
+    assert!(world.engine.is_cut_off());
+    // Longer than a warm-up, and longer than a silence that would be told.
+    for _ in 0..900 {
+        world.step(Event::Tick);
+        let wake = world.engine.next_wake().unwrap();
+        assert!(wake > world.now, "due at {wake}, which is past at {}", world.now);
+        world.run(seconds(1));
+    }
+}
+
+#[test]
 fn a_write_that_was_decided_before_the_cut_does_not_land_after_it() {
     let mut world = home();
     world.provider = false;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::address::Family;
-use crate::dns::{Name, Owner, Rdata, RdataSet};
+use crate::dns::{Name, Owner, Rdata, RdataSet, RecordType};
 use crate::failover::Shape;
 use crate::failover::engine::Engine;
 use crate::failover::event::{BeatSeen, Command, Effect, Event, Note, Setup, SiteSetup, Weight};
@@ -18,13 +18,18 @@ use crate::probe::outcome::{Failure, Outcome};
 
 pub(super) const SITE: &str = "www.example.com";
 pub(super) const PAGES: &str = "185.199.108.153";
+pub(super) const PAGES6: &str = "2606:50c0:8000::153";
 
 /// A node of the world.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) address: IpAddr,
+    /// Its address of the other family.
+    pub(super) six: Option<IpAddr>,
     /// Visitors and probes get through.
     pub(super) serves: bool,
+    /// They do at its address of the other family.
+    pub(super) serves_six: bool,
     /// Beats get through.
     pub(super) beats: bool,
     /// The digest of what it serves.
@@ -41,6 +46,8 @@ pub(super) struct World {
     pub(super) setup: Setup,
     pub(super) nodes: BTreeMap<NodeName, Node>,
     pub(super) fallback_good: bool,
+    /// The same of its address of the other family.
+    pub(super) fallback_six_good: bool,
     /// When the fallback's certificate ends. None: it is looked at without TLS.
     pub(super) certificate_ends: Option<Moment>,
     /// How many of the four references answer.
@@ -98,7 +105,9 @@ impl World {
             let next_beat = Moment::from_millis(500 * i as u64);
             let node = Node {
                 address,
+                six: None,
                 serves: true,
+                serves_six: true,
                 beats: true,
                 content: "abc".to_owned(),
                 boot: i as u32,
@@ -113,6 +122,7 @@ impl World {
             setup: Setup { sites: vec![site], references: 4 },
             nodes: nodes.iter().enumerate().map(state).collect(),
             fallback_good: true,
+            fallback_six_good: true,
             certificate_ends: None,
             references: 4,
             skew_ms: 0,
@@ -126,6 +136,17 @@ impl World {
             wish: None,
             tick: 0,
         };
+        world.start();
+        world
+    }
+
+    /// The same with addresses of both families, of the nodes and of the fallback.
+    pub(super) fn with_both_families(names: &[&str]) -> Self {
+        let mut world = Self::with_nodes(Shape::Address, Profile::Steady, names);
+        for (i, node) in world.nodes.values_mut().enumerate() {
+            node.six = Some(format!("2001:db8::{}", i + 1).parse().unwrap());
+        }
+        world.setup.sites[0].fallback_addresses.push(PAGES6.parse().unwrap());
         world.start();
         world
     }
@@ -160,7 +181,9 @@ impl World {
         let policy = self.setup.sites[0].policy.clone();
         match effect {
             Effect::Probe { target, address } => {
-                let up = self.connected && self.nodes.values().any(|n| n.address == address && n.serves);
+                let serves =
+                    |n: &Node| (n.address == address && n.serves) || (n.six == Some(address) && n.serves_six);
+                let up = self.connected && self.nodes.values().any(serves);
                 let (after, outcome) = if up {
                     (seconds(0), Outcome::Up { latency_ms: 20, generation: None })
                 } else {
@@ -169,7 +192,8 @@ impl World {
                 self.send(after, Event::Probed { target, address, started: self.now, outcome });
             }
             Effect::LookAtFallback { site, address } => {
-                let good = self.connected && self.fallback_good;
+                let there = if address.is_ipv6() { self.fallback_six_good } else { self.fallback_good };
+                let good = self.connected && there;
                 let failure = (!good).then_some(Failure::Timeout);
                 let after = if good { seconds(1) } else { policy.probe_total };
                 let certificate_left = self.certificate_ends.filter(|_| good).map(|ends| ends - self.now);
@@ -194,15 +218,21 @@ impl World {
     }
 
     pub(super) fn sets(&self) -> Vec<RdataSet> {
-        RdataSet::new(self.record.clone()).into_iter().collect()
+        let mut types: BTreeMap<RecordType, BTreeSet<Rdata>> = BTreeMap::new();
+        for rdata in &self.record {
+            types.entry(rdata.record_type()).or_default().insert(rdata.clone());
+        }
+        types.into_values().map(|set| RdataSet::new(set).unwrap()).collect()
     }
 
     /// The provider takes a write, unless it cannot be reached.
     pub(super) fn try_to_write(&mut self) {
         let Some((epoch, sets)) = self.wish.clone() else { return };
         let result = if self.connected && self.provider {
-            let record: BTreeSet<Rdata> = sets.iter().flat_map(RdataSet::iter).cloned().collect();
+            let mut record: BTreeSet<Rdata> = sets.iter().flat_map(RdataSet::iter).cloned().collect();
             assert!(!record.is_empty());
+            let others = |rdata: &&Rdata| sets.iter().all(|set| set.record_type() != rdata.record_type());
+            record.extend(self.record.iter().filter(others).cloned());
             if record != self.record {
                 self.landed.push((self.now, record.clone()));
             }
@@ -259,7 +289,7 @@ impl World {
         let node = self.nodes.get_mut(&self::node(name)).unwrap();
         node.sequence += 1;
         let beat = said(&self::node(name), node, 0, Some("reboot"));
-        (node.serves, node.beats) = (false, false);
+        (node.serves, node.serves_six, node.beats) = (false, false, false);
         self.step(Event::Beat(beat));
     }
 
@@ -273,12 +303,12 @@ impl World {
 
     pub(super) fn kill(&mut self, name: &str) {
         let node = self.nodes.get_mut(&self::node(name)).unwrap();
-        (node.serves, node.beats) = (false, false);
+        (node.serves, node.serves_six, node.beats) = (false, false, false);
     }
 
     pub(super) fn revive(&mut self, name: &str) {
         let node = self.nodes.get_mut(&self::node(name)).unwrap();
-        (node.serves, node.beats) = (true, true);
+        (node.serves, node.serves_six, node.beats) = (true, true, true);
         node.boot += 10;
         node.sequence = 0;
     }
@@ -338,7 +368,7 @@ fn said(name: &NodeName, node: &Node, skew_ms: i64, leaving: Option<&str>) -> Be
         node: name.clone(),
         boot: boot_id(node.boot),
         sequence: node.sequence,
-        addresses: vec![node.address],
+        addresses: std::iter::once(node.address).chain(node.six).collect(),
         generations: [(site(), node.content.clone())].into(),
         sources: [(site(), SourceState::Ok)].into(),
         mounts: Vec::new(),

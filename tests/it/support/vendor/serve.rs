@@ -1,6 +1,6 @@
 //! A stand-in behind a port on loopback, over HTTP or DNS, with the faults that a real service shows now and then.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -242,7 +242,7 @@ fn act<V: Vendor>(request: &Request, state: &mut State<V>) -> (Option<Fault>, Re
 }
 
 /// One request with its body.
-fn read(client: &TcpStream) -> Option<Request> {
+pub(crate) fn read(client: impl Read) -> Option<Request> {
     let mut reader = BufReader::new(client);
     let mut lines = Vec::new();
     loop {
@@ -269,7 +269,8 @@ fn read(client: &TcpStream) -> Option<Request> {
     Some(request)
 }
 
-fn http(reply: &Reply) -> Vec<u8> {
+/// An answer, as it is sent.
+pub(crate) fn http(reply: &Reply) -> Vec<u8> {
     let headers: String = reply.headers.iter().map(|(n, v)| format!("{n}: {v}\r\n")).collect();
     let head = format!(
         "HTTP/1.1 {} Said\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n",

@@ -1,0 +1,51 @@
+//! A node that fails now and then: told once, and nobody is moved.
+
+use super::world::{World, node, seconds};
+use crate::failover::Shape;
+use crate::failover::event::Weight;
+use crate::policy::Profile;
+
+const BOTH: &str = "203.0.113.1 203.0.113.2";
+
+fn home() -> World {
+    let mut world = World::new(Shape::Address, Profile::Steady);
+    world.until(BOTH, seconds(70));
+    world.run(seconds(600));
+    world
+}
+
+/// Looks at pi2 fail for some seconds, and succeed for some.
+fn wobble(world: &mut World, times: u32) {
+    for _ in 0..times {
+        world.nodes.get_mut(&node("pi2")).unwrap().serves = false;
+        world.run(seconds(11));
+        world.nodes.get_mut(&node("pi2")).unwrap().serves = true;
+        world.run(seconds(30));
+    }
+}
+
+fn warned(world: &World) -> usize {
+    let unsteady = |text: &str| text.contains("pi2 at 203.0.113.2") && text.contains("fails now and then");
+    world.notes.iter().filter(|(_, n)| n.weight == Weight::Warning && unsteady(&n.text)).count()
+}
+
+#[test]
+fn a_node_that_fails_now_and_then_is_a_warning_once_until_it_is_steady_again() {
+    let mut world = home();
+    wobble(&mut world, 12);
+    assert_eq!(warned(&world), 1, "{}", world.story());
+    assert_eq!((world.record().as_str(), world.landed.len()), (BOTH, 1), "nobody is moved");
+    world.run(seconds(300));
+    wobble(&mut world, 12);
+    assert_eq!(warned(&world), 2, "the next time is news: {}", world.story());
+}
+
+#[test]
+fn the_end_of_an_outage_is_no_unsteadiness() {
+    let mut world = home();
+    world.kill("pi2");
+    world.run(seconds(300));
+    world.revive("pi2");
+    world.until(BOTH, seconds(600));
+    assert_eq!(warned(&world), 0, "{}", world.story());
+}
