@@ -117,7 +117,8 @@ pub(super) fn archive(suite: &str, architecture: &str) -> Option<PathBuf> {
     }
     fs::create_dir_all(at("target/roots")).unwrap();
     let name = if architecture == native() { suite.to_owned() } else { format!("{suite}-{architecture}") };
-    let (archive, lock) = (at("target/roots").join(format!("{name}.tar")), at("target/roots/lock"));
+    let (archive, lock) =
+        (at("target/roots").join(format!("{name}.tar")), at("target/roots").join(format!("{name}.lock")));
     let partial = archive.with_extension("part");
     let script = "test -e \"$1\" || { mmdebstrap --quiet --variant=minbase --include=\"$3\" --arch=\"$5\" \"$4\" - >\"$2\" && mv \"$2\" \"$1\"; }";
     let output = run(Command::new("flock")
