@@ -168,6 +168,24 @@ fn a_stop_is_announced_before_the_door_closes() {
 }
 
 #[test]
+fn an_update_is_announced_by_the_last_beat_and_what_follows_beats_in_a_run_of_its_own() {
+    let watcher = Watcher::start();
+    let mut rig = Rig::new(&watcher.link(&watcher_key()));
+    rig.start();
+    rig.wait_for("heard", |status| status.watchers[0].state == LinkState::Answered);
+    rig.signal(rustix::process::Signal::HUP);
+    let beats = watcher.wait_for("another run", |heard| {
+        let runs = heard.beats.first()?.boot != heard.beats.last()?.boot;
+        runs.then(|| heard.beats.clone())
+    });
+    let (before, after): (Vec<_>, Vec<_>) = beats.iter().partition(|beat| beat.boot == beats[0].boot);
+    let last = before.last().unwrap();
+    assert_eq!((last.led.as_str(), &last.leaving), ("updating", &None));
+    assert!(before[..before.len() - 1].iter().chain(&after).all(|beat| beat.led != "updating"), "{beats:?}");
+    rig.stop();
+}
+
+#[test]
 fn a_watcher_under_another_key_is_refused_and_a_person_hears_of_it() {
     let watcher = Watcher::start();
     let mut rig = Rig::new(&watcher.link(&SigningKey::from_seed([3; 32])));

@@ -1,11 +1,13 @@
 //! The programs for the Pi, emulated: what `packages/build` made for arm64 and armhf, in a root of nothing but their
-//! libraries. Left out where it was not run.
+//! libraries, and the package for arm64 in a Debian of its own. Left out where it was not run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use super::life::{LEFT, add_a_later_one};
+use super::machine::archive;
 use super::{at, quick, run, said, text};
 use crate::support::wait_until;
 
@@ -21,17 +23,9 @@ struct Board {
 impl Board {
     /// For Debian's name of an architecture. None: there is nothing to run, or nothing to run it with; says so.
     fn new(architecture: &str, libraries: &str, emulator: &str) -> Option<Self> {
-        if quick("a test with an emulated Pi") || !rustix::process::geteuid().is_root() {
-            println!("left out: a root directory of another architecture needs root");
-            return None;
-        }
-        let Some(package) = package(architecture) else {
-            println!("left out: packages/build has made no package for {architecture} here");
-            return None;
-        };
-        let known = Path::new("/proc/sys/fs/binfmt_misc").join(emulator);
-        if !known.exists() || !Path::new(libraries).is_dir() {
-            println!("left out: {} and {libraries} are not both there", known.display());
+        let package = emulated(architecture, emulator)?;
+        if !Path::new(libraries).is_dir() {
+            println!("left out: {libraries} is not there");
             return None;
         }
         let root = tempfile::tempdir().unwrap();
@@ -71,6 +65,24 @@ impl Drop for Board {
             let _ = child.wait();
         }
     }
+}
+
+/// The package for an architecture that can be emulated here. None: there is none, or nothing to run it with; says so.
+fn emulated(architecture: &str, emulator: &str) -> Option<PathBuf> {
+    if quick("a test with an emulated Pi") || !rustix::process::geteuid().is_root() {
+        println!("left out: a root directory of another architecture needs root");
+        return None;
+    }
+    let Some(package) = package(architecture) else {
+        println!("left out: packages/build has made no package for {architecture} here");
+        return None;
+    };
+    let known = Path::new("/proc/sys/fs/binfmt_misc").join(emulator);
+    if !known.exists() {
+        println!("left out: {} is not there", known.display());
+        return None;
+    }
+    Some(package)
 }
 
 fn package(architecture: &str) -> Option<PathBuf> {
@@ -176,4 +188,50 @@ fn the_program_for_armhf_serves_beats_and_demonstrates() {
     if let Some(board) = Board::new("armhf", "/usr/arm-linux-gnueabihf/lib", "qemu-arm") {
         serves_beats_and_demonstrates(board);
     }
+}
+
+/// A Debian of another architecture; nothing runs in it but what is called.
+struct Debian(tempfile::TempDir);
+
+impl Debian {
+    /// With what is in `packages` at its root.
+    fn with(archive: &Path, packages: &Path) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        said(Command::new("tar").arg("-xf").arg(archive).arg("-C").arg(root.path()));
+        said(Command::new("cp").arg("-rT").arg(packages).arg(root.path()));
+        Self(root)
+    }
+
+    /// Runs a line of shell in it; what it printed. It must succeed.
+    #[track_caller]
+    fn said(&self, line: &str) -> String {
+        let enter = "mount -t proc proc \"$1/proc\" && mount --bind /dev \"$1/dev\" && exec chroot \"$1\" /bin/sh -c \"$2\"";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", enter, "sh"]);
+        command.arg(self.0.path()).arg(line).env_clear().stdin(Stdio::null());
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("DEBIAN_FRONTEND", "noninteractive");
+        said(&mut command)
+    }
+}
+
+/// As README has it, but for the start: no service manager runs in it.
+#[test]
+fn the_package_for_arm64_is_installed_set_up_upgraded_removed_and_purged() {
+    let Some(package) = emulated("arm64", "qemu-aarch64") else { return };
+    let Some(archive) = archive("trixie", "arm64") else { return };
+    let packages = tempfile::tempdir().unwrap();
+    fs::copy(package, packages.path().join("hearth.deb")).unwrap();
+    add_a_later_one(packages.path());
+    let debian = Debian::with(&archive, packages.path());
+    debian.said("apt-get install -qq ./hearth.deb");
+    assert!(debian.said("id hearth").contains("gpio"));
+    let told = debian.said("hearth init --name pi1 --site www.example.com");
+    assert!(told.contains("[[peer]]"), "{told}");
+    debian.said("hearth check-config && systemctl enable hearth");
+    debian.said("test -e /etc/systemd/system/sockets.target.wants/hearth.socket");
+    debian.said("apt-get install -qq ./later.deb && test -s /etc/hearth/node.key");
+    assert_eq!(debian.said("dpkg-query -W -f '${Version}' hearth"), "99.0-1");
+    debian.said("apt-get remove -qq hearth && test -s /etc/hearth/hearth.toml && ! test -e /usr/bin/hearth");
+    debian.said("apt-get purge -qq hearth && rm /hearth.deb /later.deb");
+    assert_eq!(debian.said(LEFT), "", "left behind");
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -19,6 +20,10 @@ const VISITS: &str = "touch /visiting; good=0; bad=0; while [ -e /visiting ]; do
     --max-time 10 --header 'Host: www.example.com' http://127.0.0.1/)\" = hello ]; then good=$((good+1)); else \
     bad=$((bad+1)); fi; done; echo $good $bad";
 
+/// Finds what a package has left behind.
+pub(super) const LEFT: &str = "find / -xdev -iname '*hearth*' -not -path '/proc/*' -not -path '/sys/*' \
+    -not -path '/srv/*' -not -path '/hearth.deb' -not -path '/var/log/journal/*' -not -path '/tmp/*'";
+
 /// A directory with the package of the program that is tested, hearth.deb, and one that only differs in its version,
 /// later.deb.
 fn packages() -> tempfile::TempDir {
@@ -35,17 +40,29 @@ fn packages() -> tempfile::TempDir {
             .args([directory.as_path(), own.path()])
             .current_dir(at("")),
     );
-    let script = "set -e; dpkg-deb -R hearth.deb later; sed -i 's/^Version:.*/Version: 99.0-1/' later/DEBIAN/control; \
-        dpkg-deb --root-owner-group -b -Znone later later.deb; rm -r later";
-    said(Command::new("sh").args(["-c", script]).current_dir(own.path()));
+    add_a_later_one(own.path());
     own
 }
 
+/// Makes later.deb of the hearth.deb in a directory.
+pub(super) fn add_a_later_one(directory: &Path) {
+    let script = "set -e; dpkg-deb -R hearth.deb later; sed -i 's/^Version:.*/Version: 99.0-1/' later/DEBIAN/control; \
+        dpkg-deb --root-owner-group -b -Znone later later.deb; rm -r later";
+    said(Command::new("sh").args(["-c", script]).current_dir(directory));
+}
+
 impl Machine {
-    /// The service's main process; there must be one.
+    /// The agent's process; there must be one.
     #[track_caller]
     fn process(&self) -> String {
-        let process = self.said("systemctl show --property MainPID --value hearth").trim().to_owned();
+        self.process_of("hearth")
+    }
+
+    /// A service's main process; there must be one.
+    #[track_caller]
+    fn process_of(&self, service: &str) -> String {
+        let process =
+            self.said(&format!("systemctl show --property MainPID --value {service}")).trim().to_owned();
         assert!(process.parse::<u32>().is_ok_and(|process| process > 1), "no process: {process}");
         process
     }
@@ -62,19 +79,20 @@ impl Machine {
         });
     }
 
-    /// Restarts the service and its sockets. On a busy machine systemd may find a port taken that it has just closed; then
-    /// this fails, and the service is up half a second later all the same, which is waited for elsewhere.
-    fn restarts(&self) {
-        let _ = self.run("systemctl restart hearth");
-    }
-
-    /// Waits until the service is up with another process than `before`. State and process are read at once: between two
-    /// looks a service may end, and has then no process, which is told as 0.
+    /// Waits until the service is up with another process than `before`.
     #[track_caller]
     fn wait_for_another(&self, before: &str) {
-        let look = "systemctl show --property MainPID,ActiveState --value hearth | sort | tr '\\n' ' '";
+        self.wait_for_another_of("hearth", before);
+    }
+
+    /// The same of any service. State and process are read at once: between two looks a service may end, and has then no
+    /// process, which is told as 0.
+    #[track_caller]
+    fn wait_for_another_of(&self, service: &str, before: &str) {
+        let look =
+            format!("systemctl show --property MainPID,ActiveState --value {service} | sort | tr '\\n' ' '");
         wait_until("another process", SOON, || {
-            let seen = self.said(look);
+            let seen = self.said(&look);
             let (process, state) = seen.trim().split_once(' ')?;
             (state == "active" && process != "0" && process != before).then_some(())
         });
@@ -103,6 +121,7 @@ fn a_life_in(suite: &str) {
     installs(&machine);
     serves(&machine);
     outlives(&machine);
+    watches(&machine);
     fs::copy(packages.path().join("later.deb"), machine.path("/later.deb")).unwrap();
     upgrades(&machine);
     goes(&machine);
@@ -155,23 +174,71 @@ fn outlives(machine: &Machine) {
     machine.said(&format!("kill -STOP {before}"));
     machine.wait_for_another(&before);
     machine.wait_for(VISIT, SOON);
-    // A crash, again and again.
+    // A crash, again and again: who comes next waits for the next agent.
     for _ in 0..4 {
         let before = machine.process();
-        machine.said(&format!("kill -KILL {before}"));
+        machine.said(&format!("kill -KILL {before} && {VISIT}"));
         machine.wait_for_another(&before);
     }
-    machine.said(VISIT);
+    // A restart turns nobody away either.
+    machine.visited(|| {
+        for _ in 0..3 {
+            let before = machine.process();
+            machine.said("systemctl restart hearth");
+            machine.wait_for_another(&before);
+            machine.said(VISIT);
+        }
+    });
     // A full disk.
     let before = machine.process();
     machine
         .said("mount -t tmpfs -o size=4k,mode=0700 tmpfs /var/lib/hearth && chown hearth: /var/lib/hearth");
     machine.said("dd if=/dev/zero of=/var/lib/hearth/full 2>/dev/null; true");
-    machine.restarts();
+    machine.said("systemctl restart hearth");
     machine.wait_for_another(&before);
     machine.wait_for(VISIT, SOON);
     machine.said("umount --lazy /var/lib/hearth");
-    machine.restarts();
+    machine.said("systemctl restart hearth");
+    machine.wait_for(VISIT, SOON);
+}
+
+/// The watcher's unit on the same machine, for as long as the agent makes room.
+fn watches(machine: &Machine) {
+    machine.said("systemctl stop hearth && mv /etc/hearth/hearth.toml /node.toml");
+    let (key, words) = (
+        machine.said("hearth key show /etc/hearth/node.key"),
+        "--site www.example.com --fallback user.github.io \
+        --provider rfc2136 --zone example.com --server 127.0.0.1 --account watcher",
+    );
+    machine.said(&format!("hearth init --watcher {words} --peer pi1={} </dev/null", key.trim()));
+    machine.said("echo c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmU= >/etc/hearth/dns.secret");
+    machine.said("mkdir -p /run/systemd/system/hearth-watcher.service.d");
+    machine.said(
+        "printf '[Service]\\nWatchdogSec=4\\n' >/run/systemd/system/hearth-watcher.service.d/test.conf",
+    );
+    machine.said("systemctl daemon-reload && systemctl start hearth-watcher");
+    let process = || machine.process_of("hearth-watcher");
+    assert_eq!(machine.said(&format!("stat --format %U /proc/{}", process())).trim(), "hearth");
+    machine.said("hearth status");
+    machine.said("test -d /var/lib/hearth-watcher/journal");
+    // A reload, a hang and a crash end in another process; a mistake in the configuration in the same one.
+    for line in ["systemctl reload hearth-watcher", "kill -STOP", "kill -KILL"] {
+        let before = process();
+        machine.said(&if line.starts_with("kill") { format!("{line} {before}") } else { line.to_owned() });
+        machine.wait_for_another_of("hearth-watcher", &before);
+    }
+    let before = process();
+    machine.said("cp -p /etc/hearth/hearth.toml /good && echo 'nonsense = 1' >>/etc/hearth/hearth.toml");
+    assert!(!machine.run("systemctl reload hearth-watcher").status.success());
+    assert_eq!(process(), before);
+    // An upgrade while it watches, and a stop on purpose.
+    machine.said("cp -p /good /etc/hearth/hearth.toml && dpkg -i /hearth.deb");
+    machine.wait_for_another_of("hearth-watcher", &before);
+    machine.said("systemctl stop hearth-watcher");
+    assert_eq!(machine.said("systemctl show --property Result --value hearth-watcher").trim(), "success");
+    machine.said("rm -r /run/systemd/system/hearth-watcher.service.d");
+    machine
+        .said("mv /node.toml /etc/hearth/hearth.toml && systemctl daemon-reload && systemctl start hearth");
     machine.wait_for(VISIT, SOON);
 }
 
@@ -183,7 +250,8 @@ fn upgrades(machine: &Machine) {
 fn goes(machine: &Machine) {
     // A stop closes the port: a visitor is refused, and does not wait.
     machine.said("systemctl stop hearth");
-    assert_eq!(machine.run(VISIT).status.code(), Some(7), "curl: refused");
+    machine.wait_for(&format!("{VISIT}; [ $? -eq 7 ]"), SOON);
+    assert_eq!(machine.said("systemctl is-active hearth || true").trim(), "inactive");
     machine.said("systemctl start hearth");
     machine.wait_for(VISIT, SOON);
     // A removal keeps what a person wrote and what was learnt.
@@ -193,11 +261,7 @@ fn goes(machine: &Machine) {
         .said("test -s /etc/hearth/hearth.toml && test -s /etc/hearth/node.key && test -d /var/lib/hearth");
     // A purge keeps nothing.
     machine.said("dpkg -P hearth && rm -r /run/systemd/system/hearth.service.d");
-    let left = machine.said(
-        "find / -xdev -iname '*hearth*' -not -path '/proc/*' -not -path '/sys/*' -not -path '/srv/*' -not -path '/hearth.deb' \
-         -not -path '/var/log/journal/*' -not -path '/tmp/*'",
-    );
-    assert_eq!(left, "", "left behind");
+    assert_eq!(machine.said(LEFT), "", "left behind");
     assert!(!machine.run("getent passwd hearth").status.success());
     assert!(!machine.run("getent group hearth").status.success());
 }

@@ -24,7 +24,7 @@ pub(super) struct Machine {
 impl Machine {
     /// Boots a Debian of this release with `package` as /hearth.deb. None: this machine cannot; says so.
     pub(super) fn boot(suite: &str, package: &Path) -> Option<Self> {
-        let archive = archive(suite)?;
+        let archive = archive(suite, &native())?;
         let root = tempfile::Builder::new().prefix("machine-").tempdir_in(at("target/roots")).unwrap();
         said(Command::new("tar").arg("-xf").arg(archive).arg("-C").arg(root.path()));
         fs::copy(package, root.path().join("hearth.deb")).unwrap();
@@ -104,21 +104,28 @@ fn leader(nspawn: u32) -> Option<u32> {
     children.split(' ').find(is_init)?.parse().ok()
 }
 
-/// A Debian, packed; fetched once. None: this machine cannot; says so.
-fn archive(suite: &str) -> Option<PathBuf> {
+/// Debian's name for this machine's architecture.
+fn native() -> String {
+    said(Command::new("dpkg").arg("--print-architecture")).trim().to_owned()
+}
+
+/// A Debian of an architecture, packed; fetched once. None: this machine cannot; says so.
+pub(super) fn archive(suite: &str, architecture: &str) -> Option<PathBuf> {
     if !rustix::process::geteuid().is_root() {
         println!("left out: a Debian in a container needs root");
         return None;
     }
     fs::create_dir_all(at("target/roots")).unwrap();
-    let (archive, lock) = (at("target/roots").join(format!("{suite}.tar")), at("target/roots/lock"));
+    let name = if architecture == native() { suite.to_owned() } else { format!("{suite}-{architecture}") };
+    let (archive, lock) =
+        (at("target/roots").join(format!("{name}.tar")), at("target/roots").join(format!("{name}.lock")));
     let partial = archive.with_extension("part");
-    let script = "test -e \"$1\" || { mmdebstrap --quiet --variant=minbase --include=\"$3\" \"$4\" - >\"$2\" && mv \"$2\" \"$1\"; }";
+    let script = "test -e \"$1\" || { mmdebstrap --quiet --variant=minbase --include=\"$3\" --arch=\"$5\" \"$4\" - >\"$2\" && mv \"$2\" \"$1\"; }";
     let output = run(Command::new("flock")
         .arg(lock)
         .args(["sh", "-c", script, "sh"])
         .args([&archive, &partial])
-        .args([INCLUDED, suite]));
+        .args([INCLUDED, suite, architecture]));
     assert!(output.status.success(), "no {suite} could be fetched: {}", text(&output.stderr));
     Some(archive)
 }
