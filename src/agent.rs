@@ -126,7 +126,7 @@ pub struct Doors {
     pub control: control::Server,
 }
 
-/// Runs the agent until `shutdown`. Must be called within a tokio runtime with more than one thread.
+/// Runs the agent until `shutdown`. Must be called within a tokio runtime that has threads of its own.
 ///
 /// # Errors
 /// [`AgentError`] when it ended before it was told to.

@@ -237,5 +237,5 @@ fn a_watcher_that_is_lost_is_told_to_hooks_once_and_so_is_its_return() {
     board.take(link(0, LinkState::Answered), NOW + Duration::from_secs(302));
     assert_eq!(told(&late, &seen(&board, 303)), [word("lost", "answers")]);
     board.take(link(0, LinkState::Refused), NOW + Duration::from_secs(304));
-    assert_eq!(told(&seen(&well(), 303), &seen(&board, 305)), [word("answers", "lost")], "a refusal at once");
+    assert_eq!(told(&seen(&well(), 10), &seen(&board, 305)), [word("answers", "lost")], "a refusal at once");
 }

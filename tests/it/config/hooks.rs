@@ -75,7 +75,7 @@ hearth.toml:7:11: a hook may take five minutes at most
 hearth.toml:6:7: unknown value `recrod`
  6 | on = ["recrod"]
    |       ^^^^^^^^
-   = did you mean `record`? known here: `record`, `address`"#,
+   = did you mean `record`? known here: `record`, `address`, `watcher`"#,
     );
     refused_in_agent(
         "[[hook]]\nwebhook = { url = 7 }\n",

@@ -57,7 +57,7 @@ fn a_fallback_without_a_good_certificate_is_not_switched_to_before_it_has_one() 
     rig.pi1.dies();
     let why =
         ["kept, though no node is up", "the certificate has ended; it is renewed while the name leads there"];
-    wait_to_hear(&sink, &[&["ALARM"], &why[..]].concat());
+    wait_to_hear(&sink, &[&["\"alarm\""], &why[..]].concat());
     let (page, said) = (rig.get("/").text(), done(&rig, &["failover", "status"]));
     for text in why {
         assert!(page.contains(text) && said.contains(text), "{text}: {said}\n{page}");

@@ -62,6 +62,15 @@ fn a_person_freezes_a_record_and_drains_a_node_and_both_are_shown_with_their_rea
     rig.wait_for("pi1 is given up", |s| s.nodes[0].health.is_down());
     let status = done(&rig, &["failover", "status"]);
     assert!(status.contains("the provider moves"), "{status}");
+    let metrics = rig.get("/metrics").text();
+    for line in [
+        "hearth_site_frozen_by_hand{site=\"www.hearth.test\"} 1",
+        "hearth_site_frozen{site=\"www.hearth.test\"} 0",
+        "hearth_node_drained{site=\"www.hearth.test\",node=\"pi2\"} 1",
+        "hearth_node_drained{site=\"www.hearth.test\",node=\"pi1\"} 0",
+    ] {
+        assert!(metrics.contains(line), "{line}\n{metrics}");
+    }
     assert_eq!(server.serial(), serial, "the record is left as it is");
     rig.pi1.lives();
 
