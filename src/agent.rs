@@ -126,7 +126,7 @@ pub struct Doors {
     pub control: control::Server,
 }
 
-/// Runs the agent until `shutdown`. Must be called within a tokio runtime with more than one thread.
+/// Runs the agent until `shutdown`. Must be called within a tokio runtime that has threads of its own.
 ///
 /// # Errors
 /// [`AgentError`] when it ended before it was told to.
@@ -207,6 +207,7 @@ impl Agent {
             lines.iter().map(Line::url).collect(),
         )
         .with_include(config.include)
+        .with_passed_over(config.passed_over)
         .with_certificates(certificates::before_the_first_look(&config.sites))
         .with_hooks(hooks);
         let status = watch::Sender::new(board.snapshot(line.now(), line.uptime()));

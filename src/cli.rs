@@ -87,6 +87,29 @@ Exit code 0: something is in force, and the card's status file says what. 1: not
     Import(CardArgs),
     /// Writes addresses, the agent's state and what to do into the card's status file, when something of it changed
     Report(CardArgs),
+    /// Takes a newer program that is signed with one of `update-keys` of [pi], and puts it on trial
+    #[command(after_help = "\
+The signature is PROGRAM.minisig, made with: minisign -S -l -t 'hearth VERSION MACHINE' -m PROGRAM
+A program that has not been well for three minutes within ten, or in three starts, makes room for the one before it.")]
+    Update(UpdateArgs),
+    /// Says at a start which program is in force: a kept one or the image's own
+    Start(CardArgs),
+    /// Commits the program on trial when it has been well, or turns it down
+    Judge(CardArgs),
+}
+
+/// What to update to.
+#[derive(Args, Clone, Debug)]
+pub struct UpdateArgs {
+    /// The program
+    #[arg(value_name = "PROGRAM")]
+    pub program: PathBuf,
+    /// Takes a version that is not newer than the one in force
+    #[arg(long)]
+    pub older: bool,
+    /// Where the card is
+    #[command(flatten)]
+    pub card: CardArgs,
 }
 
 /// Where the card and what is kept of it are.

@@ -27,6 +27,9 @@ pub struct AgentStatus {
     /// The part of its configuration that is shared, if any.
     #[serde(default)]
     pub include: Option<IncludeStatus>,
+    /// What is wrong with a newer configuration, in whose place an older one is in force.
+    #[serde(default)]
+    pub passed_over: Option<String>,
     /// The sites that it serves, in the order of its configuration; none for a node that serves none.
     pub sites: Vec<SiteStatus>,
     /// The certificates that it shows, one for each site with HTTPS.
@@ -364,6 +367,7 @@ mod tests {
             addresses: BTreeMap::new(),
             sites,
             include: None,
+            passed_over: None,
             certificates: Vec::new(),
             mounts: Vec::new(),
             records: Vec::new(),

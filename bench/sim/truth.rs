@@ -16,7 +16,7 @@ pub(crate) struct Truth {
     pub(crate) well: Vec<Since>,
     /// Since when no visitor has got the site from each node.
     pub(crate) dead: Vec<Since>,
-    /// Since when each node has neither served nor beaten.
+    /// Since when each node has neither served nor been heard: a late beat speaks for one that is gone.
     pub(crate) gone: Vec<Since>,
     /// Since when visitors have got the site from each node, whatever this watcher sees.
     pub(crate) serves: Vec<Since>,
@@ -66,7 +66,7 @@ impl Truth {
         for (i, node) in nodes.iter().enumerate() {
             keep(&mut self.well[i], now, node.is_well());
             keep(&mut self.dead[i], now, !node.serves());
-            keep(&mut self.gone[i], now, node.down > 0);
+            keep(&mut self.gone[i], now.max(node.heard_until), node.down > 0);
             keep(&mut self.serves[i], now, node.serves() && node.lossy.is_empty() && node.lie.is_none());
             keep(&mut self.unseen[i], now, node.path_cut > 0);
         }

@@ -183,6 +183,7 @@ impl World {
             wrong: 0,
             lossy: Vec::new(),
             late: Duration::ZERO,
+            heard_until: Moment::START,
             lie: None,
             skew_ms: 0,
             boot: 0,
@@ -375,13 +376,14 @@ impl World {
             || node.path_cut > 0
             || self.cut > 0
             || node.lossy.iter().any(|p| self.chance.f64() < p * p);
-        let late = node.late;
+        let arrives = ROUND_TRIP + node.late;
         node.sent.push_back(beat.clone());
         if node.sent.len() > 20 {
             node.sent.pop_front();
         }
         if !lost {
-            self.send(ROUND_TRIP + late, Coming::Event(Event::Beat(beat)));
+            node.heard_until = node.heard_until.max(self.now + arrives);
+            self.send(arrives, Coming::Event(Event::Beat(beat)));
         }
     }
 

@@ -208,12 +208,15 @@ impl World {
         let effects = self.engine.step(at, &event);
         if event != Event::Tick || !effects.is_empty() {
             let decides = effects.iter().any(|effect| matches!(effect, Effect::Write { .. }));
+            let (segment, size) = self.journal.extent();
             let step = Step { at, wall_ms: now, event, effects: effects.clone() };
-            self.report.journal += serde_json::to_vec(&step).map_or(0, |line| line.len() as u64 + 18);
             self.journal.append(step).expect("the disk has room");
             if decides {
                 self.journal.sync().expect("the disk has room");
             }
+            self.journal.rotate(&self.engine, at, now).expect("the disk has room");
+            let after = self.journal.extent();
+            self.report.journal += if after.0 == segment { after.1 - size } else { after.1 };
         }
         let spent = began.elapsed();
         self.report.steps += 1;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::MissedTickBehavior;
 
 use super::board::{Event, LinkReport};
 use crate::address::Network;
@@ -19,7 +18,7 @@ use crate::heartbeat::witness::Errand;
 use crate::heartbeat::{Answer, Beat, BootId, Claim, Leaving, WatcherPin};
 use crate::host::random;
 use crate::host::shutdown::{Shutdown, stopped};
-use crate::host::time::Timeline;
+use crate::host::time::{Timeline, ticks};
 use crate::leds::{Shown, state};
 use crate::moment::Moment;
 use crate::probe::ProberSettings;
@@ -119,9 +118,7 @@ impl Line {
         leave: Shutdown,
     ) -> Farewell {
         let mut stop = leave.receiver();
-        let mut due = tokio::time::interval(every);
-        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        due.reset();
+        let mut due = ticks(every);
         loop {
             let now = status.borrow_and_update().clone();
             let said = claims(&now);
@@ -133,8 +130,8 @@ impl Line {
             tokio::select! {
                 biased;
                 () = stopped(&mut stop) => break,
-                () = moved(&mut status, &said) => due.reset(),
-                () = hurried(&mut hurry) => due.reset(),
+                () = moved(&mut status, &said) => {}
+                () = hurried(&mut hurry) => {}
                 _ = due.tick() => {}
             }
         }

@@ -17,7 +17,7 @@ use crate::hook;
 use crate::hook::run::Hooks;
 use crate::host::notify;
 use crate::host::shutdown::stopped;
-use crate::host::time::Timeline;
+use crate::host::time::{Timeline, ticks};
 use crate::leds::night::Night;
 use crate::moment::Moment;
 use crate::mount;
@@ -27,8 +27,8 @@ use crate::status::{
     RecordState, RecordStatus, SiteStatus, WatcherLink,
 };
 
-/// Between two snapshots at most: well below a third of the LEDs' lease (30 s), and often enough to tick a watchdog.
-pub(super) const PUBLISH: Duration = Duration::from_secs(2);
+/// Between two snapshots at most: the lamps' lease ([`crate::leds::words::LEASE`]) outlasts two of them.
+pub(super) const PUBLISH: Duration = Duration::from_secs(4);
 
 /// What a task reports.
 #[derive(Debug)]
@@ -92,6 +92,7 @@ impl Board {
             phase: Phase::Starting,
             addresses,
             include: None,
+            passed_over: None,
             sites,
             certificates: Vec::new(),
             mounts,
@@ -111,6 +112,12 @@ impl Board {
     /// Says how the shared part of the configuration stood at the start.
     pub(super) fn with_include(mut self, include: Option<IncludeStatus>) -> Self {
         self.status.include = include;
+        self
+    }
+
+    /// Says that a newer configuration was passed over.
+    pub(super) fn with_passed_over(mut self, mistakes: Option<String>) -> Self {
+        self.status.passed_over = mistakes;
         self
     }
 
@@ -134,14 +141,14 @@ impl Board {
         line: Timeline,
         mut close: watch::Receiver<bool>,
     ) {
-        let pulse = notify::watchdog(line);
-        let mut beat = tokio::time::interval(PUBLISH);
+        let mut pulse = notify::watchdog(line);
+        let mut due = ticks(pulse.patience().map_or(PUBLISH, |patience| patience.min(PUBLISH)));
         loop {
             tokio::select! {
                 biased;
                 () = stopped(&mut close) => return,
                 Some(event) = reports.recv() => self.take(event, line.now()),
-                _ = beat.tick() => {}
+                _ = due.tick() => {}
             }
             pulse.alive();
             let next = self.snapshot(line.now(), line.uptime());

@@ -15,7 +15,8 @@ use crate::status::{
 /// The faults of `status`, the worst first: nothing to serve, then unreachable, then what is only not kept up to date.
 pub(super) fn faults(status: &AgentStatus) -> Vec<Fault> {
     let served = sites(status).chain(address(status)).chain(records(status));
-    served.chain(certificates(status)).chain(watchers(status)).chain(include(status)).collect()
+    let configuration = include(status).into_iter().chain(passed_over(status));
+    served.chain(certificates(status)).chain(watchers(status)).chain(configuration).collect()
 }
 
 fn fault(code: FaultCode, message: String) -> Fault {
@@ -61,6 +62,11 @@ fn include(status: &AgentStatus) -> Option<Fault> {
     let broken = |include: &&IncludeStatus| include.state == IncludeState::CopyOfBroken;
     let include = status.include.as_ref().filter(broken)?;
     Some(fault(FaultCode::Configuration, format!("{}; put it right and restart hearth", include.why)))
+}
+
+/// A newer configuration with mistakes: what runs is not what was wanted.
+fn passed_over(status: &AgentStatus) -> Option<Fault> {
+    status.passed_over.as_ref().map(|mistakes| fault(FaultCode::Configuration, mistakes.trim().to_owned()))
 }
 
 fn records(status: &AgentStatus) -> impl Iterator<Item = Fault> {

@@ -4,25 +4,36 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::import::Kept;
-use super::store::write_whole;
+use super::import::Imported;
+use super::mistakes_of;
+use super::report::Outcome;
+use super::store::{link, write_whole};
+use super::volume::Volume;
+use crate::gluster::plan::UNITS;
 
 /// Where units look whether they are wanted (`ConditionPathExists=`).
 pub const WANTED: &str = "run/hearth-appliance";
 
-/// Writes the files below `root`.
+/// Where the agent looks for its configuration.
+pub const IN_FORCE: &str = "etc/hearth/hearth.toml";
+
+/// Writes the files below `root`; `volume` is what the configuration in force says of one.
 ///
 /// # Errors
 /// When one cannot be written.
-pub fn apply(kept: &Kept, root: &Path) -> io::Result<()> {
+pub fn apply(imported: &Imported, volume: Option<&Volume>, root: &Path) -> io::Result<()> {
+    let kept = &imported.kept;
     let put = |path: &str, text: &str, mode| write_whole(&root.join(path), text.as_bytes(), mode);
-    put("etc/hearth/hearth.toml", &kept.config, 0o644)?;
+    put(IN_FORCE, &kept.config, 0o644)?;
+    mistakes(&imported.outcome, &mistakes_of(&root.join(IN_FORCE)))?;
+    if let Some(volume) = volume {
+        set_up(volume, root)?;
+    }
     put("etc/hostname", &format!("{}\n", kept.hostname()), 0o644)?;
     if let Some(zone) = &kept.settings.timezone {
-        link(&root.join("etc/localtime"), &format!("/usr/share/zoneinfo/{}", zone.as_str()))?;
+        link(&root.join("etc/localtime"), Path::new("/usr/share/zoneinfo").join(zone.as_str()).as_path())?;
     }
     if !kept.settings.ssh_keys.is_empty() {
         let keys: String = kept.settings.ssh_keys.iter().map(|key| format!("{}\n", key.as_str())).collect();
@@ -37,14 +48,27 @@ pub fn apply(kept: &Kept, root: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A link in the place of whatever is there.
-fn link(path: &Path, to: &str) -> io::Result<()> {
-    let fresh = path.with_extension("new");
-    fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
-    match fs::remove_file(&fresh) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+/// Lets the agent say that it runs with something else than the card says: the LEDs are all that most people look at.
+fn mistakes(outcome: &Outcome, path: &Path) -> io::Result<()> {
+    match outcome {
+        Outcome::Wrong { .. } => write_whole(path, outcome.describe().as_bytes(), 0o644),
+        Outcome::InForce(_) => match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        },
     }
-    symlink(to, &fresh)?;
-    fs::rename(&fresh, path)
+}
+
+/// The units that mount the volume, the place of its brick, and word for those who start GlusterFS.
+fn set_up(volume: &Volume, root: &Path) -> io::Result<()> {
+    let put = |path: &Path, text: &str| write_whole(&root.join(path), text.as_bytes(), 0o644);
+    for unit in volume.units() {
+        put(&Path::new(UNITS.trim_start_matches('/')).join(&unit.name), &unit.text)?;
+    }
+    fs::create_dir_all(root.join(volume.brick_parent()))?;
+    let wanted = Path::new(WANTED);
+    if volume.is_made_here() {
+        put(&wanted.join("gluster-made-here"), "")?;
+    }
+    put(&wanted.join("gluster"), &format!("{}\n", volume.automount()))
 }

@@ -14,7 +14,9 @@
 
 pub mod apply;
 pub mod card;
+pub mod findings;
 pub mod import;
+pub mod look;
 pub mod names;
 pub mod preseed;
 pub mod report;
@@ -22,8 +24,19 @@ pub mod secrets;
 pub mod settings;
 pub mod store;
 pub mod text;
+pub mod update;
+pub mod volume;
+
+use std::path::{Path, PathBuf};
 
 pub use settings::PiSettings;
+
+/// The file beside a configuration that says what is wrong with the one that was to take its place: whoever puts
+/// configurations there and passed one over writes it, and takes it away again.
+#[must_use]
+pub fn mistakes_of(path: &Path) -> PathBuf {
+    path.with_extension("mistakes")
+}
 
 /// The configuration, on the card.
 pub const CONFIG: &str = "hearth.toml";

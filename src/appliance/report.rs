@@ -24,6 +24,19 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// What became of it, in words.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::InForce(file) => format!("{file} is in force"),
+            Self::Wrong { mistakes, instead } => {
+                format!("{CONFIG} has mistakes; {}: {mistakes}", instead.describe())
+            }
+        }
+    }
+}
+
 /// What runs in the place of a configuration with mistakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -45,7 +58,7 @@ pub struct Report {
     pub hostname: String,
     /// The board, and its serial number.
     pub board: String,
-    /// The version of hearth that runs.
+    /// The version of hearth that runs, and what became of another one.
     pub version: String,
     /// Its addresses on the local network; None: it has not looked yet.
     pub addresses: Option<Vec<IpAddr>>,
@@ -53,7 +66,7 @@ pub struct Report {
     pub keys: Vec<String>,
     /// What the agent says of itself, a line each; empty: it has not been asked yet.
     pub agent: Vec<String>,
-    /// What the doctor found, a line each; empty: nothing, or it has not looked yet.
+    /// What else is wrong, a line each; empty: nothing, or it has not been looked for yet.
     pub findings: Vec<String>,
     /// The last warnings before the last stop that nobody asked for.
     pub last_words: Vec<String>,
@@ -65,7 +78,7 @@ impl Report {
     pub fn text(&self) -> String {
         let mut text = format!("hearth on this Pi: {}\n\n", self.headline());
         match &self.outcome {
-            Outcome::InForce(file) => line(&mut text, "config", &format!("{file} is in force")),
+            in_force @ Outcome::InForce(_) => line(&mut text, "config", &in_force.describe()),
             Outcome::Wrong { mistakes, instead } => {
                 line(&mut text, "config", &format!("{CONFIG} has mistakes; {}", instead.describe()));
                 list(&mut text, "mistakes", mistakes.lines());
@@ -77,7 +90,7 @@ impl Report {
         line(&mut text, "board", &self.board);
         line(&mut text, "version", &self.version);
         list(&mut text, "agent", self.agent.iter().map(String::as_str));
-        list(&mut text, "doctor", self.findings.iter().map(String::as_str));
+        list(&mut text, "findings", self.findings.iter().map(String::as_str));
         list(&mut text, "keys", self.keys.iter().map(String::as_str));
         list(&mut text, "last words", self.last_words.iter().map(String::as_str));
         list(&mut text, "what to do", self.to_do().iter().map(String::as_str));

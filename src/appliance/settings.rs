@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::update::signature::UpdateKey;
 use crate::heartbeat::NodeName;
 
 /// `[pi]` of `hearth.toml`, or what Raspberry Pi Imager wrote.
@@ -20,6 +21,9 @@ pub struct PiSettings {
     pub ssh_keys: Vec<SshKey>,
     /// Its Wi-Fi.
     pub wifi: Option<Wifi>,
+    /// Whose programs it takes as updates; nobody's: it takes none.
+    #[serde(default)]
+    pub update_keys: Vec<UpdateKey>,
 }
 
 impl PiSettings {
@@ -31,6 +35,7 @@ impl PiSettings {
             timezone: self.timezone.or(other.timezone),
             ssh_keys: if self.ssh_keys.is_empty() { other.ssh_keys } else { self.ssh_keys },
             wifi: self.wifi.or(other.wifi),
+            update_keys: if self.update_keys.is_empty() { other.update_keys } else { self.update_keys },
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -77,4 +77,19 @@ pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&fresh, path)?;
     File::open(directory)?.sync_all()
+}
+
+/// Lets `path` lead to `to`, in one step and in the place of whatever is there; its directory is made.
+///
+/// # Errors
+/// When it cannot be made; the old one stands then.
+pub fn link(path: &Path, to: &Path) -> io::Result<()> {
+    let fresh = path.with_extension("new");
+    fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
+    match fs::remove_file(&fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    symlink(to, &fresh)?;
+    fs::rename(&fresh, path)
 }

@@ -15,9 +15,9 @@ use crate::host::shutdown::Shutdown;
 use crate::host::{control, log};
 use crate::site::{self, Door, Entrance};
 
-/// Threads of the event loop. The site is served from memory, so one would do; the second keeps beats, probes and the
-/// watchdog on time while the first is busy with a burst of requests. A Pi's other cores are left to the mount.
-const WORKERS: usize = 2;
+/// Threads of the event loop. Visitors are answered on threads of their own, and nothing else that it does takes long: a
+/// second one would only be woken up to find that there is nothing left to do.
+const WORKERS: usize = 1;
 
 /// How long threads that hang on a disk are waited for at the end.
 const LAST_WAIT: Duration = Duration::from_secs(1);

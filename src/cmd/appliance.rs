@@ -2,20 +2,24 @@
 //!
 //! Never fails because of what a person wrote: mistakes go to the card's status file, and what was in force stays.
 
+mod update;
+
 use std::fs;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::json;
 
 use super::status::agent::to_do;
 use super::status::{SAME_VERSION, ask_for};
-use crate::appliance::apply::{WANTED, apply};
+use crate::appliance::apply::{IN_FORCE, WANTED, apply};
 use crate::appliance::card::Card;
-use crate::appliance::import::{Check, Imported, InOrder, Places, import};
+use crate::appliance::findings::{Facts, findings};
+use crate::appliance::import::{Check, Imported, InOrder, Kept, Places, import};
 use crate::appliance::report::Report;
-use crate::appliance::{STATUS, store};
+use crate::appliance::volume::Volume;
+use crate::appliance::{STATUS, look, store};
 use crate::cli::{ApplianceCommand, CardArgs};
 use crate::config::{self, Secrets};
 use crate::leds::shown;
@@ -29,6 +33,9 @@ pub async fn run(command: &ApplianceCommand) -> anyhow::Result<()> {
     match command {
         ApplianceCommand::Import(args) => take(args),
         ApplianceCommand::Report(args) => report(args).await,
+        ApplianceCommand::Update(args) => update::update(args).await,
+        ApplianceCommand::Start(args) => update::start(args),
+        ApplianceCommand::Judge(args) => update::judge(args).await,
     }
 }
 
@@ -45,8 +52,12 @@ fn take(args: &CardArgs) -> anyhow::Result<()> {
         example: args.example.clone(),
         creds: args.creds.clone(),
     };
-    let imported = import(&places, CHECK, &mut |_| Ok(()))?;
-    apply(&imported.kept, &args.root).context("what is in force cannot be put in its places")?;
+    let mut imported = import(&places, CHECK, &mut |_| Ok(()))?;
+    let volume = volume(&imported.kept).unwrap_or_else(|remark| {
+        imported.remarks.push(remark);
+        None
+    });
+    apply(&imported, volume.as_ref(), &args.root).context("what is in force cannot be put in its places")?;
     if args.root == Path::new("/") {
         rustix::system::sethostname(imported.kept.hostname().as_bytes())
             .context("the name of this machine")?;
@@ -54,7 +65,31 @@ fn take(args: &CardArgs) -> anyhow::Result<()> {
     store::write_whole(&outcome(&args.root), &serde_json::to_vec(&imported)?, 0o644)
         .context("the outcome cannot be noted")?;
     tracing::info!("{:?}", imported.outcome);
-    tell(args, &report_of(&imported, None, Vec::new()))
+    let found = Found { last_words: look::last_words(&last_words(args)), ..Found::default() };
+    tell(args, &report_of(args, &imported, found))
+}
+
+/// This Pi's part of the volume that the configuration in force names, if any; the error is for a person.
+fn volume(kept: &Kept) -> Result<Option<Volume>, String> {
+    let Ok(checked) = config::check_text(&kept.config, Path::new(&kept.file), Secrets::Skip) else {
+        return Ok(None);
+    };
+    let settings = checked.config().gluster.as_ref();
+    settings.map(|settings| Volume::of(settings, kept.hostname())).transpose()
+}
+
+/// Where the image keeps what was said before a stop that nobody asked for.
+fn last_words(args: &CardArgs) -> PathBuf {
+    args.keep.join("../log/last-words")
+}
+
+/// What a look found; nothing before the first.
+#[derive(Default)]
+struct Found {
+    addresses: Option<Vec<IpAddr>>,
+    agent: Vec<String>,
+    findings: Vec<String>,
+    last_words: Vec<String>,
 }
 
 /// What `hearth check-config` checks, without the secrets: they are in the store.
@@ -70,9 +105,28 @@ async fn report(args: &CardArgs) -> anyhow::Result<()> {
     let noted = fs::read(&noted)
         .with_context(|| format!("{}: `hearth appliance import` was not run", noted.display()))?;
     let imported: Imported = serde_json::from_slice(&noted).context(SAME_VERSION)?;
-    let config = args.root.join("etc/hearth/hearth.toml");
-    let agent = agent_in_words(&config).await;
-    tell(args, &report_of(&imported, Some(addresses()), agent))
+    let config = args.root.join(IN_FORCE);
+    let found = Found {
+        addresses: Some(addresses()),
+        agent: agent_in_words(&config).await,
+        findings: findings(&facts(args, &imported.kept)?),
+        last_words: look::last_words(&last_words(args)),
+    };
+    tell(args, &report_of(args, &imported, found))
+}
+
+fn facts(args: &CardArgs, kept: &Kept) -> anyhow::Result<Facts> {
+    let place = volume(kept).ok().flatten().map(|volume| volume.mount().to_owned());
+    let checked = config::check_text(&kept.config, Path::new(&kept.file), Secrets::Skip);
+    let warnings = checked.map(|checked| checked.config().warnings.iter().map(ToString::to_string).collect());
+    Ok(Facts {
+        keeping: look::keeping(&args.keep, &args.root)
+            .with_context(|| format!("{} cannot be looked at", args.keep.display()))?,
+        clock: look::clock(&args.root),
+        failed: look::failed_units(),
+        volume: place.map(|place| (place.clone(), look::volume(&place))),
+        warnings: warnings.unwrap_or_default(),
+    })
 }
 
 /// The file is told when it can be: a card that cannot be written is no reason to stop a Pi that serves.
@@ -82,18 +136,19 @@ fn tell(args: &CardArgs, report: &Report) -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be written", args.card.join(STATUS).display()))
 }
 
-fn report_of(imported: &Imported, addresses: Option<Vec<IpAddr>>, agent: Vec<String>) -> Report {
+fn report_of(args: &CardArgs, imported: &Imported, found: Found) -> Report {
+    let standing = update::standing(args);
     Report {
         outcome: imported.outcome.clone(),
         remarks: imported.remarks.clone(),
         hostname: imported.kept.hostname().to_owned(),
         board: board(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        addresses,
+        version: standing.describe(update::own()),
+        addresses: found.addresses,
         keys: imported.kept.keys.clone(),
-        agent,
-        findings: Vec::new(),
-        last_words: Vec::new(),
+        agent: found.agent,
+        findings: found.findings,
+        last_words: found.last_words,
     }
 }
 

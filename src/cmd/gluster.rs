@@ -81,9 +81,9 @@ impl Cluster {
                 more.len()
             ),
         }
-        let node = config.and_then(|config| config.agent.as_ref()?.node.as_str().parse().ok());
-        let here =
-            args.here.clone().or(node).filter(|here| settings.machines().any(|machine| machine == here));
+        let node = || settings.machine(config?.agent.as_ref()?.node.as_str());
+        let said = |here| settings.machines().find(|machine| *machine == here);
+        let here = args.here.as_ref().map_or_else(node, said).cloned();
         let machines = settings.machines().map(Host::as_str).collect::<Vec<_>>().join(", ");
         let unknown =
             || format!("this machine is none of {machines} by its name; say which it is with --here");

@@ -89,6 +89,7 @@ pub(super) fn agent(
         state: reading.path(node.state.as_deref().unwrap_or(Path::new(written::STATE))),
         control: reading.path(node.control.as_deref().unwrap_or(Path::new("/run/hearth/agent.sock"))),
         include: None,
+        passed_over: None,
         sites,
         mounts,
         address,

@@ -103,6 +103,8 @@ pub struct AgentConfig {
     pub control: PathBuf,
     /// How the shared part of the configuration stood when it was read.
     pub include: Option<IncludeStatus>,
+    /// What is wrong with a newer configuration, in whose place this one is in force; see [`mistakes_of`](crate::appliance::mistakes_of).
+    pub passed_over: Option<String>,
     /// The sites it serves, if any. No host belongs to two of them.
     pub sites: Vec<SiteSettings>,
     /// The mounts that it looks after.
@@ -386,7 +388,11 @@ pub fn check(path: &Path, secrets: Secrets) -> Result<Checked, ConfigErrors> {
 /// # Errors
 /// As [`load`].
 pub fn check_with(path: &Path, secrets: Secrets, program: &Path) -> Result<Checked, ConfigErrors> {
-    include::check(&text_of(path)?, path, secrets, program)
+    let mut checked = include::check(&text_of(path)?, path, secrets, program)?;
+    if let Some(agent) = &mut checked.config.agent {
+        agent.passed_over = std::fs::read_to_string(crate::appliance::mistakes_of(path)).ok();
+    }
+    Ok(checked)
 }
 
 fn text_of(path: &Path) -> Result<String, ConfigErrors> {

@@ -12,6 +12,7 @@ pub(super) fn pi(written: Pi) -> PiSettings {
         timezone: written.timezone.map(|at| at.value),
         ssh_keys: written.ssh_keys.into_iter().map(|at| at.value).collect(),
         wifi: written.wifi.map(wifi),
+        update_keys: written.update_keys.into_iter().map(|at| at.value).collect(),
     }
 }
 

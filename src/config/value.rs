@@ -12,6 +12,7 @@ use toml::Spanned;
 
 use crate::address::{Network, Suffix};
 use crate::appliance::settings::{Country, SshKey, Ssid, TimeZone};
+use crate::appliance::update::signature::UpdateKey;
 use crate::dns::{Name, Ttl};
 use crate::gluster::{Host, Place, VolumeName};
 use crate::heartbeat::NodeName;
@@ -80,6 +81,7 @@ written_by_from_str! {
     Country: "the two letters of a country in quotes, such as \"DE\"",
     Ssid: "the name of a Wi-Fi network in quotes",
     SshKey: "a public key of SSH in quotes, such as \"ssh-ed25519 AAAA…\"",
+    UpdateKey: "a public key of minisign in quotes, the line of minisign.pub that begins with RW",
     TimeZone: "a time zone in quotes, such as \"Europe/Berlin\"",
     NodeName: "the name of a node in quotes, such as \"pi1\"",
     Network: "a network in quotes, such as \"10.0.0.0/8\"",

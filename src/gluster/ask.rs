@@ -168,8 +168,7 @@ pub fn write(directory: &Path, units: &[Unit]) -> io::Result<()> {
 /// The name that this machine gives itself, when it is one of the volume's.
 #[must_use]
 pub fn this_machine(settings: &GlusterSettings) -> Option<Host> {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    settings.machines().find(|host| host.as_str() == name).cloned()
+    settings.machine(&rustix::system::uname().nodename().to_string_lossy()).cloned()
 }
 
 #[cfg(test)]

@@ -41,6 +41,14 @@ impl GlusterSettings {
         if first == here { second } else { first }
     }
 
+    /// The machine that calls itself `name`; `.local` (RFC 6762) belongs to the name by which others reach it.
+    #[must_use]
+    pub fn machine(&self, name: &str) -> Option<&Host> {
+        let is_it =
+            |host: &&Host| host.as_str() == name || host.as_str().strip_suffix(".local") == Some(name);
+        self.machines().find(is_it)
+    }
+
     /// Whether the machine mounts the volume.
     #[must_use]
     pub fn mounts(&self, here: &Host) -> bool {
@@ -146,6 +154,21 @@ mod tests {
         for bad in ["", "/", "srv", "/srv/../etc", "/srv//x", "/srv/", "/s v", "/srv/%i"] {
             assert!(bad.parse::<Place>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_machine_is_known_by_the_name_that_it_gives_itself() {
+        let host = |name: &str| name.parse::<Host>().unwrap();
+        let settings = GlusterSettings {
+            volume: "gv0".parse().unwrap(),
+            brick: "/srv/brick1/gv0".parse().unwrap(),
+            mount: "/mnt/gluster1".parse().unwrap(),
+            nodes: [host("pi1.local"), host("pi2")],
+            arbiter: None,
+        };
+        assert_eq!(settings.machine("pi1"), Some(&settings.nodes[0]));
+        assert_eq!(settings.machine("pi2"), Some(&settings.nodes[1]));
+        assert_eq!((settings.machine("pi"), settings.machine("pi1.lan")), (None, None));
     }
 
     #[test]

@@ -5,11 +5,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the one place that reads a clock")]
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, sleep_until};
 
 use crate::moment::Moment;
 
@@ -115,6 +116,40 @@ impl HandClock {
 
 fn load(ms: &AtomicU64) -> Duration {
     Duration::from_millis(ms.load(Ordering::Relaxed))
+}
+
+/// The next instant at which something that is done once in `every` is due: a whole multiple of it since the first time
+/// that anybody asked. Who waits for as long, or for a multiple of it, wakes together, and a processor that has nothing
+/// else to do sleeps in between.
+#[must_use]
+pub fn next_tick(every: Duration) -> Instant {
+    tick_after(Instant::now(), every)
+}
+
+/// Ticks at these instants. What was missed is left out.
+#[must_use]
+pub fn ticks(every: Duration) -> Interval {
+    let mut ticks = interval_at(next_tick(every), every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    ticks
+}
+
+/// Sleeps for about `span`, at least for three quarters of it, and wakes at such an instant. Less than a second is slept
+/// exactly.
+pub async fn rest(span: Duration) {
+    if span < Duration::from_secs(1) {
+        return sleep(span).await;
+    }
+    sleep_until(tick_after(Instant::now() + span * 3 / 4, span)).await;
+}
+
+fn tick_after(at: Instant, every: Duration) -> Instant {
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    let first = *FIRST.get_or_init(Instant::now);
+    let since = at.saturating_duration_since(first);
+    let step = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX).max(1);
+    let into = u64::try_from(since.as_nanos() % u128::from(step)).unwrap_or(0);
+    at.checked_add(Duration::from_nanos(step - into)).unwrap_or_else(|| at + NEVER)
 }
 
 /// The system's wall clock, for what is signed or dated with it: TSIG, HTTP dates.
@@ -373,6 +408,33 @@ mod tests {
         let line = Timeline::steady(Some(resume(60_000, 0)), 0);
         assert!(line.at(Moment::START) <= Instant::now());
         assert!(line.at(Moment::from_millis(u64::MAX)) > Instant::now() + Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_for_as_long_or_a_multiple_of_it_wakes_together() {
+        let [two, four] = [2, 4].map(Duration::from_secs);
+        let began = Instant::now();
+        rest(two).await;
+        let first = Instant::now();
+        assert!((two * 3 / 4..=two * 7 / 4).contains(&(first - began)), "{:?}", first - began);
+        tokio::time::advance(Duration::from_millis(130)).await;
+        let (mut slow, mut quick) = (ticks(four), ticks(two));
+        let (slow_at, quick_at) = (slow.tick().await, quick.tick().await);
+        assert_eq!((slow_at - quick_at).as_millis() % 2_000, 0);
+        assert_eq!((slow_at - first).as_millis() % 2_000, 0);
+        assert!(slow_at - first <= four);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rest_of_less_than_a_second_is_as_long_as_it_says() {
+        let began = Instant::now();
+        rest(Duration::from_millis(70)).await;
+        assert_eq!(began.elapsed(), Duration::from_millis(70));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_never_due_is_not_due_now() {
+        assert!(next_tick(Duration::MAX) > Instant::now() + NEVER / 2);
     }
 
     #[test]

@@ -4,10 +4,13 @@
 //! agent ends. Asked to terminate it stays: a service manager asks every process of a unit at once, and the agent has
 //! something to show while it stops. Never looks at a status, and knows no network.
 
-use std::io::{self, BufRead, Write};
+use std::io;
+use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -30,21 +33,26 @@ const BACKLOG: usize = 64;
 /// The name under which `hearth` becomes a keeper.
 pub const COMMAND: &str = "lamps";
 
-/// Runs the keeper on standard input and output until the agent is gone.
+/// What the agent says, line by line.
+type Said = Lines<BufReader<pipe::Receiver>>;
+
+/// Runs the keeper on standard input and output, which must be pipes, until the agent is gone.
 ///
 /// # Errors
 /// When the first line is no [`Task`], or the process lacks what it needs.
 pub fn main() -> io::Result<()> {
-    let mut first = String::new();
-    io::stdin().lock().read_line(&mut first)?;
-    let task: Task = serde_json::from_str(&first).map_err(io::Error::other)?;
+    // One thread, which a word wakes up once.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let _deaf = (ignored(SignalKind::terminate())?, ignored(SignalKind::interrupt())?);
-        let tell = speaker();
+        let input = io::stdin().as_fd().try_clone_to_owned()?;
+        let mut said = BufReader::new(pipe::Receiver::from_owned_fd(input)?).lines();
+        let first = said.next_line().await?.unwrap_or_default();
+        let task: Task = serde_json::from_str(&first).map_err(io::Error::other)?;
+        let tell = speaker()?;
         let presses = task.button.map(|button| presses(&button, &tell)).unwrap_or_else(nothing);
         let stage = Stage::new(task.places, Box::new(sink::open));
-        keep(stage, listener(), presses, tell).await;
+        keep(stage, listener(said), presses, tell).await;
         Ok(())
     })
 }
@@ -113,14 +121,13 @@ async fn until(wake: Option<Duration>, now: Duration) {
     }
 }
 
-/// What the agent says, line by line. A line that is no word of ours ends it: the agent is then another version.
-fn listener() -> mpsc::Receiver<Word> {
+/// The words of the agent. A line that is none ends them: the agent is then another version.
+fn listener(mut said: Said) -> mpsc::Receiver<Word> {
     let (send, words) = mpsc::channel(1);
-    thread::spawn(move || {
-        for line in io::stdin().lock().lines() {
-            let word = line.ok().and_then(|line| serde_json::from_str(&line).ok());
-            let Some(word) = word else { return };
-            if send.blocking_send(word).is_err() {
+    tokio::spawn(async move {
+        while let Ok(Some(line)) = said.next_line().await {
+            let Ok(word) = serde_json::from_str(&line) else { return };
+            if send.send(word).await.is_err() {
                 return;
             }
         }
@@ -128,19 +135,20 @@ fn listener() -> mpsc::Receiver<Word> {
     words
 }
 
-/// Writes to the agent on a thread of its own: a pipe that nobody empties must not stop a rhythm.
-fn speaker() -> mpsc::Sender<Told> {
+/// Writes to the agent in a task of its own: a pipe that nobody empties must not stop a rhythm.
+fn speaker() -> io::Result<mpsc::Sender<Told>> {
+    let mut output = pipe::Sender::from_owned_fd(io::stdout().as_fd().try_clone_to_owned()?)?;
     let (tell, mut told) = mpsc::channel::<Told>(BACKLOG);
-    thread::spawn(move || {
-        while let Some(told) = told.blocking_recv() {
-            let line = serde_json::to_string(&told).expect("what we say is JSON");
-            let mut out = io::stdout().lock();
-            if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
+    tokio::spawn(async move {
+        while let Some(told) = told.recv().await {
+            let mut line = serde_json::to_vec(&told).expect("what we say is JSON");
+            line.push(b'\n');
+            if output.write_all(&line).await.is_err() {
                 return;
             }
         }
     });
-    tell
+    Ok(tell)
 }
 
 /// The changes of the button, read on a thread of its own; none where it cannot be had, which is said.

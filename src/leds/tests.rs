@@ -32,6 +32,7 @@ pub(super) fn healthy() -> AgentStatus {
             log_dropped: 0,
         }],
         include: None,
+        passed_over: None,
         certificates: Vec::new(),
         mounts: Vec::new(),
         records: vec![record(RecordState::InForce)],

@@ -11,9 +11,9 @@ use super::button::Gesture;
 use super::settings::{ButtonPin, Place};
 use crate::status::LampPlace;
 
-/// How long a state may be shown after the last word: the agent publishes at least every two seconds, so three words
-/// can be late. No lamp outlives an agent that hangs by more than ten seconds, the kernel's own leases included.
-pub const LEASE: Duration = Duration::from_secs(8);
+/// How long a state may be shown after the last word: the agent publishes at least every four seconds, so one word can be
+/// lost. No lamp outlives an agent that hangs by more than ten seconds, the kernel's own leases included.
+pub const LEASE: Duration = Duration::from_secs(9);
 
 /// The first line: what the keeper is there for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::act::{Anew, By, Hands, release};
 use super::info::Mounted;
@@ -14,7 +14,7 @@ use super::judge::{Answer, Judge, Look, read};
 use super::retry::{Retry, Todo};
 use super::{Access, MountSettings};
 use crate::heartbeat::SourceState;
-use crate::host::time::Timeline;
+use crate::host::time::{Timeline, rest};
 use crate::site::load::process::{DEADLINE, Loaders, Silence};
 use crate::site::load::wire::{Ask, Failure, Tell};
 use crate::status::{MountStatus, Room};
@@ -92,7 +92,7 @@ impl Watch {
             self.tell(&mut last, &mut report).await;
             self.mend().await;
             self.tell(&mut last, &mut report).await;
-            sleep(self.settings.every).await;
+            rest(self.settings.every).await;
         }
     }
 

@@ -44,7 +44,7 @@ pub enum LogFormat {
 /// So much may wait to be written; a line more is dropped.
 const ROOM: usize = 1 << 20;
 
-/// Lines are written when so many bytes wait, or so much time has gone by.
+/// Lines are written when so many bytes wait, or so much time has gone by since the first of them.
 const ENOUGH: usize = 64 * 1024;
 const RHYTHM: Duration = Duration::from_millis(250);
 
@@ -62,6 +62,7 @@ struct Handle {
 #[derive(Debug, Default)]
 struct Shared {
     waiting: Mutex<Waiting>,
+    /// There is a first line, or there are enough.
     enough: Condvar,
     /// Since the start: what had no room, and what could not be written.
     dropped: AtomicU64,
@@ -126,7 +127,7 @@ impl AccessLog {
             return;
         }
         answered.write(handle.format, &mut waiting.lines);
-        if before < ENOUGH && waiting.lines.len() >= ENOUGH {
+        if before == 0 || (before < ENOUGH && waiting.lines.len() >= ENOUGH) {
             handle.shared.enough.notify_one();
         }
     }

@@ -138,7 +138,8 @@ pub fn encode(content: &Bytes, coding: Coding) -> Option<Bytes> {
         Coding::Brotli => brotli(content)?,
         Coding::Zstd => zstd::bulk::compress(content, 15).ok()?,
     };
-    (encoded.len() + 32 < content.len()).then(|| Bytes::from(encoded))
+    // Without the room that an encoder takes to be on the safe side.
+    (encoded.len() + 32 < content.len()).then(|| Bytes::from(encoded.into_boxed_slice()))
 }
 
 fn gzip(content: &[u8]) -> Option<Vec<u8>> {

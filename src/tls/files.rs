@@ -14,11 +14,12 @@ use ring::digest::{Context, SHA256};
 use super::certificate::{Certificate, CertificateError};
 use super::settings::CertificateFiles;
 use super::shelf::Shelf;
+use crate::host::time::rest;
 use crate::secret::Secret;
 use crate::status::CertificateStatus;
 
 /// Between two looks.
-const EVERY: Duration = Duration::from_secs(5);
+const EVERY: Duration = Duration::from_secs(4);
 
 /// More than a chain or a key has, in bytes.
 const MOST: u64 = 256 * 1024;
@@ -114,7 +115,7 @@ impl Follower {
                 told = Some(status.clone());
                 report(status).await;
             }
-            tokio::time::sleep(EVERY).await;
+            rest(EVERY).await;
         }
     }
 

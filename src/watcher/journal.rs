@@ -2,9 +2,12 @@
 //! they came, on disk.
 //!
 //! A directory of segments. Each begins with a snapshot of the engine and goes on with a line for each step; each line
-//! carries the hash of all lines before it, so that a torn or changed line is told from a good one. A start reads the
-//! newest segment and goes on from there: what was decided before a crash is known after it. The functions here block.
+//! carries the hash of all lines before it, so that a torn or changed line is told from a good one. A line that differs
+//! from an earlier one in its numbers alone is written short ([`terse`]); the hash is that of what it says. A start reads
+//! the newest segment and goes on from there: what was decided before a crash is known after it. The functions here
+//! block.
 
+mod terse;
 pub mod walk;
 
 use std::fs::{self, File, OpenOptions};
@@ -18,10 +21,14 @@ use serde::{Deserialize, Serialize};
 use crate::failover::engine::Engine;
 use crate::failover::event::{Effect, Event, Note};
 use crate::moment::Moment;
+use terse::Terse;
 use walk::{Walked, walk};
 
 /// The version of the form of a segment.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
+
+/// The one before: no line was written short.
+const FORM_IN_FULL: u32 = 1;
 
 /// A segment that has grown larger than this, in bytes, is followed by a new one.
 const SEGMENT: u64 = 8 * 1024 * 1024;
@@ -90,10 +97,18 @@ pub struct Replay {
     pub differing: Vec<Step>,
     /// The notes in it, with the wall clock, the oldest first.
     pub notes: Vec<(u64, Note)>,
+    form: u32,
     /// Where the good lines end; what follows was torn by a crash or damaged.
     good: u64,
-    link: [u8; LINK],
+    end: End,
     torn: u64,
+}
+
+/// What the next line of a segment goes on from.
+#[derive(Clone, Debug, Default)]
+struct End {
+    link: [u8; LINK],
+    terse: Terse,
 }
 
 /// An open journal.
@@ -103,7 +118,7 @@ pub struct Journal {
     number: u64,
     file: File,
     size: u64,
-    link: [u8; LINK],
+    end: End,
     dirty: bool,
 }
 
@@ -159,8 +174,13 @@ impl Journal {
         if !replay.differing.is_empty() {
             remarks.push(format!("{} steps are decided differently by this version", replay.differing.len()));
         }
-        let directory = directory.to_owned();
-        let journal = Self { directory, number, file, size: replay.good, link: replay.link, dirty: false };
+        let journal = if replay.form == FORM {
+            let (directory, end) = (directory.to_owned(), replay.end.clone());
+            Self { directory, number, file, size: replay.good, end, dirty: false }
+        } else {
+            let (at, wall_ms) = replay.last;
+            Self::begin(directory, number + 1, &replay.engine, at, wall_ms)?
+        };
         Ok((journal, Found { replay: Some(replay), remarks }))
     }
 
@@ -174,8 +194,9 @@ impl Journal {
         let path = segment(directory, number);
         let file = OpenOptions::new().append(true).create_new(true).open(&path);
         let file = file.map_err(|error| disk(&path, error))?;
+        let directory_name = directory.to_owned();
         let mut journal =
-            Self { directory: directory.to_owned(), number, file, size: 0, link: [0; LINK], dirty: false };
+            Self { directory: directory_name, number, file, size: 0, end: End::default(), dirty: false };
         let engine = Box::new(engine.clone());
         journal.put(&Line::Snapshot { form: FORM, at, wall_ms, engine })?;
         journal.sync()?;
@@ -242,17 +263,28 @@ impl Journal {
 
     fn put(&mut self, line: &Line) -> Result<(), JournalError> {
         let text = serde_json::to_vec(line).map_err(|e| disk(&self.path(), io::Error::other(e)))?;
-        let link = link(self.link, &text);
-        let bytes = [HEXLOWER.encode(&link).as_bytes(), b" ", &text, b"\n"].concat();
+        let link = link(self.end.link, &text);
+        let (written, said) = match line {
+            Line::Snapshot { .. } => (text, None),
+            Line::Step(_) => self.end.terse.write(&text),
+        };
+        let bytes = [HEXLOWER.encode(&link).as_bytes(), b" ", &written, b"\n"].concat();
         if let Err(error) = self.file.write_all(&bytes) {
             // A line that is half there would make every later one unreadable.
             let _ = self.file.set_len(self.size);
             return Err(disk(&self.path(), error));
         }
-        self.link = link;
+        self.end.link = link;
+        self.end.terse.remember(said);
         self.size += bytes.len() as u64;
         self.dirty = true;
         Ok(())
+    }
+
+    /// The number of the segment that is written now, and how many bytes it has.
+    #[must_use]
+    pub fn extent(&self) -> (u64, u64) {
+        (self.number, self.size)
     }
 
     fn path(&self) -> PathBuf {
@@ -291,8 +323,8 @@ pub fn replay(path: &Path) -> Result<Replay, JournalError> {
         ControlFlow::Continue(())
     })?;
     let size = fs::metadata(path).map_err(|error| disk(path, error))?.len();
-    let Walked { engine, last, steps, good, link, .. } = walked;
-    Ok(Replay { engine, last, steps, differing, notes, good, link, torn: size.saturating_sub(good) })
+    let Walked { form, engine, last, steps, good, end, .. } = walked;
+    Ok(Replay { engine, last, steps, differing, notes, form, good, end, torn: size.saturating_sub(good) })
 }
 
 fn link(before: [u8; LINK], text: &[u8]) -> [u8; LINK] {

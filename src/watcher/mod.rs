@@ -121,7 +121,7 @@ pub async fn run(config: WatcherConfig, with: Surroundings) -> Result<(), Watche
     let (beats, mut accepted) = mpsc::channel(64);
     let (ask, mut asked) = mpsc::channel(16);
     let mut essential = JoinSet::new();
-    let pulse = notify::watchdog(line);
+    let mut pulse = notify::watchdog(line);
     driver.begin(setup(&config));
     let peers = config.peers.iter().map(|p| (p.name.clone(), p.key)).collect();
     let door = listen::Door::new(config.page, config.token.as_ref());

@@ -44,8 +44,8 @@ pub async fn run(config: WitnessConfig, stop: watch::Receiver<bool>) -> Result<(
 }
 
 async fn pulse(line: Timeline) {
-    let pulse = notify::watchdog(line);
-    let mut due = tokio::time::interval(PULSE);
+    let mut pulse = notify::watchdog(line);
+    let mut due = tokio::time::interval(pulse.patience().map_or(PULSE, |patience| patience.min(PULSE)));
     loop {
         due.tick().await;
         pulse.alive();

@@ -1,5 +1,7 @@
 //! The card of the flashable image: whatever a person and an editor leave on it, and whenever the plug is pulled.
 
+mod update;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -10,6 +12,8 @@ use hearth::appliance::apply::apply;
 use hearth::appliance::import::{ImportError, Imported, InOrder, Places, Step, import};
 use hearth::appliance::report::{Instead, Outcome};
 use hearth::config::{self, Secrets};
+
+use crate::support::name_server::left_out;
 
 /// Stands for systemd-creds: what it "encrypts" can be read back by the test.
 const CREDS: &str = "#!/bin/sh\necho \"${3#--name=}\"\nexec cat\n";
@@ -307,9 +311,9 @@ fn the_system_finds_what_is_in_force_in_its_places() {
         "[pi]\r\ntimezone = \"Europe/Berlin\"\r\nssh-keys = [\"ssh-ed25519 AAAAC3 me\"]\r\n{}",
         EDITED.replace("ssid = “home”", "ssid = “home”\r\ncountry = \"DE\"")
     ));
-    let kept = pi.start().kept;
+    let imported = pi.start();
     for _ in 0..2 {
-        apply(&kept, &pi.places.root).unwrap();
+        apply(&imported, None, &pi.places.root).unwrap();
     }
     let read = |path: &str| fs::read_to_string(pi.places.root.join(path)).unwrap();
     let config = pi.places.root.join("etc/hearth/hearth.toml");
@@ -323,6 +327,84 @@ fn the_system_finds_what_is_in_force_in_its_places() {
     let zone = fs::read_link(pi.places.root.join("etc/localtime")).unwrap();
     assert_eq!(zone, PathBuf::from("/usr/share/zoneinfo/Europe/Berlin"));
     assert!(pi.places.root.join("run/hearth-appliance/ssh").exists());
+}
+
+/// The files below the root of a system that was set up, as the image's units look for them.
+fn wanted(pi: &Pi) -> Vec<String> {
+    let wanted = files(&pi.places.root.join("run/hearth-appliance"));
+    wanted.into_iter().map(|(name, _)| name).filter(|name| name != "outcome.json").collect()
+}
+
+const VOLUME: &str =
+    "[gluster]\r\nnodes = [\"attic.local\", \"shed.local\"]\r\nbrick = \"/srv/brick1/gv0\"\r\n";
+
+#[test]
+fn a_volume_in_the_configuration_starts_glusterfs_and_mounts_it() {
+    let units = |pi: &Pi| files(&pi.places.root.join("etc/systemd/system"));
+    let unit = |name: &str| {
+        let path = format!("pi-image/root/usr/lib/systemd/system/{name}");
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+    };
+    let pi = Pi::with(EDITED);
+    hearth(&pi, "import");
+    assert_eq!((wanted(&pi), units(&pi).len()), (vec!["wifi".to_owned()], 0), "nothing is said of a volume");
+
+    let pi = Pi::with(&format!("{EDITED}{VOLUME}"));
+    let told = hearth(&pi, "import");
+    assert!(!told.contains("GlusterFS is not started"), "{told}");
+    assert_eq!(wanted(&pi), ["gluster", "gluster-made-here", "wifi"]);
+    for wants in ["glusterd.service.d/hearth.conf", "hearth-volume.service"] {
+        assert!(unit(wants).contains("ConditionPathExists=/run/hearth-appliance/gluster\n"), "{wants}");
+    }
+    let [(_, automount), (_, mount)] = units(&pi).try_into().expect("two units");
+    assert!(
+        automount.contains("Where=/mnt/gluster1\n") && mount.contains("What=attic.local:/gv0\n"),
+        "{mount}"
+    );
+    assert!(pi.places.root.join("srv/brick1").is_dir(), "GlusterFS makes the brick and nothing above it");
+}
+
+#[test]
+fn a_volume_of_other_machines_is_told_and_not_started() {
+    let pi = Pi::with(&format!("{EDITED}{}", VOLUME.replace("attic.local", "cellar.local")));
+    let told = hearth(&pi, "import");
+    assert!(told.contains("this Pi is called attic: GlusterFS is not started"), "{told}");
+    assert_eq!(wanted(&pi), ["wifi"]);
+}
+
+#[test]
+fn the_agent_of_a_card_with_mistakes_says_so_with_its_leds() {
+    let pi = Pi::with(EDITED);
+    hearth(&pi, "import");
+    let config = pi.places.root.join("etc/hearth/hearth.toml");
+    let fault = || {
+        let checked = config::check(&config, Secrets::Skip).unwrap();
+        checked.config().agent.as_ref().unwrap().passed_over.clone()
+    };
+    assert_eq!(fault(), None);
+    pi.write("hearth.toml", EDITED.replace("zone = \"example.net\"", "zonne = \"example.net\""));
+    hearth(&pi, "import");
+    let said = fault().expect("the mistakes");
+    assert!(
+        said.contains("the last one without mistakes is in force: hearth.toml:19:1: unknown key"),
+        "{said}"
+    );
+    pi.write("hearth.toml", EDITED);
+    hearth(&pi, "import");
+    assert_eq!(fault(), None);
+}
+
+#[test]
+fn the_card_is_told_what_else_is_wrong_and_the_last_words() {
+    let pi = Pi::with(EDITED);
+    fs::create_dir(pi.places.keep.join("../log")).unwrap();
+    fs::write(pi.places.keep.join("../log/last-words"), "2026-01-01T00:00:00 hearth: under-voltage\n")
+        .unwrap();
+    let told = hearth(&pi, "import");
+    assert!(told.contains("last words  2026-01-01T00:00:00 hearth: under-voltage"), "{told}");
+    let told = hearth(&pi, "report");
+    assert!(told.contains("secrets and state are gone at every start"), "both lie on one disk here: {told}");
+    assert!(told.contains("The clock was not set"), "{told}");
 }
 
 /// The program as the image's units call it.
@@ -362,6 +444,7 @@ fn the_images_own_configuration_is_in_order_with_everything_that_is_commented_ou
         _ => line,
     });
     let text = in_force.collect::<Vec<_>>().join("\n").replace('…', "AAAA");
+    let text = text.replace("RWQAAAA", "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3");
     let text = text.replace("ed25519:AAAA", "ed25519:6DEyPOSX/su9cEfRK1td/VaKwGvqI7cgPhkgq+sIKJc=");
     let pi = Pi::with(&text);
     let imported = pi.start();
@@ -370,10 +453,15 @@ fn the_images_own_configuration_is_in_order_with_everything_that_is_commented_ou
 }
 
 #[test]
-fn every_script_of_the_image_can_be_read_by_its_shell() {
+fn every_script_of_the_image_is_one_that_its_shell_can_read() {
     let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("pi-image");
-    let scripts =
-        ["build", "initramfs/init", "root/usr/lib/hearth/persist", "root/usr/lib/hearth/last-words"];
+    let scripts = [
+        "build",
+        "initramfs/init",
+        "root/usr/lib/hearth/persist",
+        "root/usr/lib/hearth/last-words",
+        "root/usr/lib/hearth/volume",
+    ];
     for script in scripts {
         let path = image.join(script);
         let bash = fs::read_to_string(&path).unwrap().starts_with("#!/usr/bin/env bash");
@@ -382,4 +470,13 @@ fn every_script_of_the_image_can_be_read_by_its_shell() {
         assert!(read.status.success(), "{script}: {}", String::from_utf8_lossy(&read.stderr));
         assert_ne!(fs::metadata(&path).unwrap().permissions().mode() & 0o111, 0, "{script} cannot be run");
     }
+    if left_out("shellcheck") {
+        return;
+    }
+    let checked = Command::new("shellcheck")
+        .args(["--severity=warning", "--exclude=SC2187"])
+        .args(scripts.map(|script| image.join(script)))
+        .output()
+        .expect("shellcheck, a package of tests/run");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
 }

@@ -29,6 +29,8 @@ pub(crate) struct Node {
     pub(crate) lossy: Vec<f64>,
     /// Beats are this late.
     pub(crate) late: Duration,
+    /// When the last of its beats that are on their way arrives.
+    pub(crate) heard_until: Moment,
     /// It says that it is there, and is not.
     pub(crate) lie: Option<IpAddr>,
     /// How far its clock is off, in milliseconds.

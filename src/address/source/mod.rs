@@ -29,10 +29,11 @@ use super::admissible::admissible;
 use super::agreement::{Agreement, Class, Judgement, Observation, Outcome};
 use super::report::Report;
 use super::{AddressSettings, Asked, Family, SourceSettings};
+use crate::host::time::ticks;
 use crate::moment::Moment;
 
 /// Between two looks at the interfaces, in case that the kernel's news do not come.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(8);
 
 /// How long news are collected before a round: an address and its route do not come at the same instant.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -110,7 +111,7 @@ impl Watch {
             held: interface::held(),
             router: interface::default_router(),
             rounds: patient(settings.every),
-            looks: patient(LOOK),
+            looks: ticks(LOOK),
             news: None,
             announcements: None,
             woken: false,

@@ -115,7 +115,7 @@ fn a_snapshot_says_how_long_ago_a_watcher_answered() {
 #[test]
 fn only_what_stays_wrong_until_a_person_acts_is_a_fault() {
     type Step = fn(&mut Board);
-    let table: [(&str, Step, Option<FaultCode>); 10] = [
+    let table: [(&str, Step, Option<FaultCode>); 11] = [
         ("all is well", |_| {}, None),
         ("nothing to serve", |b| b.take(site(None, SourceState::Gone), NOW), Some(FaultCode::SiteSource)),
         ("a first look that takes long", |b| b.take(site(None, SourceState::Slow), NOW), None),
@@ -135,6 +135,11 @@ fn only_what_stays_wrong_until_a_person_acts_is_a_fault() {
             "an address that is not known",
             |b| b.take(Event::Addresses(addresses(Verdict::Unknown)), NOW),
             None,
+        ),
+        (
+            "a newer configuration that was passed over",
+            |b| b.status.passed_over = Some("hearth.toml:7:1: unknown key `host`\n".to_owned()),
+            Some(FaultCode::Configuration),
         ),
     ];
     for (what, step, expected) in table {

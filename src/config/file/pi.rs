@@ -4,6 +4,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::appliance::settings::{Country, SshKey, Ssid, TimeZone};
+use crate::appliance::update::signature::UpdateKey;
 use crate::config::secret::SecretSource;
 use crate::config::value::At;
 use crate::heartbeat::NodeName;
@@ -19,6 +20,9 @@ pub(crate) struct Pi {
     /// Public keys that may log in as root by SSH. Default: none, and SSH is off.
     #[serde(default)]
     pub(crate) ssh_keys: Vec<At<SshKey>>,
+    /// Public keys of minisign whose programs are taken as updates. Default: none, and no update is taken.
+    #[serde(default)]
+    pub(crate) update_keys: Vec<At<UpdateKey>>,
     /// The Wi-Fi. Without it: the cable.
     pub(crate) wifi: Option<PiWifi>,
 }

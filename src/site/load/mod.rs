@@ -29,10 +29,13 @@ use super::generation::{Adopted, Content, File, Files, Generation, Stamp, unix};
 use super::keep::{Copy, Keeper, Origin};
 use super::{Rules, media};
 use crate::heartbeat::SourceState;
-use crate::host::message;
+use crate::host::{message, time};
 
 /// A look that takes longer than this is called slow.
 const SLOW: Duration = Duration::from_secs(1);
+
+/// After so many looks that found nothing new they come half as often: a site is not written on most days.
+const QUIET: u32 = 30;
 
 /// Where a site comes from.
 #[derive(Clone, Debug)]
@@ -71,6 +74,8 @@ pub struct Supervisor {
     held: Files,
     /// What was read for a generation that did not come about, so that it is not read again.
     spare: Files,
+    /// Looks in a row that found nothing new.
+    unchanged: u32,
     /// Of the listing that is held, while all of it is.
     fingerprint: Option<[u8; 32]>,
     pressing: Option<press::Pressing>,
@@ -88,6 +93,7 @@ impl Supervisor {
             loaders: Loaders::of(program),
             held: Files::new(),
             spare: Files::new(),
+            unchanged: 0,
             fingerprint: None,
             pressing: None,
             keeping: None,
@@ -196,9 +202,11 @@ impl Supervisor {
     }
 
     async fn look_once(&mut self) -> Result<(), Trouble> {
+        let before = std::mem::take(&mut self.unchanged);
         let listing = match self.list().await? {
             Looked::Same(sentinel) => {
                 self.settle.same(sentinel);
+                self.unchanged = before.saturating_add(1);
                 return Ok(());
             }
             Looked::Listed(listing) => listing,
@@ -304,7 +312,8 @@ impl Supervisor {
 
     async fn read(&mut self, name: &str, listed: Stamp) -> Result<Reading, Trouble> {
         self.loaders.ask(&Ask::Read { name: name.as_bytes().to_vec() }).await?;
-        let mut content = BytesMut::new();
+        // What fits into the memory: more is not read.
+        let mut content = BytesMut::with_capacity(usize::try_from(listed.size).unwrap_or(0));
         let (before, after) = loop {
             match self.loaders.next().await? {
                 Tell::Chunk(bytes) => content.extend_from_slice(&bytes),
@@ -382,22 +391,28 @@ impl Supervisor {
         }
     }
 
-    /// Between two looks; the first generation does not wait longer than it must to see whether the source holds still.
-    fn rest(&self) -> Duration {
-        if self.current.borrow().is_some() { self.source.poll } else { self.source.poll.min(settle::LAG) }
+    /// Waits for the next look; the first generation does not wait longer than it must to see whether the source holds
+    /// still.
+    async fn rest(&self) {
+        if self.current.borrow().is_none() {
+            return tokio::time::sleep(self.source.poll.min(settle::LAG)).await;
+        }
+        time::rest(if self.unchanged < QUIET { self.source.poll } else { 2 * self.source.poll }).await;
     }
 
     /// Waits for the next look; compresses what has not been compressed meanwhile, without holding a look up.
     async fn press(&mut self) {
-        let rest = tokio::time::sleep(self.rest());
         let pressing = self.pressing.take().or_else(|| press::Pressing::start(&self.held));
-        let Some(mut pressing) = pressing else { return rest.await };
-        tokio::pin!(rest);
-        tokio::select! {
-            () = &mut rest => self.pressing = Some(pressing),
-            pressed = pressing.done() => {
+        let Some(mut pressing) = pressing else { return self.rest().await };
+        let pressed = tokio::select! {
+            () = self.rest() => None,
+            pressed = pressing.done() => Some(pressed),
+        };
+        match pressed {
+            None => self.pressing = Some(pressing),
+            Some(pressed) => {
                 self.take_pressed(pressed);
-                rest.await;
+                self.rest().await;
             }
         }
     }

@@ -9,11 +9,13 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 use super::wire::{self, Ask, Failure, Tell};
+use crate::host::time::Timeline;
 use crate::mount::{Access, look};
 use crate::site::generation::Stamp;
 use crate::site::path::WELL_KNOWN;
@@ -27,8 +29,8 @@ const DEEPEST: usize = 64;
 /// More files than any site.
 const MOST: usize = 250_000;
 
-/// Between two signs of life, in names looked at.
-const BREATH: usize = 128;
+/// Between two signs of life in a walk: well below [`DEADLINE`](super::process::DEADLINE), and longer than most walks take.
+const BREATH: Duration = Duration::from_millis(500);
 
 /// How much of a file is sent at once.
 const CHUNK: usize = 64 * 1024;
@@ -39,8 +41,10 @@ const CHUNK: usize = 64 * 1024;
 /// Those of the two pipes; the supervisor is gone then.
 pub fn run(input: impl io::Read, output: impl Write) -> io::Result<()> {
     let mut input = io::BufReader::new(input);
-    let mut session = Session { output: io::BufWriter::with_capacity(2 * CHUNK, output), root: None };
+    let output = io::BufWriter::with_capacity(2 * CHUNK, output);
+    let mut session = Session { output, root: None, line: Timeline::start(None), breathed: Duration::ZERO };
     while let Some(ask) = next(&mut input)? {
+        session.breathed = session.line.uptime();
         match ask {
             Ask::Look { root, sentinel, known } => session.look(&root, sentinel, known)?,
             Ask::Read { name } => session.read(&name)?,
@@ -72,6 +76,9 @@ fn next(input: &mut impl io::Read) -> io::Result<Option<Ask>> {
 struct Session<W: Write> {
     output: io::BufWriter<W>,
     root: Option<OwnedFd>,
+    line: Timeline,
+    /// When it was seen alive last.
+    breathed: Duration,
 }
 
 /// A question that could not be answered.
@@ -97,8 +104,13 @@ impl<W: Write> Session<W> {
         self.output.write_all(&tell.encode())
     }
 
-    /// A sign of life that is seen at once.
+    /// A sign of life that is seen at once; not more often than every [`BREATH`].
     fn breathe(&mut self) -> io::Result<()> {
+        let now = self.line.uptime();
+        if now.saturating_sub(self.breathed) < BREATH {
+            return Ok(());
+        }
+        self.breathed = now;
         self.tell(&Tell::Alive)?;
         self.output.flush()
     }
@@ -385,9 +397,7 @@ impl<'a> Walk<'a> {
         if self.looked_at > MOST {
             return Ok(Err(Refused(Failure::TooMany, format!("more than {MOST} files"))));
         }
-        if self.looked_at.is_multiple_of(BREATH) {
-            session.breathe()?;
-        }
+        session.breathe()?;
         let path = if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() };
         match self.kind(&path) {
             Ok(Kind::File(stamp)) if is_an_address(&path) => self.listing.files.push((path, stamp)),

@@ -76,10 +76,10 @@ struct Taken {
 }
 
 impl Settle {
-    /// Nothing taken yet; looks are `poll` apart.
+    /// Nothing taken yet; looks are at least three quarters of `poll` apart.
     #[must_use]
     pub fn new(poll: Duration) -> Self {
-        let looks = LAG.as_millis().div_ceil(poll.as_millis().max(1));
+        let looks = LAG.as_millis().div_ceil((poll * 3 / 4).as_millis().max(1));
         let enough = u32::try_from(looks).unwrap_or(u32::MAX).saturating_add(1);
         Self { taken: None, last: None, still: 0, restless: 0, enough }
     }

@@ -39,9 +39,13 @@ impl Writer {
         }
     }
 
-    /// Waits for enough lines or enough time, and takes what there is; `spare` is where the next ones go.
+    /// Waits for a line, then for enough of them or enough time, and takes what there is; `spare` is where the next ones
+    /// go.
     fn wait(&self, spare: Vec<u8>) -> Waiting {
         let waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let nothing = |waiting: &mut Waiting| waiting.lines.is_empty() && waiting.ended == Ended::No;
+        let woken = self.shared.enough.wait_while(waiting, nothing);
+        let waiting = woken.unwrap_or_else(PoisonError::into_inner);
         let patient = |waiting: &mut Waiting| waiting.lines.len() < ENOUGH && waiting.ended == Ended::No;
         let woken = self.shared.enough.wait_timeout_while(waiting, RHYTHM, patient);
         let (mut waiting, _) = woken.unwrap_or_else(PoisonError::into_inner);

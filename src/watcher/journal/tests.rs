@@ -187,7 +187,7 @@ fn a_first_line_of_another_form_is_set_aside() {
     let directory = tempfile::tempdir().unwrap();
     let (path, bytes) = written(directory.path(), 3);
     let line = &bytes[LINK * 2 + 1..ends(&bytes)[0] - 1];
-    let text = std::str::from_utf8(line).unwrap().replacen("\"form\":1", "\"form\":2", 1);
+    let text = std::str::from_utf8(line).unwrap().replacen("\"form\":2", "\"form\":3", 1);
     assert_ne!(text.as_bytes(), line);
     let other = [HEXLOWER.encode(&link([0; LINK], text.as_bytes())), text].join(" ") + "\n";
     for first in [other.as_bytes(), b"nonsense\n", b""] {
@@ -199,6 +199,67 @@ fn a_first_line_of_another_form_is_set_aside() {
         go_on(&mut journal, &mut Engine::default(), 0, 3);
         assert_eq!(replay(&journal.path()).unwrap().engine, engine_after(3));
     }
+}
+
+/// Starts the engine and then only tells it that its references answer; writes that down, from `from` to `to`.
+fn stay_calm(journal: &mut Journal, engine: &mut Engine, from: u64, to: u64) {
+    for n in from..to {
+        let (at, wall_ms) = (Moment::from_millis(n * 1_000), 1_700_000_000_000 + n);
+        let event = if n == 0 { event(0) } else { Event::References { answered: 2, asked: 2 } };
+        let effects = engine.step(at, &event);
+        journal.append(Step { at, wall_ms, event, effects }).unwrap();
+    }
+}
+
+#[test]
+fn what_was_said_before_is_written_short_and_survives_a_cut_anywhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut journal, _) = Journal::open(directory.path()).unwrap();
+    stay_calm(&mut journal, &mut Engine::default(), 0, 120);
+    let bytes = fs::read(journal.path()).unwrap();
+    let is_short = |line: &[u8]| line.get(LINK * 2 + 1) == Some(&b'#');
+    let short = bytes.split(|b| *b == b'\n').filter(|line| is_short(line)).count();
+    assert!(short > 80, "{short} of 120");
+    let ends = ends(&bytes);
+    for cut in ends[115]..bytes.len() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(segment(directory.path(), 1), &bytes[..cut]).unwrap();
+        let (mut journal, found) = Journal::open(directory.path()).unwrap();
+        let replay = found.replay.unwrap();
+        let steps = ends.iter().filter(|end| **end <= cut).count() as u64 - 1;
+        assert_eq!((replay.steps as u64, replay.differing.len()), (steps, 0), "cut at {cut}");
+        let mut engine = replay.engine;
+        stay_calm(&mut journal, &mut engine, steps, 125);
+        let again = super::replay(&journal.path()).unwrap();
+        assert_eq!((again.steps, again.differing.len(), again.torn), (125, 0, 0), "cut at {cut}");
+        assert_eq!(again.engine, engine, "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_segment_in_which_nothing_was_written_short_is_read_and_followed_by_a_new_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, bytes) = written(directory.path(), 3);
+    let mut older = Vec::new();
+    let mut last = [0; LINK];
+    for line in String::from_utf8(bytes).unwrap().lines() {
+        let text = line[LINK * 2 + 1..].replacen("\"form\":2", "\"form\":1", 1);
+        last = link(last, text.as_bytes());
+        older.push([HEXLOWER.encode(&last), text].join(" "));
+    }
+    fs::write(&path, older.join("\n") + "\n").unwrap();
+    let (mut journal, found) = Journal::open(directory.path()).unwrap();
+    assert_eq!((found.remarks.len(), journal.number), (0, 2));
+    let mut engine = found.replay.unwrap().engine;
+    assert_eq!(engine, engine_after(3));
+    go_on(&mut journal, &mut engine, 3, 6);
+    let replay = replay(&journal.path()).unwrap();
+    assert_eq!((replay.steps, replay.engine), (3, engine_after(6)));
+    assert_eq!(
+        fs::read(&path).unwrap(),
+        (older.join("\n") + "\n").into_bytes(),
+        "the older one stays as it was"
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use data_encoding::HEXLOWER;
 
-use super::{FORM, JournalError, LINK, Line, Step, disk, link};
+use super::{End, FORM, FORM_IN_FULL, JournalError, LINK, Line, Step, disk, link};
 use crate::failover::engine::Engine;
 use crate::failover::event::Effect;
 use crate::moment::Moment;
@@ -51,8 +51,9 @@ pub struct Walked {
     pub steps: usize,
     /// What follows the last good line.
     pub rest: Rest,
+    pub(super) form: u32,
     pub(super) good: u64,
-    pub(super) link: [u8; LINK],
+    pub(super) end: End,
 }
 
 /// What follows the last good line of a segment, or was not looked at.
@@ -87,16 +88,17 @@ pub fn walk(
     mut see: impl FnMut(&Replayed<'_>) -> ControlFlow<()>,
 ) -> Result<Walked, JournalError> {
     let bytes = fs::read(path).map_err(|error| disk(path, error))?;
-    let mut lines = Lines { bytes: &bytes, good: 0, link: [0; LINK] };
-    let (at, wall_ms, engine) = first(&mut lines, path)?;
+    let mut lines = Lines { bytes: &bytes, good: 0, end: End::default() };
+    let (form, at, wall_ms, engine) = first(&mut lines, path)?;
     let mut walked = Walked {
         began: engine.clone(),
         engine,
         last: (at, wall_ms),
         steps: 0,
         rest: Rest::Nothing,
+        form,
         good: 0,
-        link: [0; LINK],
+        end: End::default(),
     };
     loop {
         let byte = lines.good;
@@ -115,7 +117,7 @@ pub fn walk(
         }
     }
     walked.good = lines.good as u64;
-    walked.link = lines.link;
+    walked.end = lines.end;
     Ok(walked)
 }
 
@@ -127,14 +129,16 @@ pub fn began(path: &Path) -> Result<u64, JournalError> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| BufReader::new(file).read_until(b'\n', &mut bytes));
     read.map_err(|error| disk(path, error))?;
-    let (_, wall_ms, _) = first(&mut Lines { bytes: &bytes, good: 0, link: [0; LINK] }, path)?;
+    let (_, _, wall_ms, _) = first(&mut Lines { bytes: &bytes, good: 0, end: End::default() }, path)?;
     Ok(wall_ms)
 }
 
-fn first(lines: &mut Lines<'_>, path: &Path) -> Result<(Moment, u64, Engine), JournalError> {
+fn first(lines: &mut Lines<'_>, path: &Path) -> Result<(u32, Moment, u64, Engine), JournalError> {
     let form = |why: &str| JournalError::Form { path: path.to_owned(), why: why.to_owned() };
     match lines.next() {
-        Some(Line::Snapshot { form: FORM, at, wall_ms, engine }) => Ok((at, wall_ms, *engine)),
+        Some(Line::Snapshot { form: form @ (FORM | FORM_IN_FULL), at, wall_ms, engine }) => {
+            Ok((form, at, wall_ms, *engine))
+        }
         Some(Line::Snapshot { .. }) => Err(form("it was written by another version")),
         Some(Line::Step(_)) | None => Err(form("its first line is damaged")),
     }
@@ -144,20 +148,24 @@ fn first(lines: &mut Lines<'_>, path: &Path) -> Result<(Moment, u64, Engine), Jo
 struct Lines<'a> {
     bytes: &'a [u8],
     good: usize,
-    link: [u8; LINK],
+    end: End,
 }
 
 impl Lines<'_> {
     fn next(&mut self) -> Option<Line> {
         let rest = &self.bytes[self.good..];
         let end = rest.iter().position(|b| *b == b'\n')?;
-        let (hex, text) = (rest.get(..LINK * 2)?, rest.get(LINK * 2 + 1..end)?);
-        let link = link(self.link, text);
+        let (hex, written) = (rest.get(..LINK * 2)?, rest.get(LINK * 2 + 1..end)?);
+        let (text, said) = self.end.terse.read(written)?;
+        let link = link(self.end.link, &text);
         if HEXLOWER.encode(&link).as_bytes() != hex || rest[LINK * 2] != b' ' {
             return None;
         }
-        let line = serde_json::from_slice(text).ok()?;
-        self.link = link;
+        let line = serde_json::from_slice(&text).ok()?;
+        if let Line::Step(_) = line {
+            self.end.terse.remember(said);
+        }
+        self.end.link = link;
         self.good += end + 1;
         Some(line)
     }

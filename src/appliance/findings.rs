@@ -1,0 +1,123 @@
+//! What a person who reads the card should know beside what the agent says: each finding with what to do about it.
+//!
+//! PURE. Never says a number that changes by itself: every new word is a write to the card.
+
+/// Whether what must last does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// The persistent partition is mounted and can be written.
+    Kept,
+    /// It is all but full.
+    Full,
+    /// The kernel made it read-only, as it does after an error.
+    ReadOnly,
+    /// It is not mounted: secrets and state are in memory.
+    InMemory,
+}
+
+/// Whether something has come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Come {
+    /// It has.
+    Yes,
+    /// Not yet.
+    NotYet,
+}
+
+/// What was seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// How the persistent partition stands.
+    pub keeping: Keeping,
+    /// Whether a time server set the clock.
+    pub clock: Come,
+    /// The units of systemd that failed.
+    pub failed: Vec<String>,
+    /// Where the volume of `[gluster]` belongs and whether it is mounted; None: there is none.
+    pub volume: Option<(String, Come)>,
+    /// What the configuration allows and probably does not mean.
+    pub warnings: Vec<String>,
+}
+
+/// What is wrong, the worst first.
+#[must_use]
+pub fn findings(facts: &Facts) -> Vec<String> {
+    let failed = facts.failed.iter().map(|unit| {
+        format!("{unit} failed. Start the Pi again; when it says so then too, write the card anew.")
+    });
+    let warnings = facts.warnings.iter().map(|warning| format!("{warning}."));
+    let seen = keeping(facts.keeping).into_iter().chain(failed).chain(clock(facts)).chain(volume(facts));
+    seen.chain(warnings).collect()
+}
+
+fn keeping(keeping: Keeping) -> Option<String> {
+    let (what, remedy) = match keeping {
+        Keeping::Kept => return None,
+        Keeping::Full => ("is all but full", "take a larger card, or remove what lies in /srv"),
+        Keeping::ReadOnly => ("had an error and is read-only", "start the Pi again; soon take a new card"),
+        Keeping::InMemory => (
+            "cannot be used: secrets and state are gone at every start",
+            "start the Pi again; when it says so then too, write the card anew",
+        ),
+    };
+    Some(format!("The card's last partition {what}: {remedy}."))
+}
+
+fn clock(facts: &Facts) -> Option<String> {
+    (facts.clock == Come::NotYet).then(|| {
+        "The clock was not set: no time server has answered. HTTPS and DNS updates wait for it; let UDP port 123 out."
+            .to_owned()
+    })
+}
+
+fn volume(facts: &Facts) -> Option<String> {
+    let (place, _) = facts.volume.as_ref().filter(|(_, mounted)| *mounted == Come::NotYet)?;
+    Some(format!(
+        "The volume at {place} is not mounted: the other Pi must be on, and both must find each other by the names in \
+         [gluster]."
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn well() -> Facts {
+        Facts {
+            keeping: Keeping::Kept,
+            clock: Come::Yes,
+            failed: Vec::new(),
+            volume: Some(("/mnt/gluster1".to_owned(), Come::Yes)),
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_pi_that_is_well_has_none() {
+        assert_eq!(findings(&well()), [""; 0]);
+    }
+
+    #[test]
+    fn each_says_what_is_wrong_and_what_to_do() {
+        type Change = fn(&mut Facts);
+        let table: [(Change, &str, &str); 7] = [
+            (|f| f.keeping = Keeping::Full, "all but full", "a larger card"),
+            (|f| f.keeping = Keeping::ReadOnly, "read-only", "a new card"),
+            (|f| f.keeping = Keeping::InMemory, "gone at every start", "write the card anew"),
+            (|f| f.clock = Come::NotYet, "no time server", "UDP port 123"),
+            (
+                |f| f.failed.push("glusterd.service".to_owned()),
+                "glusterd.service failed",
+                "Start the Pi again",
+            ),
+            (|f| f.volume = Some(("/mnt/g".to_owned(), Come::NotYet)), "/mnt/g is not mounted", "names"),
+            (|f| f.warnings.push("hearth.toml:3:1: a".to_owned()), "hearth.toml:3:1: a", "."),
+        ];
+        for (change, what, remedy) in table {
+            let mut facts = well();
+            change(&mut facts);
+            let found = findings(&facts);
+            assert!(found.len() == 1 && found[0].contains(what) && found[0].contains(remedy), "{found:?}");
+        }
+    }
+}
