@@ -29,6 +29,8 @@ const RENEWED: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Drill {
     owner: Owner,
     reason: String,
+    /// When the word came.
+    begun: Moment,
     stage: Stage,
     /// Since when it is in that stage.
     since: Moment,
@@ -38,8 +40,8 @@ pub struct Drill {
     certificate_ends: Option<Moment>,
     /// How long it took until the record led to the fallback.
     there: Option<Duration>,
-    /// Why it was cut short.
-    cut: Option<String>,
+    /// What went wrong.
+    trouble: Option<String>,
 }
 
 /// How far a drill has come.
@@ -118,14 +120,12 @@ impl Drill {
         Some(&self.home).filter(|_| self.stage == Stage::Returning)
     }
 
-    fn enter(&mut self, stage: Stage, now: Moment) -> Duration {
-        let took = now - self.since;
+    fn enter(&mut self, stage: Stage, now: Moment) {
         (self.stage, self.since) = (stage, now);
-        took
     }
 
     fn report(self, now: Moment, back: Option<Duration>, trouble: Option<String>) -> Report {
-        Report { ended: now, there: self.there, back, trouble: trouble.or(self.cut) }
+        Report { ended: now, there: self.there, back, trouble: trouble.or(self.trouble) }
     }
 }
 
@@ -202,12 +202,13 @@ impl Site {
         self.drill = Some(Drill {
             owner: owner.clone(),
             reason: reason.to_owned(),
+            begun: now,
             stage: Stage::Looking,
             since: now,
             home: BTreeSet::new(),
             certificate_ends: self.fallback.first_certificate_ends(),
             there: None,
-            cut: None,
+            trouble: None,
         });
         let (owner, reason) = (owner.clone(), format!("drill: {reason}"));
         self.pin = Some(Pin { side: Side::Fallback, until: now + span, owner, reason });
@@ -221,7 +222,8 @@ impl Site {
             Turn::None => self.drill = Some(drill),
             Turn::Depart => self.depart(drill, now),
             Turn::Arrived => {
-                let took = drill.there.unwrap_or_default() + drill.enter(Stage::Away, now);
+                drill.enter(Stage::Away, now);
+                let took = now - drill.begun;
                 drill.there = Some(took);
                 let text =
                     format!("drill: the record leads to the fallback, {} after the drill began", words(took));
@@ -229,12 +231,15 @@ impl Site {
                 self.drill = Some(drill);
             }
             Turn::Over => {
+                if drill.there.is_none() {
+                    drill.trouble = Some("the record did not lead to the fallback in time".to_owned());
+                }
                 let text = format!("the drill by {} is over: visitors are sent home", drill.owner);
                 self.send_home(drill, text, now, out);
             }
             Turn::Cut(why) => {
                 let text = format!("the drill is cut short: {why}; visitors are sent home");
-                drill.cut = Some(why);
+                drill.trouble = Some(why);
                 self.send_home(drill, text, now, out);
             }
             Turn::Back => {
@@ -283,7 +288,7 @@ impl Site {
     fn depart(&mut self, mut drill: Drill, now: Moment) {
         let home = self.setup.nodes.iter().filter(|node| self.lanes.values().any(|lane| lane.has(node)));
         drill.home = home.cloned().collect();
-        drill.there = Some(drill.enter(Stage::Going, now));
+        drill.enter(Stage::Going, now);
         let why = format!("drill by {}: {}", drill.owner, drill.reason);
         pin(self, Side::Fallback, now, &why, is_home);
         // It must be found out soon when it fails with visitors there.
@@ -293,9 +298,6 @@ impl Site {
     }
 
     fn send_home(&mut self, mut drill: Drill, text: String, now: Moment, out: &mut Vec<Effect>) {
-        if drill.stage == Stage::Going {
-            drill.there = None;
-        }
         drill.enter(Stage::Returning, now);
         (self.drill, self.pin) = (Some(drill), None);
         self.note(out, Weight::Warning, text);

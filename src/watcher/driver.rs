@@ -181,7 +181,8 @@ impl Driver {
         wake.clamp(now + SHORTEST_SLEEP, now + LONGEST_SLEEP)
     }
 
-    pub(super) fn wake(&mut self, due: Moment) {
+    /// Sees whether the loop ran in time, whatever it was woken by: what arrives first after a pause must not hide it.
+    pub(super) fn look_at_clock(&mut self, due: Moment) {
         let report = self.clock.look(due);
         if report.is_late() || report.has_jumped() {
             let jump = Duration::from_millis(report.drift_ms.unsigned_abs());
@@ -191,8 +192,11 @@ impl Driver {
                 "the watcher did not run in time"
             );
             self.step(Event::Stalled(report.lag.max(jump)));
-            return;
         }
+    }
+
+    /// What time brings, when nothing else has happened.
+    pub(super) fn wake(&mut self) {
         self.step(Event::Tick);
         if self.line.now() - self.synced >= SYNC_EVERY {
             self.synced = self.line.now();

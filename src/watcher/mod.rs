@@ -153,12 +153,13 @@ pub async fn run(config: WatcherConfig, with: Surroundings) -> Result<(), Watche
             },
         };
         pulse.alive();
+        driver.look_at_clock(due);
         match heard {
             Heard::Stop => break,
             Heard::Event(event) => driver.step(event),
             Heard::Beat(beat) => driver.beat(beat),
             Heard::Asked(question) => driver.answer(question),
-            Heard::Due => driver.wake(due),
+            Heard::Due => driver.wake(),
         }
         driver.publish();
     }

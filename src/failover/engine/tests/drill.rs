@@ -178,6 +178,20 @@ fn a_second_drill_and_one_on_the_way_home_are_refused() {
 }
 
 #[test]
+fn a_drill_whose_way_out_never_lands_tells_that_it_showed_nothing() {
+    let mut world = home();
+    world.provider = false;
+    drill(&mut world, 60);
+    world.run(seconds(70));
+    world.provider = true;
+    world.try_to_write();
+    world.run(seconds(10));
+    let last = world.site().last_drill.clone().unwrap();
+    assert_eq!(last.trouble.as_deref(), Some("the record did not lead to the fallback in time"));
+    assert_eq!((last.there, world.record().as_str()), (None, BOTH), "{}", world.story());
+}
+
+#[test]
 fn a_drill_in_a_house_that_burns_down_ends_on_the_fallback_and_says_so() {
     let mut world = home();
     drill(&mut world, 300);
