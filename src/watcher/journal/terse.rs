@@ -50,9 +50,14 @@ impl Terse {
     /// How `text` is written, and what is to be [remembered](Self::remember) once it is.
     pub(super) fn write(&self, text: &[u8]) -> (Vec<u8>, Option<Said>) {
         let Some((frame, numbers)) = taken_apart(text) else { return (text.to_vec(), None) };
-        let place = self.places.get(&frame[..]).copied();
-        let written = place.map_or_else(|| text.to_vec(), |place| self.short(place, &numbers).into_bytes());
-        (written, Some(Said { place, frame: frame.into(), numbers }))
+        let short = |place: &usize| (*place, self.short(*place, &numbers).into_bytes());
+        // Read back first: a defect here costs bytes, and never the journal from that line on.
+        let reads_back =
+            |(_, short): &(usize, Vec<u8>)| self.read(short).is_some_and(|(read, _)| read == text);
+        match self.places.get(&frame[..]).map(short).filter(reads_back) {
+            Some((place, short)) => (short, Some(Said { place: Some(place), frame: frame.into(), numbers })),
+            None => (text.to_vec(), Some(Said { place: None, frame: frame.into(), numbers })),
+        }
     }
 
     fn short(&self, place: usize, numbers: &[i64]) -> String {
