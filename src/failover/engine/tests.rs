@@ -4,6 +4,7 @@ mod certificate;
 mod drill;
 mod explain;
 mod families;
+mod model;
 mod properties;
 mod stories;
 mod unsteady;
