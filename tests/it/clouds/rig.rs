@@ -64,7 +64,7 @@ pub(crate) trait Stand {
     }
     /// Why the service cannot do this. None: it can.
     fn lacks(what: Can) -> Option<&'static str> {
-        Self::LACKS.iter().find(|(lacking, _)| *lacking == what).map(|(_, why)| *why)
+        reason(Self::LACKS, what)
     }
     fn service() -> Self::Service;
     fn settings(served: &Served<Self::Service>) -> ProviderSettings;
@@ -76,6 +76,11 @@ pub(crate) trait Stand {
     fn one_a_page(_service: &mut Self::Service) {}
     /// Makes the next call one too many.
     fn exhaust(_service: &mut Self::Service, _now: Duration) {}
+}
+
+/// Why something stands in a list of what is lacking.
+pub(super) fn reason(lacks: &[(Can, &'static str)], what: Can) -> Option<&'static str> {
+    lacks.iter().find(|(lacking, _)| *lacking == what).map(|(_, why)| *why)
 }
 
 thread_local! {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use hearth::dns::provider::{ProviderSettings, Rfc2136Settings, TsigKey, WallClock};
 use hearth::secret::Secret;
 
-use super::rig::{Can, Stand};
+use super::rig::{Can, Stand, reason};
 use crate::support::bind::Bind;
 use crate::support::knot::Knot;
 use crate::support::name_server;
@@ -43,6 +43,13 @@ impl<K: Kind> Stand for ServerStand<K> {
         (Can::Zones, "the name itself is asked for, which stands in another zone of the server"),
         (Can::AskForKey, "questions are not signed: the key is first seen with the change"),
     ];
+
+    /// Beside what the protocol lacks, what a server does.
+    fn lacks(what: Can) -> Option<&'static str> {
+        let mute = what == Can::TellKey && K::CALLED == "PowerDNS";
+        let own = mute.then_some("PowerDNS says REFUSED, and nothing of the key");
+        own.or_else(|| reason(Self::LACKS, what))
+    }
 
     fn service() -> Primary<K> {
         Primary::start(Self::HOST)
