@@ -206,7 +206,7 @@ def report(name, server, seconds):
 
 def run(arguments, scratch, server_of):
     """`server_of` starts a process and can tell its memory."""
-    program = arguments.program
+    program = pathlib.Path(arguments.program).resolve()
     (scratch / "www").mkdir()
     publish(scratch / "www")
     ending = configure(scratch, program, arguments.lamps)
