@@ -54,7 +54,7 @@ struct State<V> {
     seen: Vec<(String, bool)>,
 }
 
-/// A stand-in that is served; its threads end with the process.
+/// A stand-in that is served, until the last of these values is gone.
 pub(crate) struct Served<V> {
     pub(crate) address: SocketAddr,
     state: Arc<Mutex<State<V>>>,
@@ -72,10 +72,11 @@ impl<V: Vendor> Served<V> {
         let address = listener.local_addr().unwrap();
         let state = State { vendor, fault: None, ahead: Duration::ZERO, seen: Vec::new() };
         let state = Arc::new(Mutex::new(state));
-        let shared = Arc::clone(&state);
+        // Not held by whoever waits for clients: a stand-in that is a real server ends with its test.
+        let shared = Arc::downgrade(&state);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let state = Arc::clone(&shared);
+                let Some(state) = shared.upgrade() else { return };
                 std::thread::spawn(move || serve(&client, &state));
             }
         });
