@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Reply, Request, Vendor};
@@ -46,7 +46,8 @@ pub(crate) enum Hits {
 }
 
 struct State<V> {
-    vendor: V,
+    /// None: the test is over.
+    vendor: Option<V>,
     fault: Option<(Fault, Hits)>,
     /// How far the service's clock is ahead of this machine's.
     ahead: Duration,
@@ -57,12 +58,21 @@ struct State<V> {
 /// A stand-in that is served, until the last of these values is gone.
 pub(crate) struct Served<V> {
     pub(crate) address: SocketAddr,
-    state: Arc<Mutex<State<V>>>,
+    life: Arc<Life<V>>,
+}
+
+/// Threads that serve a client may outlive the test: a stand-in that is a real server ends with this value, not with them.
+struct Life<V>(Arc<Mutex<State<V>>>);
+
+impl<V> Drop for Life<V> {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).vendor = None;
+    }
 }
 
 impl<V> Clone for Served<V> {
     fn clone(&self) -> Self {
-        Self { address: self.address, state: Arc::clone(&self.state) }
+        Self { address: self.address, life: Arc::clone(&self.life) }
     }
 }
 
@@ -70,17 +80,16 @@ impl<V: Vendor> Served<V> {
     pub(crate) fn start(vendor: V) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let state = State { vendor, fault: None, ahead: Duration::ZERO, seen: Vec::new() };
+        let state = State { vendor: Some(vendor), fault: None, ahead: Duration::ZERO, seen: Vec::new() };
         let state = Arc::new(Mutex::new(state));
-        // Not held by whoever waits for clients: a stand-in that is a real server ends with its test.
-        let shared = Arc::downgrade(&state);
+        let shared = Arc::clone(&state);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let Some(state) = shared.upgrade() else { return };
+                let state = Arc::clone(&shared);
                 std::thread::spawn(move || serve(&client, &state));
             }
         });
-        Self { address, state }
+        Self { address, life: Arc::new(Life(state)) }
     }
 
     /// Where it is served.
@@ -89,12 +98,12 @@ impl<V: Vendor> Served<V> {
     }
 
     fn state(&self) -> MutexGuard<'_, State<V>> {
-        self.state.lock().unwrap()
+        self.life.0.lock().unwrap()
     }
 
     /// Looks at the service, or changes it behind everybody's back.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut V) -> T) -> T {
-        act(&mut self.state().vendor)
+        act(self.state().vendor.as_mut().expect("it is served"))
     }
 
     /// From now on `fault` happens; None: all is well again.
@@ -128,7 +137,7 @@ pub(crate) enum Wire {
 
 fn serve<V: Vendor>(client: &TcpStream, state: &Mutex<State<V>>) {
     while let Some(request) = V::WIRE.read(client) {
-        let (fault, reply) = act(&request, &mut state.lock().unwrap());
+        let Some((fault, reply)) = act(&request, &mut state.lock().unwrap()) else { return };
         let said = V::WIRE.said(&request, &reply, fault);
         if fault.is_some_and(|fault| matches!(fault, Fault::Stall | Fault::ApplyThenStall)) {
             std::thread::sleep(STALL);
@@ -216,9 +225,10 @@ fn framed(message: &[u8]) -> Vec<u8> {
     framed
 }
 
-/// What happens to this request, and what the service says when it does.
-fn act<V: Vendor>(request: &Request, state: &mut State<V>) -> (Option<Fault>, Reply) {
-    let writes = state.vendor.writes(request);
+/// What happens to this request, and what the service says when it does. None: there is no service any more.
+fn act<V: Vendor>(request: &Request, state: &mut State<V>) -> Option<(Option<Fault>, Reply)> {
+    let vendor = state.vendor.as_mut()?;
+    let writes = vendor.writes(request);
     let before = state.seen.iter().filter(|(_, writes)| *writes).count();
     state.seen.push((request.path.clone(), writes));
     let hit = |hits| match hits {
@@ -232,14 +242,14 @@ fn act<V: Vendor>(request: &Request, state: &mut State<V>) -> (Option<Fault>, Re
             Reply::text(500, "")
         }
         Some(Fault::Twice) => {
-            state.vendor.answer(request, now);
-            state.vendor.answer(request, now)
+            vendor.answer(request, now);
+            vendor.answer(request, now)
         }
         Some(Fault::ApplyThenStall | Fault::ApplyThenCut | Fault::ApplyThenHalf) | None => {
-            state.vendor.answer(request, now)
+            vendor.answer(request, now)
         }
     };
-    (fault, reply)
+    Some((fault, reply))
 }
 
 /// One request with its body.
