@@ -1,20 +1,9 @@
 //! Drills: visitors go to the fallback and come home, and nothing keeps them away.
 
-use super::world::{PAGES, World, node, seconds, site};
+use super::world::{BOTH, PAGES, World, node, seconds, site};
 use crate::dns::{Rdata, RdataSet};
-use crate::failover::Shape;
 use crate::failover::event::{Command, Event};
 use crate::failover::lane::Side;
-use crate::policy::Profile;
-
-const BOTH: &str = "203.0.113.1 203.0.113.2";
-
-fn home() -> World {
-    let mut world = World::new(Shape::Address, Profile::Steady);
-    world.until(BOTH, seconds(70));
-    world.run(seconds(600));
-    world
-}
 
 fn drill(world: &mut World, span: u64) {
     world.command(Command::Drill { span: seconds(span) });
@@ -27,7 +16,7 @@ fn told(world: &World, text: &str) {
 
 #[test]
 fn a_drill_leads_away_and_home_without_a_hold_down_and_costs_one_return() {
-    let mut world = home();
+    let mut world = World::at_rest();
     let left = |world: &World| {
         let lane = world.site().lanes.values().next().unwrap();
         lane.returns_left(world.now, &world.setup.sites[0].policy)
@@ -80,7 +69,7 @@ fn a_drill_is_refused_when_the_way_there_or_back_could_fail() {
         }),
     ];
     for (why, span, prepare) in cases {
-        let mut world = home();
+        let mut world = World::at_rest();
         prepare(&mut world);
         drill(&mut world, span);
         told(&world, why);
@@ -91,14 +80,14 @@ fn a_drill_is_refused_when_the_way_there_or_back_could_fail() {
 
 #[test]
 fn a_drill_ends_early_when_the_fallback_fails_or_when_it_is_called_off() {
-    let mut world = home();
+    let mut world = World::at_rest();
     drill(&mut world, 1_800);
     world.until(PAGES, seconds(2));
     world.fallback_good = false;
     world.until(BOTH, seconds(200));
     told(&world, "the drill is cut short");
 
-    let mut world = home();
+    let mut world = World::at_rest();
     drill(&mut world, 1_800);
     world.until(PAGES, seconds(2));
     world.command(Command::Auto);
@@ -107,7 +96,7 @@ fn a_drill_ends_early_when_the_fallback_fails_or_when_it_is_called_off() {
 
 #[test]
 fn a_node_that_fails_during_a_drill_waits_as_ever_and_the_other_brings_visitors_home() {
-    let mut world = home();
+    let mut world = World::at_rest();
     drill(&mut world, 300);
     world.until(PAGES, seconds(2));
     world.kill("pi2");
@@ -121,7 +110,7 @@ fn a_node_that_fails_during_a_drill_waits_as_ever_and_the_other_brings_visitors_
 
 #[test]
 fn a_drill_outlives_the_watcher_and_still_ends_at_home() {
-    let mut world = home();
+    let mut world = World::at_rest();
     drill(&mut world, 120);
     world.until(PAGES, seconds(2));
     world.run(seconds(100));
@@ -137,7 +126,7 @@ fn reading(world: &World, epoch: Option<u64>) -> Event {
 
 #[test]
 fn nobody_leaves_for_a_fallback_that_has_died_since_the_last_look() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.fallback_good = false;
     let landed = world.landed.len();
     drill(&mut world, 120);
@@ -149,7 +138,7 @@ fn nobody_leaves_for_a_fallback_that_has_died_since_the_last_look() {
 
 #[test]
 fn a_fallback_that_dies_during_a_drill_keeps_visitors_for_less_than_a_minute() {
-    let mut world = home();
+    let mut world = World::at_rest();
     drill(&mut world, 1_800);
     world.until(PAGES, seconds(2));
     world.run(seconds(60));
@@ -163,7 +152,7 @@ fn a_fallback_that_dies_during_a_drill_keeps_visitors_for_less_than_a_minute() {
 
 #[test]
 fn a_second_drill_and_one_on_the_way_home_are_refused() {
-    let mut world = home();
+    let mut world = World::at_rest();
     drill(&mut world, 60);
     drill(&mut world, 60);
     told(&world, "is refused: a drill is under way");
@@ -179,7 +168,7 @@ fn a_second_drill_and_one_on_the_way_home_are_refused() {
 
 #[test]
 fn a_drill_whose_way_out_never_lands_tells_that_it_showed_nothing() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.provider = false;
     drill(&mut world, 60);
     world.run(seconds(70));
@@ -193,7 +182,7 @@ fn a_drill_whose_way_out_never_lands_tells_that_it_showed_nothing() {
 
 #[test]
 fn a_drill_in_a_house_that_burns_down_ends_on_the_fallback_and_says_so() {
-    let mut world = home();
+    let mut world = World::at_rest();
     drill(&mut world, 300);
     world.until(PAGES, seconds(2));
     world.run(seconds(20));
@@ -210,7 +199,7 @@ fn a_drill_in_a_house_that_burns_down_ends_on_the_fallback_and_says_so() {
 
 #[test]
 fn a_watcher_that_is_cut_off_during_a_drill_leaves_visitors_there_and_sends_them_home_afterwards() {
-    let mut world = home();
+    let mut world = World::at_rest();
     drill(&mut world, 60);
     world.until(PAGES, seconds(2));
     world.run(seconds(10));
@@ -223,7 +212,7 @@ fn a_watcher_that_is_cut_off_during_a_drill_leaves_visitors_there_and_sends_them
 
 #[test]
 fn a_drill_whose_way_out_did_not_land_before_the_watcher_died_is_called_off() {
-    let mut world = home();
+    let mut world = World::at_rest();
     let landed = world.landed.len();
     world.provider = false;
     drill(&mut world, 1_800);
@@ -238,7 +227,7 @@ fn a_drill_whose_way_out_did_not_land_before_the_watcher_died_is_called_off() {
 
 #[test]
 fn a_freeze_or_a_foreign_change_in_the_middle_holds_visitors_where_they_are_and_no_longer() {
-    let mut world = home();
+    let mut world = World::at_rest();
     drill(&mut world, 60);
     world.until(PAGES, seconds(2));
     world.command(Command::Freeze { span: seconds(600) });
@@ -246,7 +235,7 @@ fn a_freeze_or_a_foreign_change_in_the_middle_holds_visitors_where_they_are_and_
     assert_eq!(world.record(), PAGES, "{}", world.story());
     world.until(BOTH, seconds(200));
 
-    let mut world = home();
+    let mut world = World::at_rest();
     drill(&mut world, 60);
     world.until(PAGES, seconds(2));
     world.run(seconds(5));
@@ -266,7 +255,7 @@ fn a_freeze_or_a_foreign_change_in_the_middle_holds_visitors_where_they_are_and_
 
 #[test]
 fn a_node_that_sends_visitors_home_in_the_middle_ends_the_drill() {
-    let mut world = home();
+    let mut world = World::at_rest();
     drill(&mut world, 1_800);
     world.until(PAGES, seconds(2));
     world.run(seconds(5));
@@ -281,7 +270,7 @@ fn a_node_that_sends_visitors_home_in_the_middle_ends_the_drill() {
 
 #[test]
 fn an_override_takes_the_place_of_a_drill() {
-    let mut world = home();
+    let mut world = World::at_rest();
     drill(&mut world, 60);
     world.until(PAGES, seconds(2));
     world.pin(Side::Fallback, seconds(600));
@@ -297,7 +286,7 @@ fn the_end_of_a_drill_says_whether_the_certificate_was_renewed() {
     for (renewed, text) in
         [(true, "was renewed and ends in 89 days"), (false, "is the same and ends in 19 days")]
     {
-        let mut world = home();
+        let mut world = World::at_rest();
         world.certificate_ends = Some(world.now + day * 20);
         world.run(seconds(600));
         drill(&mut world, 120);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::world::{FAMILY, PAGES, World, node, seconds, site};
+use super::world::{BOTH, FAMILY, PAGES, World, node, seconds, site};
 use crate::dns::{Rdata, RdataSet};
 use crate::failover::Shape;
 use crate::failover::content::Freshness;
@@ -11,17 +11,6 @@ use crate::failover::event::{Command, Event, Target};
 use crate::failover::lane::Side;
 use crate::policy::Profile;
 use crate::probe::outcome::Outcome;
-
-const BOTH: &str = "203.0.113.1 203.0.113.2";
-
-/// Two Pis, published.
-fn home() -> World {
-    let mut world = World::new(Shape::Address, Profile::Steady);
-    world.until(BOTH, seconds(70));
-    world.run(seconds(600));
-    assert_eq!(world.landed.len(), 1, "{}", world.story());
-    world
-}
 
 fn within(took: Duration, from: f64, to: f64) {
     assert!((from..=to).contains(&took.as_secs_f64()), "{took:?} is not within {from} to {to} s");
@@ -37,7 +26,7 @@ fn nothing_is_decided_before_the_watcher_is_warm() {
 
 #[test]
 fn one_of_two_is_dropped_in_25_to_30_s_and_comes_back_after_the_hold_down() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.kill("pi2");
     within(world.until("203.0.113.1", seconds(60)), 15.0, 35.0);
     world.revive("pi2");
@@ -46,7 +35,7 @@ fn one_of_two_is_dropped_in_25_to_30_s_and_comes_back_after_the_hold_down() {
 
 #[test]
 fn the_whole_site_moves_75_to_85_s_after_it_went_down_and_returns() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.kill("pi2");
     world.until("203.0.113.1", seconds(60));
     world.run(seconds(60));
@@ -61,7 +50,7 @@ fn the_whole_site_moves_75_to_85_s_after_it_went_down_and_returns() {
 
 #[test]
 fn a_gray_failure_moves_the_site_after_180_s() {
-    let mut world = home();
+    let mut world = World::at_rest();
     for name in ["pi1", "pi2"] {
         world.nodes.get_mut(&node(name)).unwrap().serves = false;
     }
@@ -70,7 +59,7 @@ fn a_gray_failure_moves_the_site_after_180_s() {
 
 #[test]
 fn silence_alone_moves_nothing() {
-    let mut world = home();
+    let mut world = World::at_rest();
     for name in ["pi1", "pi2"] {
         world.nodes.get_mut(&node(name)).unwrap().beats = false;
     }
@@ -82,7 +71,7 @@ fn silence_alone_moves_nothing() {
 
 #[test]
 fn a_clock_that_is_far_off_is_told_of_once_and_moves_nothing() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.skew_ms = -3_600_000;
     world.run(seconds(600));
     world.skew_ms = 0;
@@ -93,7 +82,7 @@ fn a_clock_that_is_far_off_is_told_of_once_and_moves_nothing() {
 
 #[test]
 fn an_announced_stop_counts_at_once_and_a_return_costs_the_hold_down_only() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.leave("pi1");
     within(world.until("203.0.113.2", seconds(5)), 0.0, 1.0);
     world.run(seconds(40));
@@ -103,7 +92,7 @@ fn an_announced_stop_counts_at_once_and_a_return_costs_the_hold_down_only() {
 
 #[test]
 fn a_new_address_is_published_when_it_is_proven_and_costs_no_return() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.nodes.get_mut(&node("pi1")).unwrap().address = "203.0.113.77".parse().unwrap();
     world.speak("pi1");
     within(world.until("203.0.113.2 203.0.113.77", seconds(10)), 0.0, 1.0);
@@ -111,7 +100,7 @@ fn a_new_address_is_published_when_it_is_proven_and_costs_no_return() {
 
 #[test]
 fn an_address_that_is_claimed_and_not_proven_is_never_published() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.nodes.get_mut(&node("pi1")).unwrap().address = "198.51.100.66".parse().unwrap();
     world.nodes.get_mut(&node("pi1")).unwrap().serves = false;
     world.speak("pi1");
@@ -122,7 +111,7 @@ fn an_address_that_is_claimed_and_not_proven_is_never_published() {
 
 #[test]
 fn a_node_is_told_where_it_has_proved_to_be_and_not_where_it_only_claims_to_be() {
-    let mut world = home();
+    let mut world = World::at_rest();
     let proven = |world: &World| world.engine.told(&node("pi1"), world.now)[0].proven.clone();
     let before = proven(&world);
     assert_eq!(before.len(), 1);
@@ -138,7 +127,7 @@ fn a_node_is_told_where_it_has_proved_to_be_and_not_where_it_only_claims_to_be()
 
 #[test]
 fn a_fallback_that_is_not_known_to_be_good_is_never_switched_to() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.fallback_good = false;
     world.run(seconds(1_000));
     world.kill("pi1");
@@ -174,7 +163,7 @@ fn a_fallback_that_was_dead_at_the_first_look_is_found_within_a_minute_of_its_re
 
 #[test]
 fn a_single_reference_that_is_silent_isolates_until_it_answers() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.setup.references = 1;
     world.start();
     world.run(seconds(120));
@@ -189,7 +178,7 @@ fn a_single_reference_that_is_silent_isolates_until_it_answers() {
 
 #[test]
 fn a_watcher_that_is_cut_off_decides_nothing_and_forgets_what_it_saw() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.connected = false;
     world.run(seconds(1_800));
     world.connected = true;
@@ -200,7 +189,7 @@ fn a_watcher_that_is_cut_off_decides_nothing_and_forgets_what_it_saw() {
 
 #[test]
 fn a_watcher_that_is_cut_off_sleeps_between_its_looks() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.connected = false;
     world.run(seconds(60));
     assert!(world.engine.is_cut_off());
@@ -215,7 +204,7 @@ fn a_watcher_that_is_cut_off_sleeps_between_its_looks() {
 
 #[test]
 fn a_write_that_was_decided_before_the_cut_does_not_land_after_it() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.provider = false;
     world.kill("pi2");
     world.run(seconds(45));
@@ -231,7 +220,7 @@ fn a_write_that_was_decided_before_the_cut_does_not_land_after_it() {
 
 #[test]
 fn a_reading_that_began_before_a_write_landed_is_not_taken_for_a_change_by_somebody_else() {
-    let mut world = home();
+    let mut world = World::at_rest();
     let (started, record) = (world.now, world.record.clone());
     world.leave("pi1");
     world.until("203.0.113.2", seconds(5));
@@ -245,7 +234,7 @@ fn a_reading_that_began_before_a_write_landed_is_not_taken_for_a_change_by_someb
 
 #[test]
 fn a_watcher_without_a_memory_goes_on_from_the_epoch_of_its_mark() {
-    let mut world = home();
+    let mut world = World::at_rest();
     let before = world.site().epoch;
     let (started, result) = (world.now, Ok(world.sets()));
     world.step(Event::Read { site: site(), started, result, epoch: Some(before + 40) });
@@ -255,7 +244,7 @@ fn a_watcher_without_a_memory_goes_on_from_the_epoch_of_its_mark() {
 
 #[test]
 fn a_stall_discards_evidence() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.kill("pi2");
     world.run(seconds(15));
     world.step(Event::Stalled(seconds(90)));
@@ -266,7 +255,7 @@ fn a_stall_discards_evidence() {
 
 #[test]
 fn a_provider_that_is_gone_delays_a_write_and_the_latest_wish_lands() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.provider = false;
     world.kill("pi2");
     world.run(seconds(60));
@@ -280,7 +269,7 @@ fn a_provider_that_is_gone_delays_a_write_and_the_latest_wish_lands() {
 
 #[test]
 fn what_is_overtaken_by_recovery_is_written_back_even_though_it_never_landed() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.provider = false;
     world.kill("pi2");
     world.run(seconds(60));
@@ -316,7 +305,7 @@ fn busiest_hour(world: &World) -> usize {
 
 #[test]
 fn a_foreign_change_freezes_the_record_for_an_hour() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.record = [Rdata::A("198.51.100.1".parse().unwrap())].into();
     world.run(seconds(4_000));
     assert!(world.alarmed());
@@ -336,7 +325,7 @@ fn the_last_node_that_says_it_leaves_waits_for_a_look_at_a_fallback_that_has_jus
 
 #[test]
 fn one_stale_reading_is_no_foreign_change() {
-    let mut world = home();
+    let mut world = World::at_rest();
     let before = "198.51.100.1".parse().unwrap();
     let result = Ok(vec![RdataSet::of(Rdata::A(before))]);
     world.step(Event::Read { site: site(), started: world.now, result, epoch: None });
@@ -348,7 +337,7 @@ fn one_stale_reading_is_no_foreign_change() {
 
 #[test]
 fn a_write_that_was_given_up_and_landed_nevertheless_is_no_foreign_change() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.provider = false;
     world.kill("pi2");
     world.run(seconds(60));
@@ -361,7 +350,7 @@ fn a_write_that_was_given_up_and_landed_nevertheless_is_no_foreign_change() {
 
 #[test]
 fn a_frozen_record_stays_and_what_would_be_done_is_told() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.command(Command::Freeze { span: seconds(600) });
     world.kill("pi2");
     world.run(seconds(580));
@@ -377,7 +366,7 @@ fn a_frozen_record_stays_and_what_would_be_done_is_told() {
 
 #[test]
 fn visitors_are_kept_away_from_a_drained_node_until_that_ends() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.command(Command::Drain { node: node("pi2"), span: seconds(900) });
     within(world.until("203.0.113.1", seconds(30)), 0.0, 2.0);
     world.run(seconds(800));
@@ -388,7 +377,7 @@ fn visitors_are_kept_away_from_a_drained_node_until_that_ends() {
 
 #[test]
 fn an_override_holds_until_it_ends() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.pin(Side::Fallback, seconds(600));
     within(world.until(PAGES, seconds(10)), 0.0, 1.0);
     world.run(seconds(550));
@@ -402,7 +391,7 @@ fn an_override_holds_until_it_ends() {
 
 #[test]
 fn an_override_to_something_dead_is_refused() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.fallback_good = false;
     world.run(seconds(600));
     assert!(world.engine.may_pin(&site(), Side::Fallback, world.now).is_err());
@@ -429,7 +418,7 @@ fn a_cname_names_one_node_stays_with_it_and_moves_to_the_next() {
 
 #[test]
 fn a_watcher_that_died_goes_on_where_it_was() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.kill("pi2");
     world.run(seconds(15));
     world.start();
@@ -443,7 +432,7 @@ fn a_watcher_that_died_goes_on_where_it_was() {
 
 #[test]
 fn a_write_that_landed_while_the_watcher_died_is_recognised() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.kill("pi2");
     world.until("203.0.113.1", seconds(60));
     // Right after the write, before its confirmation was heard.
@@ -455,7 +444,7 @@ fn a_write_that_landed_while_the_watcher_died_is_recognised() {
 
 #[test]
 fn a_decision_that_did_not_land_before_the_death_is_made_again_from_new_evidence() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.provider = false;
     world.kill("pi2");
     world.run(seconds(50));
@@ -486,7 +475,7 @@ fn the_record_that_is_found_is_taken_over_without_a_write() {
 
 #[test]
 fn a_replayed_beat_changes_nothing() {
-    let mut world = home();
+    let mut world = World::at_rest();
     let beats: Vec<Event> = world
         .journal
         .iter()
@@ -504,7 +493,7 @@ fn a_replayed_beat_changes_nothing() {
 
 #[test]
 fn a_probe_of_an_unknown_target_is_ignored() {
-    let mut world = home();
+    let mut world = World::at_rest();
     let target = Target { site: site(), node: node("pi9"), family: FAMILY };
     let outcome = Outcome::Up { latency_ms: 1, generation: None };
     let address = "203.0.113.9".parse().unwrap();
@@ -515,7 +504,7 @@ fn a_probe_of_an_unknown_target_is_ignored() {
 
 #[test]
 fn the_journal_replays_to_the_same_effects_and_state() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.kill("pi2");
     world.run(seconds(100));
     world.start();
@@ -534,7 +523,7 @@ fn the_journal_replays_to_the_same_effects_and_state() {
 
 /// pi2 was away while something new was published, and is back with what it had.
 fn back_with_old_pages() -> World {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.kill("pi2");
     world.until("203.0.113.1", seconds(60));
     world.publish("pi1", "new");
@@ -584,7 +573,7 @@ fn nodes_that_never_agree_share_the_visitors_again_after_an_hour() {
 
 #[test]
 fn a_publish_that_was_taken_back_is_current_again() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.publish("pi1", "new");
     world.publish("pi2", "new");
     world.kill("pi2");
@@ -600,7 +589,7 @@ fn a_publish_that_was_taken_back_is_current_again() {
 
 #[test]
 fn nodes_that_differ_are_seen_and_nobody_is_taken_out_for_it() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.publish("pi1", "new");
     world.run(seconds(3_600));
     assert_eq!(world.record(), BOTH);

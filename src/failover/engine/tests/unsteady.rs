@@ -1,18 +1,7 @@
 //! A node that fails now and then: told once, and nobody is moved.
 
-use super::world::{World, node, seconds};
-use crate::failover::Shape;
+use super::world::{BOTH, World, node, seconds};
 use crate::failover::event::Weight;
-use crate::policy::Profile;
-
-const BOTH: &str = "203.0.113.1 203.0.113.2";
-
-fn home() -> World {
-    let mut world = World::new(Shape::Address, Profile::Steady);
-    world.until(BOTH, seconds(70));
-    world.run(seconds(600));
-    world
-}
 
 /// Looks at pi2 fail for some seconds, and succeed for some.
 fn wobble(world: &mut World, times: u32) {
@@ -31,7 +20,7 @@ fn warned(world: &World) -> usize {
 
 #[test]
 fn a_node_that_fails_now_and_then_is_a_warning_once_until_it_is_steady_again() {
-    let mut world = home();
+    let mut world = World::at_rest();
     wobble(&mut world, 12);
     assert_eq!(warned(&world), 1, "{}", world.story());
     assert_eq!((world.record().as_str(), world.landed.len()), (BOTH, 1), "nobody is moved");
@@ -42,7 +31,7 @@ fn a_node_that_fails_now_and_then_is_a_warning_once_until_it_is_steady_again() {
 
 #[test]
 fn the_end_of_an_outage_is_no_unsteadiness() {
-    let mut world = home();
+    let mut world = World::at_rest();
     world.kill("pi2");
     world.run(seconds(300));
     world.revive("pi2");

@@ -17,6 +17,8 @@ use crate::policy::{Policy, Profile};
 use crate::probe::outcome::{Failure, Outcome};
 
 pub(super) const SITE: &str = "www.example.com";
+/// The record with both nodes in it.
+pub(super) const BOTH: &str = "203.0.113.1 203.0.113.2";
 pub(super) const PAGES: &str = "185.199.108.153";
 pub(super) const PAGES6: &str = "2606:50c0:8000::153";
 
@@ -86,6 +88,15 @@ impl World {
     /// Two healthy Pis and an empty record, right after the watcher has started.
     pub(super) fn new(shape: Shape, profile: Profile) -> Self {
         Self::with_nodes(shape, profile, &["pi1", "pi2"])
+    }
+
+    /// The same ten minutes after both nodes were published.
+    pub(super) fn at_rest() -> Self {
+        let mut world = Self::new(Shape::Address, Profile::Steady);
+        world.until(BOTH, seconds(70));
+        world.run(seconds(600));
+        assert_eq!(world.landed.len(), 1, "{}", world.story());
+        world
     }
 
     pub(super) fn with_nodes(shape: Shape, profile: Profile, names: &[&str]) -> Self {
