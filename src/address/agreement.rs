@@ -17,6 +17,9 @@ use super::admissible::{CARRIER_GRADE, admissible};
 use super::{Family, Network, Verdict};
 use crate::moment::Moment;
 
+/// How many classes it takes to change an address.
+const NEEDED: usize = 2;
+
 /// Who says it, as far as independence goes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
@@ -109,6 +112,8 @@ pub struct Judgement {
     pub agreed: Option<IpAddr>,
     /// What this round did to it.
     pub outcome: Outcome,
+    /// The classes that named it, in the last round when at least two words for it counted (else when one did).
+    pub named_by: BTreeSet<Class>,
     /// How the node stands on the Internet.
     pub verdict: Verdict,
     /// The evidence, in words.
@@ -123,6 +128,8 @@ pub struct Agreement {
     /// How long a vote counts.
     fresh: Duration,
     stands: Option<IpAddr>,
+    /// The classes that named what stands: a round in which hardly anybody is heard takes none away.
+    named_by: BTreeSet<Class>,
     /// The last vote of each class.
     votes: BTreeMap<Class, Vote>,
 }
@@ -138,7 +145,14 @@ impl Agreement {
     /// Begins with nothing. A vote counts for two rounds of `every`.
     #[must_use]
     pub fn new(family: Family, admit: Vec<Network>, every: Duration) -> Self {
-        Self { family, admit, fresh: every * 2, stands: None, votes: BTreeMap::new() }
+        Self {
+            family,
+            admit,
+            fresh: every * 2,
+            stands: None,
+            named_by: BTreeSet::new(),
+            votes: BTreeMap::new(),
+        }
     }
 
     /// Takes over an address that was agreed on before a restart, so that one class is enough to confirm it. An
@@ -154,8 +168,10 @@ impl Agreement {
         let round = Round::hear(observations, self.family, &self.admit);
         self.count(&round, now);
         let outcome = self.settle(&round);
+        self.note_names(outcome);
         let verdict = self.verdict(outcome, &round, held);
-        Judgement { agreed: self.stands, outcome, verdict, why: self.why(outcome, &round) }
+        let (agreed, named_by) = (self.stands, self.named_by.clone());
+        Judgement { agreed, outcome, named_by, verdict, why: self.why(outcome, &round) }
     }
 
     /// Keeps the last vote of each class. One that is silent now is believed for what it said before, until that
@@ -177,7 +193,7 @@ impl Agreement {
         }
         let candidates: BTreeSet<IpAddr> =
             self.votes.values().flat_map(|vote| vote.addresses.clone()).collect();
-        let other = |candidate: &IpAddr| Some(*candidate) != self.stands && self.agree_on(*candidate, 2);
+        let other = |candidate: &IpAddr| Some(*candidate) != self.stands && self.agree_on(*candidate, NEEDED);
         match candidates.into_iter().find(other) {
             Some(agreed) => {
                 self.stands = Some(agreed);
@@ -197,6 +213,16 @@ impl Agreement {
         spoke.sort_unstable_by(|a, b| b.cmp(a));
         let Some(since) = spoke.get(needed - 1) else { return false };
         !self.votes.values().any(|vote| !says(&vote) && vote.at >= *since)
+    }
+
+    /// Notes who names what stands, unless fewer do than sufficed for it.
+    fn note_names(&mut self, outcome: Outcome) {
+        let says = |vote: &Vote| self.stands.is_some_and(|stands| vote.addresses.contains(&stands));
+        let names: BTreeSet<Class> =
+            self.votes.iter().filter(|(_, vote)| says(vote)).map(|(class, _)| class.clone()).collect();
+        if outcome == Outcome::Changed || names.len() >= self.named_by.len().min(NEEDED) {
+            self.named_by = names;
+        }
     }
 
     fn verdict(&self, outcome: Outcome, round: &Round, held: &[IpAddr]) -> Verdict {

@@ -29,6 +29,9 @@ pub struct FamilyReport {
     pub agreed: Option<IpAddr>,
     /// What this round did to it.
     pub outcome: Outcome,
+    /// The classes that named it, in the last round when at least two words for it counted (else when one did).
+    #[serde(default)]
+    pub named_by: Vec<String>,
     /// How the node stands on the Internet.
     pub verdict: Verdict,
     /// The evidence, in words.
@@ -87,6 +90,7 @@ impl Report {
             let report = FamilyReport {
                 agreed: judged.agreed,
                 outcome: judged.outcome,
+                named_by: judged.named_by.iter().map(class).collect(),
                 verdict: judged.verdict,
                 why: judged.why.clone(),
                 observations: seen,
@@ -136,6 +140,8 @@ fn millis(span: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::moment::Moment;
 
@@ -156,6 +162,7 @@ mod tests {
         let judged = Judgement {
             agreed: None,
             outcome: Outcome::Kept,
+            named_by: BTreeSet::from([Class::Stun]),
             verdict: Verdict::Unknown,
             why: "why".to_owned(),
         };

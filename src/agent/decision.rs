@@ -72,7 +72,7 @@ pub struct Evidence {
     pub agreed: Option<IpAddr>,
     /// How the node stood on the Internet.
     pub verdict: Verdict,
-    /// The classes of sources that named this address in the last round.
+    /// The classes of sources that named this address, when they were heard last.
     pub classes: Vec<String>,
     /// What was made of it, in words.
     pub why: String,
@@ -169,14 +169,11 @@ impl Evidence {
     }
 
     fn of_family(family: Family, report: &FamilyReport) -> Self {
-        let named =
-            report.observations.iter().filter(|seen| seen.address.is_some() && seen.address == report.agreed);
-        let classes: BTreeSet<&String> = named.map(|seen| &seen.class).collect();
         Self {
             family,
             agreed: report.agreed,
             verdict: report.verdict,
-            classes: classes.into_iter().take(WIDEST).map(|class| bounded(class)).collect(),
+            classes: report.named_by.iter().take(WIDEST).map(|class| bounded(class)).collect(),
             why: bounded(&report.why),
         }
     }

@@ -350,3 +350,19 @@ fn a_portal_that_comes_up_is_seen_in_its_first_round() {
     let judged = agreement.judge(&round(1, &[("a", "html"), ("b", "-")]), &[], at(1));
     assert_eq!(judged.verdict, Verdict::Captive, "{}", judged.why);
 }
+
+#[test]
+fn who_named_the_address_is_known_though_nobody_is_heard_any_more() {
+    let mut agreement = fresh();
+    let mut named_by = |n, said: &[(&str, &str)]| {
+        let judged = agreement.judge(&round(n, said), &[], at(n));
+        judged.named_by.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(named_by(0, &[("a", HOME)]), Vec::<String>::new(), "nothing was agreed on");
+    assert_eq!(named_by(1, &[("a", "-"), ("b", HOME)]), ["a", "b"], "a word of the round before counts");
+    assert_eq!(named_by(9, &[("a", "html"), ("b", "-")]), ["a", "b"], "nobody was heard");
+    assert_eq!(named_by(10, &[("c", HOME)]), ["a", "b"], "one alone would not have been enough");
+    assert_eq!(named_by(11, &[("c", HOME), ("stun", HOME)]), ["c", "STUN"]);
+    assert_eq!(named_by(20, &[("a", MOVED), ("b", MOVED), ("c", HOME)]), ["c", "STUN"], "not changed yet");
+    assert_eq!(named_by(21, &[("a", MOVED), ("b", MOVED), ("c", "-")]), ["a", "b"], "another address");
+}

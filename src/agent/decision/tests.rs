@@ -1,6 +1,5 @@
 use super::*;
 use crate::address::agreement::Outcome;
-use crate::address::report::Seen;
 use crate::dns::provider::ProviderError;
 
 fn at(s: u64) -> When {
@@ -103,26 +102,14 @@ fn each_failure_is_told_as_what_it_means() {
 }
 
 #[test]
-fn the_evidence_names_the_classes_that_saw_the_address_and_no_others() {
-    let seen = |class: &str, address: [u8; 4]| Seen {
-        class: class.to_owned(),
-        asked: "x".to_owned(),
-        took_ms: 1,
-        address: Some(address.into()),
-        error: None,
-    };
-    let observations = vec![
-        seen("stun", [192, 0, 2, 1]),
-        seen("dns", [192, 0, 2, 9]),
-        seen("https a", [192, 0, 2, 1]),
-        seen("stun", [192, 0, 2, 1]),
-    ];
+fn the_evidence_names_the_classes_that_named_the_address_though_nobody_was_heard_in_this_round() {
     let family = FamilyReport {
         agreed: Some([192, 0, 2, 1].into()),
-        outcome: Outcome::Changed,
+        outcome: Outcome::Kept,
+        named_by: vec!["https a".to_owned(), "stun".to_owned()],
         verdict: Verdict::NatPublic,
-        why: "two agree".to_owned(),
-        observations,
+        why: "nobody was heard".to_owned(),
+        observations: Vec::new(),
     };
     let report =
         Report { held: Vec::new(), families: [(Family::Ipv4, family)].into(), left_alone: Vec::new() };
