@@ -23,6 +23,7 @@ pub(crate) use self::node::Node;
 use self::node::{home, said};
 use self::parcels::Parcels;
 use super::check::Checker;
+use super::digest::Digest;
 use super::faults::{Fault, Planned};
 use super::leap::Noise;
 use super::mutant::Mutant;
@@ -166,6 +167,8 @@ pub(crate) struct World {
     pub(crate) journal: Vec<(Moment, Event)>,
     /// The steps taken.
     pub(crate) steps: u64,
+    /// What was decided in them.
+    pub(crate) digest: Digest,
     pub(super) site: Name,
 }
 
@@ -220,6 +223,7 @@ impl World {
             checker: Checker::new(&layout),
             journal: Vec::new(),
             steps: 0,
+            digest: Digest::default(),
             site: "www.example.com".parse().expect("a name"),
             layout,
         };

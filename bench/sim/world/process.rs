@@ -73,6 +73,7 @@ impl World {
         }
         self.sync(&effects);
         for effect in effects {
+            self.digest.add(self.now, &effect);
             self.checker.effect(self.now, &effect, &self.engine, self.told.as_ref(), &self.nodes);
             self.act(effect);
         }
