@@ -392,7 +392,7 @@ impl Engine {
         own.into_iter().flatten().chain(self.sites.next_due()).min()
     }
 
-    /// When the healthy target at `target` is looked at. None: it is not known.
+    /// When the target at `target` is looked at. None: it is not known.
     #[must_use]
     pub fn rounds(&self, target: &Target) -> Option<Rounds> {
         let families = self.sites.get(&target.site)?.targets.get(&target.node)?;

@@ -25,6 +25,7 @@ use crate::failover::witness::Witnesses;
 use crate::heartbeat::NodeName;
 use crate::liveness::{Beats, Health, Liveness};
 use crate::moment::Moment;
+use crate::policy::Policy;
 use crate::probe::outcome::{Failure, Outcome};
 
 /// One target under watch.
@@ -34,7 +35,7 @@ pub struct Watched {
     pub liveness: Liveness,
     /// When the next probe is due.
     pub due: Moment,
-    /// When it is probed while it is healthy.
+    /// When it is probed, well or failing.
     #[serde(default)]
     pub rounds: Rounds,
     /// How it looked when it was judged last.
@@ -44,6 +45,17 @@ pub struct Watched {
     /// People were told that it fails, and it has not been wholly up since.
     #[serde(default)]
     pub told: bool,
+}
+
+impl Watched {
+    /// When it is looked at next after `now`, when the last look began at `last`: more often as long as it fails, and
+    /// start to start, so that looks that time out are not waited for.
+    fn next_look(&self, last: Moment, now: Moment, policy: &Policy) -> Moment {
+        let fails = self.liveness.failures() > 0;
+        let every = if fails { policy.probe_suspect_every } else { policy.probe_every };
+        // Not right after a look of the other pace.
+        self.rounds.next(now.max(last + every / 2), every)
+    }
 }
 
 /// A write that is on its way.
@@ -339,8 +351,7 @@ impl Site {
         watched.liveness.record(now, started, address, outcome, &self.setup.policy);
         self.stirred |= watched.liveness.proven() != proven;
         if watched.liveness.failures() > 0 {
-            let soon = (started + self.setup.policy.probe_suspect_every).max(now);
-            watched.due = watched.due.min(soon);
+            watched.due = watched.due.min(watched.next_look(started, now, &self.setup.policy));
             self.fallback.alert(now, self.setup.policy.fallback_suspect_every);
         }
     }
@@ -421,12 +432,7 @@ impl Site {
                 if now < watched.due {
                     continue;
                 }
-                watched.due = if watched.health == Health::Suspect {
-                    now + policy.probe_suspect_every
-                } else {
-                    // Not right after a look that was due to suspicion.
-                    watched.rounds.next(now + policy.probe_every / 2, policy.probe_every)
-                };
+                watched.due = watched.next_look(now, now, policy);
                 let target = Target { site: self.setup.site.clone(), node: node.clone(), family: *family };
                 out.push(Effect::Probe { target, address: watched.liveness.address() });
             }
