@@ -237,11 +237,6 @@ impl World {
         world
     }
 
-    /// How many parcels are on their way at any time: beats, and a witness's next look.
-    pub(super) fn regulars(&self) -> usize {
-        self.nodes.len() + usize::from(self.layout.witnessed)
-    }
-
     /// What time it is.
     pub(crate) fn today(&self) -> Moment {
         self.now
@@ -254,8 +249,7 @@ impl World {
             if self.layout.telling == Telling::Leaps
                 && let Some(over) = self.leap(to)
             {
-                self.now = over;
-                self.put_off_beats();
+                self.go_on_at(over);
             }
             let slice = if self.faults > 0 { SLICE } else { SHORT };
             self.run((to - self.now).min(slice));

@@ -48,6 +48,12 @@ pub struct NodeFacts {
 }
 
 impl NodeFacts {
+    /// Whether time alone tells nobody anything of it: it beats, or its silence is known.
+    fn is_at_rest(&self, now: Moment, policy: &Policy) -> bool {
+        let beats = self.last_beat.is_some_and(|last| now - last < policy.beat_stale);
+        beats || self.silence_told || self.leaving.is_some()
+    }
+
     /// What a beat has said, kept without copying what it has said before.
     fn record(&mut self, now: Moment, beat: &BeatSeen, out: &mut Vec<Effect>) {
         let skewed = Duration::from_millis(beat.skew_ms.unsigned_abs()) > SKEW;
@@ -371,6 +377,7 @@ impl Engine {
         !self.is_cut_off()
             && !self.is_warming_up()
             && self.isolation.patience() == 1
+            && self.nodes.values().all(|facts| facts.is_at_rest(now, &self.policy))
             && self.sites.iter().all(|site| site.is_at_rest(now))
     }
 

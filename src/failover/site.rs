@@ -458,11 +458,9 @@ impl Site {
         out.extend(self.setup.fallback_addresses.iter().map(look));
     }
 
-    /// Whether every node is published and well, and the record stands as wanted: as long as all that is looked at
-    /// stays as it is, nothing but looks will follow.
+    /// Whether every node is either well and published or given up and not, and the record stands as wanted: as long as
+    /// all that is looked at stays as it is, nothing but looks will follow.
     pub(super) fn is_at_rest(&self, now: Moment) -> bool {
-        let policy = &self.setup.policy;
-        let lane = |lane: &Lane| lane.in_force() == lane.wanted() && self.targets.keys().all(|n| lane.has(n));
         self.pending.is_none()
             && self.limbo.is_empty()
             && self.read.is_some()
@@ -474,10 +472,21 @@ impl Site {
             && self.drill.is_none()
             && self.doubt.is_none()
             && self.setup.nodes.iter().all(|node| self.targets.contains_key(node))
-            && self.targets.values().flat_map(BTreeMap::values).all(|w| w.liveness.is_at_rest(now, policy))
-            && self.beats.values().all(|beats| beats.is_at_rest(now, policy))
-            && self.lanes.values().all(lane)
+            && self.lanes.values().all(|lane| lane.in_force() == lane.wanted())
+            && self.targets.keys().all(|node| self.is_settled(node, now))
             && !self.fallback.has_failure()
+    }
+
+    fn is_settled(&self, node: &NodeName, now: Moment) -> bool {
+        let policy = &self.setup.policy;
+        let Some((beats, families)) = self.beats.get(node).zip(self.targets.get(node)) else { return false };
+        let all = |is_so: &dyn Fn(&Liveness) -> bool| families.values().all(|w| is_so(&w.liveness));
+        let mut published = self.lanes.values().map(|lane| lane.has(node));
+        if beats.is_at_rest(now, policy) {
+            published.all(|has| has) && all(&|liveness| liveness.is_at_rest(now, policy))
+        } else {
+            !published.any(|has| has) && all(&|liveness| liveness.is_given_up(now, beats, policy))
+        }
     }
 
     /// The next moment at which time alone can matter.
