@@ -357,6 +357,12 @@ impl Liveness {
         self.health(now, beats, policy)
     }
 
+    /// Whether a verdict of down stands.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        self.down.is_some()
+    }
+
     /// Whether the next look at it may end with a verdict: it is not down, and has failed often enough. Nobody needs the
     /// grounds of a verdict otherwise.
     #[must_use]

@@ -141,19 +141,19 @@ impl Engine {
                 }
             }
             Event::Probed { target, address, started, outcome } => {
-                if let Some(site) = self.sites.touch(&target.site) {
-                    site.record_probe(now, target, *address, *started, outcome);
-                }
+                self.sites
+                    .tell(&target.site, |site| site.record_probe(now, target, *address, *started, outcome));
             }
             Event::FallbackSeen { site, address, failure, certificate_left } => {
                 let cut_off = self.is_cut_off();
-                if let Some(site) = self.sites.touch(site) {
-                    site.record_fallback(now, *address, failure.clone());
+                self.sites.tell(site, |site| {
+                    let change = site.record_fallback(now, *address, failure.clone());
                     site.record_certificate(now, *address, *certificate_left, out);
                     if !cut_off {
                         site.tell_of_fallback(now, out);
                     }
-                }
+                    change
+                });
             }
             Event::References { answered, asked } => {
                 let turn = self.isolation.record_references(now, *answered, *asked);
@@ -195,7 +195,7 @@ impl Engine {
         if let Some(facts) = self.nodes.get_mut(&beat.node) {
             facts.record(now, beat, out);
         }
-        self.sites.touch_those_of(&beat.node, |site| site.record_beat(now, beat));
+        self.sites.tell_those_of(&beat.node, |site| site.record_beat(now, beat));
     }
 
     /// A node that does not beat any more while visitors get through moves nothing, but somebody should know.

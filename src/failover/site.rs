@@ -284,9 +284,10 @@ impl Site {
         self.lanes.entry(record_type).or_insert_with(|| Lane::new(record_type, now));
     }
 
-    pub(super) fn record_beat(&mut self, now: Moment, beat: &BeatSeen) {
+    /// A node has beaten. Returns whether anything follows from it before the site is due in any case.
+    pub(super) fn record_beat(&mut self, now: Moment, beat: &BeatSeen) -> Change {
         if !self.setup.nodes.contains(&beat.node) {
-            return;
+            return Change::None;
         }
         let led_to = self.lanes.values().any(|lane| lane.has(&beat.node));
         let place = if led_to { Place::Member } else { Place::Outside };
@@ -295,7 +296,8 @@ impl Site {
         if !self.beats.contains_key(&beat.node) {
             self.beats.insert(beat.node.clone(), Beats::default());
         }
-        let Some(beats) = self.beats.get_mut(&beat.node) else { return };
+        let Some(beats) = self.beats.get_mut(&beat.node) else { return Change::None };
+        let one_of_many = beats.is_at_rest(now, &self.setup.policy) && beat.leaving.is_none();
         beats.record(now, beat.boot, &self.setup.policy);
         if beat.leaving.is_some() {
             beats.record_leaving(now, &self.setup.policy);
@@ -304,6 +306,7 @@ impl Site {
         for address in &beat.addresses {
             self.claim(now, &beat.node, *address);
         }
+        if one_of_many && !self.is_tense() { Change::None } else { Change::Some }
     }
 
     /// A node says where it is. A new place is probed at once.
@@ -337,6 +340,7 @@ impl Site {
         }
     }
 
+    /// A probe has come back. Returns whether anything follows from it before the site is due in any case.
     pub(super) fn record_probe(
         &mut self,
         now: Moment,
@@ -344,16 +348,31 @@ impl Site {
         address: IpAddr,
         started: Moment,
         outcome: &Outcome,
-    ) {
+    ) -> Change {
         let watched = self.targets.get_mut(&target.node).and_then(|t| t.get_mut(&target.family));
-        let Some(watched) = watched else { return };
+        let Some(watched) = watched else { return Change::None };
         let proven = watched.liveness.proven();
         watched.liveness.record(now, started, address, outcome, &self.setup.policy);
         self.stirred |= watched.liveness.proven() != proven;
         if watched.liveness.failures() > 0 {
             watched.due = watched.due.min(watched.next_look(started, now, &self.setup.policy));
             self.fallback.alert(now, self.setup.policy.fallback_suspect_every);
+            return Change::Some;
         }
+        let silent = Beats::default();
+        let beats = self.beats.get(&target.node).unwrap_or(&silent);
+        let same = watched.liveness.health(now, beats, &self.setup.policy) == watched.health;
+        if same && !self.is_tense() { Change::None } else { Change::Some }
+    }
+
+    /// Whether anything that is heard may lead to a decision: something is to be decided, or a verdict may fall or be
+    /// taken back.
+    fn is_tense(&self) -> bool {
+        let policy = &self.setup.policy;
+        let mut watched = self.targets.values().flat_map(BTreeMap::values);
+        self.stirred
+            || self.drill.is_some()
+            || watched.any(|w| w.liveness.is_down() || w.liveness.is_at_stake(policy))
     }
 
     /// A witness has said what it saw. What it says of a place where nobody is said to be is worth nothing.
@@ -376,15 +395,23 @@ impl Site {
         }
     }
 
-    pub(super) fn record_fallback(&mut self, now: Moment, address: IpAddr, failure: Option<Failure>) {
+    /// A look at the fallback has come back. Returns whether anything follows from it before the site is due in any case.
+    pub(super) fn record_fallback(
+        &mut self,
+        now: Moment,
+        address: IpAddr,
+        failure: Option<Failure>,
+    ) -> Change {
         if !self.setup.fallback_addresses.contains(&address) {
-            return;
+            return Change::None;
         }
-        if failure.is_some() {
+        let failed = failure.is_some();
+        if failed {
             // It may be needed any moment: find out soon that it is back, without hammering what is broken for good.
             self.fallback.hasten(now + self.setup.policy.fallback_suspect_every * 6);
         }
         self.stirred |= self.fallback.record(now, address, failure) == Change::Some;
+        if failed || self.is_tense() { Change::Some } else { Change::None }
     }
 
     /// A fallback that is not good is told while the nodes are up and there is time to see to it.
