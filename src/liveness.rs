@@ -331,13 +331,15 @@ impl Liveness {
             && self.steady(now, policy.rise_span, policy)
     }
 
-    /// Whether it has been down, silent and failing for so long that more of it changes nothing.
+    /// Whether it has been down and failing for so long that more of it changes nothing.
     #[must_use]
     pub fn is_given_up(&self, now: Moment, beats: &Beats, policy: &Policy) -> bool {
-        self.down == Some(Down::Hard)
-            && self.failures >= policy.intermittent.max(policy.hard_failures)
-            && beats.silent(now, policy)
-            && !beats.leaving(now)
+        let settled = match self.down {
+            None => false,
+            Some(Down::Hard) => beats.silent(now, policy),
+            Some(Down::Gray) => beats.is_at_rest(now, policy),
+        };
+        settled && self.failures >= policy.intermittent.max(policy.hard_failures) && !beats.leaving(now)
     }
 
     /// Since when nobody got through: the last success, or the beginning of the evidence.

@@ -509,10 +509,12 @@ impl Site {
         let Some((beats, families)) = self.beats.get(node).zip(self.targets.get(node)) else { return false };
         let all = |is_so: &dyn Fn(&Liveness) -> bool| families.values().all(|w| is_so(&w.liveness));
         let mut published = self.lanes.values().map(|lane| lane.has(node));
-        if beats.is_at_rest(now, policy) {
-            published.all(|has| has) && all(&|liveness| liveness.is_at_rest(now, policy))
+        if all(&|liveness| liveness.is_given_up(now, beats, policy)) {
+            !published.any(|has| has)
         } else {
-            !published.any(|has| has) && all(&|liveness| liveness.is_given_up(now, beats, policy))
+            beats.is_at_rest(now, policy)
+                && all(&|liveness| liveness.is_at_rest(now, policy))
+                && published.all(|has| has)
         }
     }
 

@@ -54,7 +54,7 @@ impl World {
     }
 
     /// One step of the engine, and what follows from it. Also what a crash may cut short.
-    pub(super) fn step(&mut self, event: Event) {
+    pub(crate) fn step(&mut self, event: Event) {
         let event = match self.mutant {
             Some(mutant) => match mutant.event(event, self.told.as_ref()) {
                 Some(event) => event,
