@@ -391,12 +391,21 @@ impl Engine {
     /// The next moment at which time alone can matter. None: only an event can.
     #[must_use]
     pub fn next_wake(&self) -> Option<Moment> {
-        let references = (self.references > 0).then(|| self.isolation.due());
-        let silence = Some(self.silence_due).filter(|_| !self.nodes.is_empty());
+        let sooner = |one: Option<Moment>, other: Moment| Some(one.map_or(other, |at| at.min(other)));
+        let mut next = self.sites.next_due();
+        if self.references > 0 {
+            next = sooner(next, self.isolation.due());
+        }
         // Cut off it warms up for nothing and tells of no silence, however long both have been due.
-        let judges = !self.is_cut_off();
-        let own = [references, self.warm_until.filter(|_| judges), silence.filter(|_| judges)];
-        own.into_iter().flatten().chain(self.sites.next_due()).min()
+        if !self.is_cut_off() {
+            if !self.nodes.is_empty() {
+                next = sooner(next, self.silence_due);
+            }
+            if let Some(warm) = self.warm_until {
+                next = sooner(next, warm);
+            }
+        }
+        next
     }
 
     /// When the target at `target` is looked at. None: it is not known.

@@ -367,7 +367,10 @@ fn is_trouble(health: Health) -> bool {
 fn transition(node: &NodeName, watched: &Watched, health: Health) -> (Weight, String) {
     let news = health.is_down() || (is_trouble(health) && !watched.told);
     let weight = if news { Weight::Warning } else { Weight::Info };
-    let address = watched.liveness.address();
-    let failure = watched.liveness.failure().map(|f| format!(" ({f})")).unwrap_or_default();
-    (weight, format!("{node} at {address}: {}{failure}", health.describe()))
+    let (address, health) = (watched.liveness.address(), health.describe());
+    let text = match watched.liveness.failure() {
+        Some(failure) => format!("{node} at {address}: {health} ({failure})"),
+        None => format!("{node} at {address}: {health}"),
+    };
+    (weight, text)
 }
