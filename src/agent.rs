@@ -34,6 +34,7 @@ mod answer;
 mod beating;
 mod board;
 mod certificates;
+mod event;
 mod failing_back;
 mod faults;
 mod hooks;
@@ -55,7 +56,8 @@ use tokio::task::JoinSet;
 
 use self::answer::Around;
 use self::beating::{Farewell, Line};
-use self::board::{Board, Event};
+use self::board::Board;
+use self::event::Event;
 use self::failing_back::FailBack;
 use self::keeper::{Bell, Keeper, Left, Order, Surroundings};
 use self::memory::Memory;

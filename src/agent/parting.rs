@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinError;
 
 use super::beating::Farewell;
-use super::board::Event;
+use super::event::Event;
 use super::keeper::Left;
 use super::{Agent, AgentError, Ended, FAREWELL, LINGER};
 use crate::host::notify;
