@@ -26,7 +26,7 @@ use self::settle::{Judgement, Settle};
 use self::trouble::Trouble;
 use super::Rules;
 use super::adopt::Adoption;
-use super::generation::{Adopted, Files, Generation, unix};
+use super::generation::{Adopted, Current, Files, Generation, unix};
 use super::keep::{Copy, Keeper, Origin};
 use crate::heartbeat::SourceState;
 use crate::host::{message, time};
@@ -60,9 +60,6 @@ pub struct LoadReport {
     /// What is wrong with it, in words; empty when nothing is.
     pub why: String,
 }
-
-/// The generation that is served; None until there is one.
-pub type Current = Option<Arc<Generation>>;
 
 /// Looks, reads and publishes until it is stopped.
 #[derive(Debug)]
