@@ -79,4 +79,7 @@ fn every_part_is_listed_with_its_licence_and_its_digest() {
     let named = |name: &str| parts.iter().any(|part| part["name"] == name);
     assert!(named("rppal") && named("tokio"));
     assert!(!named("proptest") && !named("serde_derive"), "not in the program");
+    let changelog = fs::read_to_string(directory.path().join("changelog")).unwrap();
+    let version = concat!("hearth (", env!("CARGO_PKG_VERSION"), "-1) stable;");
+    assert!(changelog.starts_with(version) && changelog.ends_with(" +0000\n"), "{changelog}");
 }
