@@ -192,15 +192,15 @@ def written(pids):
 
 def report(name, server, log, seconds):
     """Measures one role and prints its row; then which of its threads woke up."""
-    before, disk, said = wakeups(server.pids()), written(server.pids()), log.stat().st_size
+    before, disk, said = wakeups(server.pids()), written(server.pids()), os.fstat(log).st_size
     time.sleep(seconds)
     after, disk_after = wakeups(server.pids()), written(server.pids())
     gone = lambda task: after[task][2] - before.get(task, (0, 0, 0))[2]
     count = sum(map(gone, after))
     bytes_written = sum(disk_after[pid] - disk.get(pid, 0) for pid in disk_after)
     a_day = lambda size: f"{size} in {seconds} s: {size * 86_400 / seconds / 1e6:.1f} MB a day"
-    lines = log.read_bytes()[said:].splitlines(keepends=True)
-    logged = f"{len(lines)} lines, {a_day(sum(map(len, lines)))}"
+    lines = os.pread(log, os.fstat(log).st_size - said, said)
+    logged = f"{lines.count(10)} lines, {a_day(len(lines))}"
     print(f"| {name} | {count / seconds:.2f} | {server.memory()} | {a_day(bytes_written)} | {logged} |")
     busy = sorted(((gone(task), *after[task][:2]) for task in after), reverse=True)
     return ", ".join(f"{comm} of {pid} {count}" for count, comm, pid in busy if count)
@@ -213,9 +213,10 @@ def run(arguments, scratch, server_of):
     publish(scratch / "www")
     ending = configure(scratch, program, arguments.lamps)
     environment = os.environ | {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
-    log = lambda role: scratch / f"{role}.log"
+    # In memory: what is said is no write of theirs.
+    logs = {role: os.memfd_create(role) for role in ("watcher", "agent")}
     start = lambda role: server_of(
-        role, [program, role, "--config", str(scratch / f"{role}.toml")], 0, env=environment, cwd=scratch, stderr=log(role).open("w")
+        role, [program, role, "--config", str(scratch / f"{role}.toml")], 0, env=environment, cwd=scratch, stderr=logs[role]
     )
     roles = []
     try:
@@ -231,7 +232,7 @@ def run(arguments, scratch, server_of):
         # Compressing, and keeping the copy, goes on for a while.
         time.sleep(arguments.settle)
         print("\n| role | wakeups a second | KiB: resident / proportional share / private and written to | bytes for the disk | bytes for the log |\n|-|-|-|-|-|")
-        told = [report(role.name, role, log(role.name), arguments.seconds) for role in reversed(roles)]
+        told = [report(role.name, role, logs[role.name], arguments.seconds) for role in reversed(roles)]
         print("\nThreads that woke up: " + "; ".join(told) + ".")
         for role in roles:
             for pid in role.pids():
