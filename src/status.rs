@@ -212,6 +212,21 @@ pub struct RecordStatus {
     pub why: String,
 }
 
+impl RecordStatus {
+    /// A name before the first reading.
+    #[must_use]
+    pub fn unread(name: Name) -> Self {
+        Self {
+            name,
+            wanted: Vec::new(),
+            in_force: Vec::new(),
+            foreign: Vec::new(),
+            state: RecordState::Unknown,
+            why: "not read yet".to_owned(),
+        }
+    }
+}
+
 /// Where a name stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -239,6 +254,20 @@ pub struct WatcherLink {
     pub answered_ms_ago: Option<u64>,
     /// What the watcher said it sees.
     pub view: Vec<crate::heartbeat::SiteView>,
+}
+
+impl WatcherLink {
+    /// A watcher before the first beat.
+    #[must_use]
+    pub fn untried(url: String) -> Self {
+        Self {
+            url,
+            state: LinkState::Unknown,
+            why: "no beat was sent yet".to_owned(),
+            answered_ms_ago: None,
+            view: Vec::new(),
+        }
+    }
 }
 
 /// How beating to a watcher goes.

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use tokio::sync::{mpsc, watch};
 
 use super::Agreed;
-use super::board::Event;
+use super::event::Event;
 use super::memory::Memory;
 use crate::address::admissible::admissible;
 use crate::address::agreement::Judgement;

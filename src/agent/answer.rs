@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::board::Event;
+use super::event::{Event, LampEvent};
 use super::keeper::Order;
-use super::lamps::{IDENTIFYING, LONGEST, LampEvent};
+use super::lamps::{IDENTIFYING, LONGEST};
 use super::memory::Memory;
 use crate::address::report::Report;
 use crate::dns::Name;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::board::{Event, LinkReport};
+use super::event::{Event, LinkReport};
 use crate::address::Network;
 use crate::address::admissible::admissible;
 use crate::heartbeat::receive::FORM;

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::lamps::{LampEvent, Lamps};
+use super::event::{Event, LinkReport};
+use super::lamps::Lamps;
 use super::{faults, hooks, journal};
 use crate::address::Family;
 use crate::config::RecordSettings;
-use crate::heartbeat::{NodeName, SiteView};
-use crate::hook;
+use crate::heartbeat::NodeName;
 use crate::hook::run::Hooks;
 use crate::host::notify;
 use crate::host::shutdown::stopped;
@@ -24,45 +24,11 @@ use crate::mount;
 use crate::site;
 use crate::status::{
     AddressStatus, AgentStatus, CertificateStatus, IncludeStatus, LampStatus, LinkState, MountStatus, Phase,
-    RecordState, RecordStatus, SiteStatus, WatcherLink,
+    RecordStatus, SiteStatus, WatcherLink,
 };
 
 /// Between two snapshots at most: the lamps' lease ([`crate::leds::words::LEASE`]) outlasts two of them.
 pub(super) const PUBLISH: Duration = Duration::from_secs(4);
-
-/// What a task reports.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// A round of questions about the public address was judged.
-    Addresses(BTreeMap<Family, AddressStatus>),
-    /// The site with this number stands otherwise than before.
-    Site(usize, SiteStatus),
-    /// The certificate with this number stands so.
-    Certificate(usize, CertificateStatus),
-    /// The mount with this number stands so.
-    Mount(usize, MountStatus),
-    /// The name with this number stands so.
-    Record(usize, RecordStatus),
-    /// A change of a name landed; with the facts for hooks.
-    Changed(Vec<hook::Change>),
-    /// A beat to the watcher with this number was tried.
-    Link(usize, LinkReport),
-    /// The LEDs are told something.
-    Lamps(LampEvent),
-    /// The stop has begun.
-    Leaving,
-}
-
-/// How a beat went.
-#[derive(Debug)]
-pub(super) struct LinkReport {
-    /// What that means.
-    pub(super) state: LinkState,
-    /// In words.
-    pub(super) why: String,
-    /// What the watcher said it sees; None: it gave no answer that counts.
-    pub(super) view: Option<Vec<SiteView>>,
-}
 
 /// Everything that was reported.
 pub(super) struct Board {
@@ -96,8 +62,8 @@ impl Board {
             sites,
             certificates: Vec::new(),
             mounts,
-            records: records.iter().map(|record| unread(record.name.clone())).collect(),
-            watchers: watchers.into_iter().map(untried).collect(),
+            records: records.iter().map(|record| RecordStatus::unread(record.name.clone())).collect(),
+            watchers: watchers.into_iter().map(WatcherLink::untried).collect(),
             faults: Vec::new(),
             lamps: LampStatus::default(),
         };
@@ -221,28 +187,6 @@ impl Board {
 
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A name before the first reading.
-pub(super) fn unread(name: crate::dns::Name) -> RecordStatus {
-    RecordStatus {
-        name,
-        wanted: Vec::new(),
-        in_force: Vec::new(),
-        foreign: Vec::new(),
-        state: RecordState::Unknown,
-        why: "not read yet".to_owned(),
-    }
-}
-
-fn untried(url: String) -> WatcherLink {
-    WatcherLink {
-        url,
-        state: LinkState::Unknown,
-        why: "no beat was sent yet".to_owned(),
-        answered_ms_ago: None,
-        view: Vec::new(),
-    }
 }
 
 #[cfg(test)]

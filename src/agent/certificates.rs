@@ -4,7 +4,7 @@
 
 use tokio::sync::{mpsc, watch};
 
-use super::board::Event;
+use super::event::Event;
 use crate::host::shutdown::stopped;
 use crate::site::SiteSettings;
 use crate::status::CertificateStatus;

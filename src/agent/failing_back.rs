@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use super::board::Event;
+use super::event::Event;
 use super::hooks;
 use super::memory::Memory;
 use crate::address::{Family, Verdict as Standpoint};

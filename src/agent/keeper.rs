@@ -11,8 +11,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 
 use super::Agreed;
-use super::board::Event;
 use super::decision::Evidence;
+use super::event::Event;
 use super::hooks;
 use super::upkeep::{Step, Upkeep, describe};
 use crate::address::report::Report;

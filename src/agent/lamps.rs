@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::process::Command;
 use tokio::sync::mpsc;
 
-use super::board::Event;
+use super::event::{Event, LampEvent};
 use crate::host::time::minute_of_day;
 use crate::leds;
 use crate::leds::button::Gesture;
@@ -34,17 +34,6 @@ pub(super) struct Lamps {
     acknowledged: Vec<FaultCode>,
     announced: Option<(Announced, Moment)>,
     places: Vec<LampPlace>,
-}
-
-/// Something that the LEDs are told.
-#[derive(Clone, Debug)]
-pub(super) enum LampEvent {
-    /// A person has seen every fault that there is now.
-    Acknowledged,
-    /// Show this for so long.
-    Announced(Announced, Duration),
-    /// How the places with lamps stand.
-    Places(Vec<LampPlace>),
 }
 
 impl Lamps {

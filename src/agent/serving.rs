@@ -9,7 +9,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use tokio::sync::{mpsc, watch};
 
 use super::Ended;
-use super::board::Event;
+use super::event::Event;
 use crate::heartbeat::proof::{self, Nonce};
 use crate::heartbeat::seal::SigningKey;
 use crate::heartbeat::{NodeName, SEAL_HEADER};

@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::answer::{Around, answer};
-use super::board::{Board, Event};
-use super::lamps::LampEvent;
+use super::board::Board;
+use super::event::{Event, LampEvent};
 use super::*;
 
 async fn around() -> (Around, mpsc::Receiver<Event>) {

@@ -9,7 +9,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Agreed;
-use super::board::unread;
 use super::decision::{Decided, Decision, Evidence, Hold, When};
 use super::memory::Memory;
 use crate::config::RecordSettings;
@@ -106,7 +105,7 @@ impl Upkeep {
         books: Books,
         line: Timeline,
     ) -> Self {
-        let status = unread(record.name.clone());
+        let status = RecordStatus::unread(record.name.clone());
         Self { record, node, provider, books, line, status, stood: None, evidence: Vec::new(), by: By::Agent }
     }
 

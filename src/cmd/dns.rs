@@ -4,8 +4,6 @@
 
 mod why;
 
-pub(super) use why::date;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;

@@ -10,10 +10,11 @@ use anyhow::{Context, bail};
 
 use crate::cli::{DrainArgs, FailoverCommand, OverrideArgs};
 use crate::cmd::print;
+use crate::cmd::words::span;
 use crate::config::{self, Secrets, WatcherConfig};
 use crate::dns::{Name, Owner, RdataSet};
 use crate::failover::event::Command;
-use crate::failover::lane::{Side, words};
+use crate::failover::lane::Side;
 use crate::failover::view::{SiteStatus, WatcherStatus};
 use crate::host::control;
 use crate::watcher::question::Question;
@@ -163,9 +164,4 @@ pub(super) fn about(site: &SiteStatus) -> String {
 pub(super) fn sets(sets: &[RdataSet]) -> String {
     let each: Vec<String> = sets.iter().map(ToString::to_string).collect();
     if each.is_empty() { "nothing that the watcher knows of".to_owned() } else { each.join(", ") }
-}
-
-/// Milliseconds as people say them.
-pub(super) fn span(ms: u64) -> String {
-    words(std::time::Duration::from_millis(ms))
 }

@@ -15,6 +15,7 @@ pub mod key;
 pub mod led;
 pub mod status;
 pub mod watcher;
+mod words;
 
 use std::future::Future;
 use std::io::Write;

@@ -1,6 +1,5 @@
 //! What the tables of an agent mean: `[node]`, `[site]`, `[address]`, `[[record]]`, `[heartbeat]`, `[[hook]]` and `[leds]`.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,7 +19,6 @@ use super::mount::mounts;
 use super::provider::{Providers, check_reference, warn_low_ttl};
 use super::reading::Reading;
 use super::tls::roots;
-use super::value::At;
 use super::{AgentConfig, RecordSettings, fail_back, site};
 use crate::address::{AddressSettings, Family};
 use crate::dns::Ttl;
@@ -100,23 +98,6 @@ pub(super) fn agent(
         hooks,
         leds,
     })
-}
-
-/// Every address of this machine, both families, at `port`.
-const fn everywhere(port: u16) -> SocketAddr {
-    SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port)
-}
-
-/// Where to listen: what is written, or everywhere at `port`.
-pub(super) fn listen(
-    reading: &mut Reading<'_>,
-    written: Option<Spanned<Vec<At<SocketAddr>>>>,
-    port: u16,
-) -> Vec<SocketAddr> {
-    let Some(list) = written else { return vec![everywhere(port)] };
-    reading.not_empty(&list, "`listen`", &format!("[\"[::]:{port}\"]"));
-    reading.unique("the address", list.get_ref().iter().map(|at| (&at.value, at.span.clone())));
-    list.into_inner().into_iter().map(|at| at.value).collect()
 }
 
 fn records(

@@ -8,12 +8,21 @@ use reqwest::Url;
 
 use super::value::Written;
 use crate::dns::Name;
+use crate::probe::Scheme;
 
 impl Written for IpAddr {
     const WANTED: &'static str = "an address in quotes, such as \"192.0.2.1\"";
     fn read(text: &str) -> Result<Self, String> {
         text.parse()
             .map_err(|_| format!("`{text}` is not an address; write \"192.0.2.1\" or \"2001:db8::1\""))
+    }
+}
+
+/// RFC 9110 sections 4.2.1 and 4.2.2.
+pub(super) const fn default_port(scheme: Scheme) -> u16 {
+    match scheme {
+        Scheme::Http => 80,
+        Scheme::Https => 443,
     }
 }
 

@@ -5,13 +5,13 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::FailBackSettings;
+use super::endpoint::default_port;
 use super::error::did_you_mean;
 use super::fallback::fallback;
 use super::file::agent::FailBack;
 use super::provider::{Providers, check_reference, warn_low_ttl};
 use super::reading::Reading;
 use super::value::At;
-use super::watcher::default_port;
 use crate::dns::{Name, Owner, Ttl};
 use crate::failover::Shape;
 use crate::failover::orphan::{ALARM, PATIENCE};

@@ -6,10 +6,10 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::FallbackSettings;
-use super::file::watcher::Fallback;
+use super::endpoint::default_port;
+use super::file::fallback::Fallback;
 use super::reading::Reading;
 use super::value::At;
-use super::watcher::default_port;
 use crate::dns::Name;
 use crate::failover::Shape;
 use crate::probe::PageCheck;

@@ -6,6 +6,7 @@
 
 pub(super) mod address;
 pub(super) mod agent;
+pub(super) mod fallback;
 pub(super) mod gluster;
 pub(super) mod hook;
 pub(super) mod leds;

@@ -8,9 +8,8 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::mpsc;
 
 use serde::Deserialize as _;
@@ -19,7 +18,7 @@ use toml::de::DeTable;
 use super::error::{Problem, Source, of_parser};
 use super::file::File;
 use super::{Checked, ConfigErrors, Secrets, check_source};
-use crate::site::load::process::DEADLINE;
+use crate::site::load::process::{self, DEADLINE};
 use crate::site::load::wire::{self, Ask, Tell};
 use crate::status::{IncludeState, IncludeStatus};
 
@@ -195,23 +194,12 @@ fn admit(source: &Source<'_>) -> Result<(), ConfigErrors> {
 
 /// Reads a file that may be on a mount that hangs.
 fn read(program: &Path, path: &Path) -> Result<String, String> {
-    let mut child = start(program).map_err(|error| format!("the loader process failed: {error}"))?;
+    let mut child =
+        process::command(program).spawn().map_err(|error| format!("the loader process failed: {error}"))?;
     let answer = ask(&mut child, path);
     // An error: it has ended. One that hangs in the kernel ends when the mount answers.
     let _ = child.kill();
     String::from_utf8(answer?).map_err(|_| "it is not UTF-8".to_owned())
-}
-
-fn start(program: &Path) -> io::Result<Child> {
-    Command::new(program)
-        .arg0("hearth")
-        .arg("loader")
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
 }
 
 fn ask(child: &mut Child, path: &Path) -> Result<Vec<u8>, String> {

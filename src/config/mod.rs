@@ -18,6 +18,7 @@ mod hook;
 pub mod include;
 mod leds;
 mod lines;
+mod listen;
 mod mount;
 mod notify;
 mod pi;

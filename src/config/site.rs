@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::agent::listen;
 use super::file::site::{Site, SiteLog, Sites, Validators};
+use super::listen::listen;
 use super::mount::kind_below;
 use super::provider::Providers;
 use super::reading::Reading;

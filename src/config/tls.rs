@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use rustls::pki_types::CertificateDer;
 use toml::Spanned;
 
-use super::agent::listen;
 use super::file::tls::{self as written, Acme, ChallengeKind, SiteTls};
+use super::listen::listen;
 use super::provider::Providers;
 use super::reading::Reading;
 use super::secret::SecretSource;

@@ -6,11 +6,12 @@ use std::path::Path;
 
 use toml::Spanned;
 
-use super::agent::listen;
+use super::endpoint::default_port;
 use super::error::did_you_mean;
 use super::fallback::fallback;
 use super::file::watcher::{Peer, STATE, Watch, Watcher};
 use super::lines::lines;
+use super::listen::listen;
 use super::notify;
 use super::policy::policy;
 use super::provider::{Providers, aliases, check_reference, warn_low_ttl};
@@ -210,14 +211,6 @@ fn page_check(written: &Watch) -> PageCheck {
         port: written.port.as_ref().map_or(default_port(scheme), |port| *port.get_ref()),
         path: written.page.as_ref().map_or("/".to_owned(), |at| at.value.0.clone()),
         contains: written.contains.as_ref().map(|at| at.value.clone()),
-    }
-}
-
-/// RFC 9110 sections 4.2.1 and 4.2.2.
-pub(super) const fn default_port(scheme: Scheme) -> u16 {
-    match scheme {
-        Scheme::Http => 80,
-        Scheme::Https => 443,
     }
 }
 

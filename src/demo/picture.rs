@@ -12,7 +12,7 @@ use super::process::State;
 use super::router::Line;
 use super::{PAGES_ADDRESS, Pi};
 use crate::leds::Shown;
-use crate::leds::rhythm::{Lamps, lamps};
+use crate::leds::face::{Lamps, lamps};
 
 /// How many events are kept.
 const EVENTS: usize = 200;

@@ -15,7 +15,8 @@ use super::picture::{Event, Fallback, PiPicture, Picture, Source, whom};
 use super::process::State;
 use super::router::Line;
 use super::{Pi, SITE};
-use crate::leds::rhythm::{Lamps, Level};
+use crate::leds::face::Lamps;
+use crate::leds::rhythm::Level;
 
 /// Draws the picture; `chosen` is the Pi that the keys are about.
 pub fn draw(frame: &mut Frame<'_>, picture: &Picture, chosen: Pi) {

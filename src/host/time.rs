@@ -5,53 +5,29 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the one place that reads a clock")]
 
-use std::sync::OnceLock;
+mod check;
+mod ticks;
+mod zone;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, sleep_until};
+use tokio::time::Instant;
 
+pub use self::check::{ClockCheck, ClockReport, LAG_LIMIT};
+pub use self::ticks::{next_tick, rest, ticks};
+pub use self::zone::{ahead_of_utc_ms, minute_of_day, wall_of};
 use crate::moment::Moment;
 
 /// A wall clock that claims more time away than this is not believed: nodes without a clock chip wake up in 1970.
 pub const LONGEST_AWAY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
-/// A loop that wakes up later than this after its deadline was not looking, and what it missed is no evidence.
-pub const LAG_LIMIT: Duration = Duration::from_secs(1);
 
 /// A deadline further away than this is as good as never.
 const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// A wall clock before this has not been set: hearth is younger (2025-01-01, in seconds since 1970).
 const YOUNGEST: u64 = 1_735_689_600;
-
-/// The minute after midnight in the time zone of this machine; None while the wall clock has plainly not been set.
-#[must_use]
-pub fn minute_of_day(wall: SystemTime) -> Option<u16> {
-    wall.duration_since(UNIX_EPOCH + Duration::from_secs(YOUNGEST)).ok()?;
-    let local = jiff::Timestamp::try_from(wall).ok()?.to_zoned(jiff::tz::TimeZone::system());
-    u16::try_from(i32::from(local.hour()) * 60 + i32::from(local.minute())).ok()
-}
-
-/// How far the time zone of this machine is ahead of UTC at `wall`, in milliseconds.
-#[must_use]
-pub fn ahead_of_utc_ms(wall: SystemTime) -> i64 {
-    let at = jiff::Timestamp::try_from(wall).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    i64::from(jiff::tz::TimeZone::system().to_offset(at).seconds()) * 1000
-}
-
-/// The point in time that a person means by `text`, in milliseconds since 1970: a date with its time and, unless it is
-/// in the time zone of this machine, its offset (RFC 3339; a blank may stand for the `T`).
-#[must_use]
-pub fn wall_of(text: &str) -> Option<u64> {
-    let with_offset = text.parse::<jiff::Timestamp>().ok();
-    let local = || {
-        let civil = text.parse::<jiff::civil::DateTime>().ok()?;
-        Some(civil.to_zoned(jiff::tz::TimeZone::system()).ok()?.timestamp())
-    };
-    u64::try_from(with_offset.or_else(local)?.as_millisecond()).ok()
-}
 
 /// Where a time line stood when its state was saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -116,40 +92,6 @@ impl HandClock {
 
 fn load(ms: &AtomicU64) -> Duration {
     Duration::from_millis(ms.load(Ordering::Relaxed))
-}
-
-/// The next instant at which something that is done once in `every` is due: a whole multiple of it since the first time
-/// that anybody asked. Who waits for as long, or for a multiple of it, wakes together, and a processor that has nothing
-/// else to do sleeps in between.
-#[must_use]
-pub fn next_tick(every: Duration) -> Instant {
-    tick_after(Instant::now(), every)
-}
-
-/// Ticks at these instants. What was missed is left out.
-#[must_use]
-pub fn ticks(every: Duration) -> Interval {
-    let mut ticks = interval_at(next_tick(every), every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    ticks
-}
-
-/// Sleeps for about `span`, at least for three quarters of it, and wakes at such an instant. Less than a second is slept
-/// exactly.
-pub async fn rest(span: Duration) {
-    if span < Duration::from_secs(1) {
-        return sleep(span).await;
-    }
-    sleep_until(tick_after(Instant::now() + span * 3 / 4, span)).await;
-}
-
-fn tick_after(at: Instant, every: Duration) -> Instant {
-    static FIRST: OnceLock<Instant> = OnceLock::new();
-    let first = *FIRST.get_or_init(Instant::now);
-    let since = at.saturating_duration_since(first);
-    let step = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX).max(1);
-    let into = u64::try_from(since.as_nanos() % u128::from(step)).unwrap_or(0);
-    at.checked_add(Duration::from_nanos(step - into)).unwrap_or_else(|| at + NEVER)
 }
 
 /// The system's wall clock, for what is signed or dated with it: TSIG, HTTP dates.
@@ -285,72 +227,13 @@ fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Watches a loop and the wall clock: a loop that stalls, or a clock that jumps, makes what was seen doubtful.
-#[derive(Debug)]
-pub struct ClockCheck {
-    line: Timeline,
-    last: Resume,
-}
-
-/// What [`ClockCheck::look`] saw since the look before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClockReport {
-    /// How much later than its deadline the loop came round.
-    pub lag: Duration,
-    /// How many milliseconds the wall clock went further than the time line; negative: it fell behind.
-    pub drift_ms: i64,
-    /// The time between the two looks.
-    pub span: Duration,
-}
-
-impl ClockCheck {
-    /// Begins to watch.
-    #[must_use]
-    pub fn new(line: Timeline) -> Self {
-        Self { line, last: line.resume() }
-    }
-
-    /// Looks at both clocks. `due` is when the loop meant to wake up; a loop that was woken before has no lag.
-    pub fn look(&mut self, due: Moment) -> ClockReport {
-        let now = self.line.resume();
-        let report = compare(self.last, now, due);
-        self.last = now;
-        report
-    }
-}
-
-/// Compares how far both clocks went.
-fn compare(last: Resume, now: Resume, due: Moment) -> ClockReport {
-    let span = now.moment.since(last.moment);
-    let wall = i128::from(now.wall_ms) - i128::from(last.wall_ms);
-    let drift = wall - i128::from(millis(span));
-    let drift_ms = i64::try_from(drift).unwrap_or(if drift < 0 { i64::MIN } else { i64::MAX });
-    ClockReport { lag: now.moment.since(due.max(last.moment)), drift_ms, span }
-}
-
-impl ClockReport {
-    /// Whether the loop lagged by more than [`LAG_LIMIT`].
-    #[must_use]
-    pub fn is_late(&self) -> bool {
-        self.lag > LAG_LIMIT
-    }
-
-    /// Whether the wall clock was stepped, or the machine was suspended: more than a second, beyond the 500 ppm that
-    /// an NTP client may slew (clock_adjtime(2)).
-    #[must_use]
-    pub fn has_jumped(&self) -> bool {
-        let slewed = millis(self.span) / 1_000;
-        self.drift_ms.unsigned_abs() > 1_000 + slewed
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const HOUR: u64 = 3_600_000;
+    pub(super) const HOUR: u64 = 3_600_000;
 
-    fn resume(moment: u64, wall_ms: u64) -> Resume {
+    pub(super) fn resume(moment: u64, wall_ms: u64) -> Resume {
         Resume { moment: Moment::from_millis(moment), wall_ms }
     }
 
@@ -408,79 +291,5 @@ mod tests {
         let line = Timeline::steady(Some(resume(60_000, 0)), 0);
         assert!(line.at(Moment::START) <= Instant::now());
         assert!(line.at(Moment::from_millis(u64::MAX)) > Instant::now() + Duration::from_secs(1));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn whoever_waits_for_as_long_or_a_multiple_of_it_wakes_together() {
-        let [two, four] = [2, 4].map(Duration::from_secs);
-        let began = Instant::now();
-        rest(two).await;
-        let first = Instant::now();
-        assert!((two * 3 / 4..=two * 7 / 4).contains(&(first - began)), "{:?}", first - began);
-        tokio::time::advance(Duration::from_millis(130)).await;
-        let (mut slow, mut quick) = (ticks(four), ticks(two));
-        let (slow_at, quick_at) = (slow.tick().await, quick.tick().await);
-        // A timer fires at a whole millisecond after it is due.
-        let apart = |one: Instant, other: Instant| {
-            let over = (one - other).as_micros() % 2_000_000;
-            over.min(2_000_000 - over)
-        };
-        assert_eq!(apart(slow_at, quick_at), 0);
-        assert!(apart(slow_at, first) <= 1_000, "{} us", apart(slow_at, first));
-        assert!(slow_at - first <= four);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_rest_of_less_than_a_second_is_as_long_as_it_says() {
-        let began = Instant::now();
-        rest(Duration::from_millis(70)).await;
-        assert_eq!(began.elapsed(), Duration::from_millis(70));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_never_due_is_not_due_now() {
-        assert!(next_tick(Duration::MAX) > Instant::now() + NEVER / 2);
-    }
-
-    #[test]
-    fn lag_and_jumps_are_told_from_ordinary_progress() {
-        let last = resume(100_000, 500_000);
-        let looks = [
-            // (now, due) -> (late, jumped)
-            ("on time", resume(110_000, 510_000), 110_000, false, false),
-            ("woken early by an event", resume(101_000, 501_000), 110_000, false, false),
-            ("slewed by NTP", resume(110_000, 510_005), 110_000, false, false),
-            ("stalled", resume(113_000, 513_000), 110_000, true, false),
-            ("stepped ahead", resume(110_000, 510_000 + HOUR), 110_000, false, true),
-            ("stepped back", resume(110_000, 400_000), 110_000, false, true),
-            ("woken from suspension", resume(110_100, 800_000), 110_000, false, true),
-            (
-                "a long slew",
-                resume(100_000 + 10 * HOUR, 500_000 + 10 * HOUR + 18_000),
-                u64::MAX,
-                false,
-                false,
-            ),
-        ];
-        for (what, now, due, late, jumped) in looks {
-            let report = compare(last, now, Moment::from_millis(due));
-            assert_eq!((report.is_late(), report.has_jumped()), (late, jumped), "{what}: {report:?}");
-        }
-    }
-
-    #[test]
-    fn a_deadline_from_before_the_last_look_is_not_counted_twice() {
-        let report = compare(resume(100_000, 0), resume(100_500, 500), Moment::from_millis(1_000));
-        assert_eq!(report.lag, Duration::from_millis(500));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_check_reports_since_the_look_before() {
-        let line = Timeline::steady(None, 0);
-        let mut check = ClockCheck::new(line);
-        tokio::time::advance(Duration::from_secs(4)).await;
-        assert!(check.look(Moment::from_millis(1_000)).is_late());
-        tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(check.look(Moment::from_millis(5_000)).lag, Duration::ZERO);
     }
 }

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use super::Shown;
-use super::face::{Face, Wiring};
 use crate::status::FaultCode;
 
 /// Lit or not.
@@ -142,27 +141,4 @@ impl Rhythm {
         }
         unreachable!("the rest of a division by the period is less than the sum of the steps")
     }
-}
-
-/// A traffic light.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lamps {
-    /// A person must act.
-    pub red: Level,
-    /// Something is not as it should be.
-    pub amber: Level,
-    /// Visitors are served from here.
-    pub green: Level,
-}
-
-impl Lamps {
-    /// Nobody is there.
-    pub const DARK: Lamps = Lamps { red: Level::Off, amber: Level::Off, green: Level::Off };
-}
-
-/// Three lamps, this long after the state began to be shown.
-#[must_use]
-pub fn lamps(shown: Shown, elapsed: Duration) -> Lamps {
-    let levels = Face::of(shown, Wiring::Three).levels_at(elapsed);
-    Lamps { red: levels[0], amber: levels[1], green: levels[2] }
 }

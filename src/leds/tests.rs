@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::face::{Face, Lamp, Wiring};
-use super::rhythm::{Lamps, Level, Rhythm, lamps, rhythm};
+use super::face::{Face, Lamp, Lamps, Wiring, lamps};
+use super::rhythm::{Level, Rhythm, rhythm};
 use super::*;
 use crate::address::Family;
 use crate::heartbeat::SiteView;

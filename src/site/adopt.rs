@@ -20,8 +20,8 @@ use reqwest::{Client, Method, Response, StatusCode, Url};
 use tokio::sync::watch;
 
 use self::claim::{Claim, NoClaim};
+use super::generation::Current;
 use super::generation::{Adopted, Digest, Generation, Summing};
-use super::load::Current;
 use super::path::escape_into;
 use crate::host::state_file::StateFile;
 use crate::host::tls;

@@ -12,6 +12,7 @@ mod head;
 mod heads;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 pub use self::adopted::Adopted;
@@ -26,6 +27,9 @@ use self::date::{seconds, since_1970};
 pub(super) use self::digest::Summing;
 use self::heads::{Answer, Writer};
 use super::Rules;
+
+/// The generation that is served; None until there is one.
+pub type Current = Option<Arc<Generation>>;
 
 /// The whole site as it stood at one look.
 #[derive(Debug)]

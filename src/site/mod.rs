@@ -7,6 +7,7 @@
 //! Never answers a request by waiting for the mount: requests see the current generation and nothing else.
 
 pub mod adopt;
+pub mod answer;
 pub mod body;
 pub mod condition;
 pub mod generation;
@@ -39,8 +40,9 @@ use tokio::task::{JoinHandle, JoinSet};
 pub use self::served::Door;
 
 use self::adopt::{AdoptSettings, Adopter};
+use self::generation::Current;
 use self::host::{Hosts, Scheme};
-use self::load::{Current, LoadReport, Source, Supervisor};
+use self::load::{LoadReport, Source, Supervisor};
 use self::log::AccessLog;
 use self::serve::{Limits, WallClock, WellKnown};
 use self::served::{Https, Served, SharedSite};

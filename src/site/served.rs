@@ -10,9 +10,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::Rules;
+use super::generation::Current;
 use super::host::{Hosts, Scheme};
 use super::large::Large;
-use super::load::Current;
 use super::log::AccessLog;
 use super::serve::{WallClock, WellKnown};
 use crate::tls::Shelf;

@@ -84,6 +84,7 @@ const PURE: &[&str] = &[
     "probe/page.rs",
     "secret.rs",
     "site/adopt/claim.rs",
+    "site/answer.rs",
     "site/condition.rs",
     "site/generation.rs",
     "site/generation/",

@@ -1,9 +1,10 @@
+use super::super::event::LampEvent;
 use super::*;
 use crate::address::Verdict;
 use crate::heartbeat::{RecordsReport, SourceState};
 use crate::host::shutdown::Shutdown;
 use crate::leds::{Shown, shown};
-use crate::status::FaultCode;
+use crate::status::{FaultCode, RecordState};
 use std::collections::BTreeSet;
 
 const NOW: Moment = Moment::from_millis(60_000);
@@ -56,7 +57,7 @@ fn link(index: usize, state: LinkState) -> Event {
 }
 
 fn record(state: RecordState) -> Event {
-    let status = unread("pi1.example.com".parse().unwrap());
+    let status = RecordStatus::unread("pi1.example.com".parse().unwrap());
     Event::Record(0, RecordStatus { state, why: "the reason".to_owned(), ..status })
 }
 

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde::Serialize;
@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 use crate::agent::decision::{Evidence, Told, Why};
 use crate::agent::memory::Memory;
 use crate::cli::WhyArgs;
-use crate::cmd::failover::{about, sets, span};
+use crate::cmd::failover::{about, sets};
 use crate::cmd::print;
+use crate::cmd::words::{date, span};
 use crate::config::{self, AgentConfig, Config, Secrets, WatcherConfig};
 use crate::dns::{Name, Rdata};
 use crate::failover::view::{Happened, SiteStatus, WatcherStatus};
@@ -293,17 +294,6 @@ fn held(screen: &mut String, watcher: &OfWatcher) {
         line(&format!("no decision is carried out: {trouble}"));
     }
 }
-
-/// A date as HTTP has it (RFC 9110 section 5.6.7).
-pub(crate) fn date(wall_ms: u64) -> String {
-    UNIX_EPOCH
-        .checked_add(Duration::from_millis(wall_ms))
-        .filter(|_| wall_ms < FAR_AHEAD)
-        .map_or("by a clock that was wrong".to_owned(), httpdate::fmt_http_date)
-}
-
-/// The year 9999 begins: what a date cannot show.
-const FAR_AHEAD: u64 = 253_370_764_800_000;
 
 fn list<'a>(data: impl Iterator<Item = &'a Rdata>) -> String {
     let data: Vec<String> = data.map(ToString::to_string).collect();

@@ -10,8 +10,8 @@ use anyhow::{Context, bail};
 use serde_json::json;
 
 use crate::cli::FailoverWhyArgs;
-use crate::cmd::dns::date;
 use crate::cmd::print;
+use crate::cmd::words::date;
 use crate::config::{WatcherConfig, time_in_words};
 use crate::failover::lane::words;
 use crate::failover::why::{Explanation, RrsetWhy};

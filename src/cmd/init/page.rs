@@ -2,21 +2,13 @@
 
 use std::fmt;
 
-use super::provider::Account;
+use super::provider::{Account, quoted};
 use crate::dns::Name;
 use crate::heartbeat::NodeName;
 use crate::heartbeat::seal::VerifyingKey;
 
 /// Where the site is unless something else is said.
 pub(super) const ROOT: &str = "/srv/www";
-
-/// The file of the provider's secret, beside the configuration.
-pub(super) const SECRET: &str = "dns.secret";
-
-/// Text as a string of TOML.
-pub(super) fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
-}
 
 /// The configuration of a node.
 pub(super) struct NodePage {

@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::page::SECRET;
 use crate::cmd::key;
 use crate::heartbeat::NodeName;
 use crate::heartbeat::seal::VerifyingKey;
+
+/// The file of the provider's secret, beside the configuration.
+pub(super) const SECRET: &str = "dns.secret";
 
 /// The user that the packages make.
 const USER: &str = "hearth";

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::ask::Questions;
-use super::page::{SECRET, quoted};
+use super::place::SECRET;
 use crate::cli::{InitArgs, ProviderChoice};
 use crate::dns::Name;
 
@@ -110,4 +110,9 @@ impl fmt::Display for Account {
             None => writeln!(f, "{} = {secret}", self.secret),
         }
     }
+}
+
+/// Text as a string of TOML.
+pub(super) fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
 }

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 
 use crate::cli::ReplayArgs;
-use crate::cmd::dns::date;
 use crate::cmd::print;
+use crate::cmd::words::date;
 use crate::config::{self, Secrets};
 use crate::failover::event::Weight;
 use crate::watcher::journal::Step;

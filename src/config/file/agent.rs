@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::watcher::Fallback;
+use super::fallback::Fallback;
 use crate::address::{Family, Suffix};
 use crate::config::Hairpin;
 use crate::config::endpoint::WebUrl;

@@ -1,6 +1,6 @@
 //! What is written about the watcher: `[watcher]`, `[[watch]]`, `[[peer]]`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::agent::WatcherPin;
+use super::fallback::Fallback;
 use super::notify::{Notify, Ping};
 use super::policy::PolicyChoice;
 use super::tls::WatcherTls;
@@ -104,27 +105,6 @@ pub(crate) struct Watch {
     pub(crate) port: Option<Spanned<u16>>,
     /// For demonstrations only: every span of the policy this many times shorter, from 1 to 1000. Default: 1.
     pub(crate) speed: Option<Spanned<f64>>,
-}
-
-/// `fallback = { … }`: GitHub Pages by the user's name there, or any other place by its addresses.
-#[derive(Deserialize)]
-#[serde(
-    deny_unknown_fields,
-    rename_all = "kebab-case",
-    expecting = "{ github-pages = \"user.github.io\" } or { addresses = [\"…\"] }"
-)]
-pub(crate) struct Fallback {
-    /// `user.github.io`. The addresses are GitHub's published ones; scheme and port are the watch's.
-    pub(crate) github_pages: Option<At<Name>>,
-    /// A name of the fallback; required for `record = "cname"`.
-    pub(crate) name: Option<At<Name>>,
-    /// Its addresses; required unless it is GitHub Pages.
-    #[serde(default)]
-    pub(crate) addresses: Vec<At<IpAddr>>,
-    /// How probes ask it. Default: as the watch.
-    pub(crate) scheme: Option<Scheme>,
-    /// Default: that of `scheme` when it is written here, else the watch's.
-    pub(crate) port: Option<Spanned<u16>>,
 }
 
 /// `[[peer]]`

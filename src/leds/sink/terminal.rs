@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::Sink;
 use crate::leds::Shown;
 use crate::leds::face::{Face, Wiring};
-use crate::leds::rhythm::{Lamps, Level, lamps};
+use crate::leds::face::{Lamps, lamps};
+use crate::leds::rhythm::Level;
 
 /// How often a terminal is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 //! Never waits for longer than [`DEADLINE`] without a sign of life, and never leaves more than [`MOST_ABANDONED`] stuck
 //! processes behind: what hangs in the kernel cannot be killed, so the next one is started only when there is room.
 
-use std::path::PathBuf;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -47,6 +48,15 @@ struct Running {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
+}
+
+/// What starts a loader: with nothing of ours but two pipes, and away from any directory that could hang.
+#[must_use]
+pub fn command(program: &Path) -> std::process::Command {
+    let mut command = std::process::Command::new(program);
+    command.arg0("hearth").arg("loader").env_clear().current_dir("/");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
 }
 
 impl Loaders {
@@ -129,18 +139,8 @@ impl Loaders {
         Ok(self.current.as_mut().expect("it was started just now"))
     }
 
-    /// Starts one with nothing of ours but two pipes.
     fn start(&self) -> std::io::Result<Running> {
-        let mut child = Command::new(&self.program)
-            .arg0("hearth")
-            .arg("loader")
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()?;
+        let mut child = Command::from(command(&self.program)).kill_on_drop(true).spawn()?;
         let missing = || std::io::Error::other("a pipe to the loader is missing");
         let input = child.stdin.take().ok_or_else(missing)?;
         let output = BufReader::with_capacity(wire::LARGEST, child.stdout.take().ok_or_else(missing)?);

@@ -17,11 +17,12 @@ use rustls::ServerConfig;
 use tokio::sync::watch;
 
 use super::WellKnownRequest;
+use crate::site::answer::{self, Admitted, Answer, Question};
+use crate::site::generation::Current;
 use crate::site::generation::{date, unix};
 use crate::site::host::Scheme;
-use crate::site::load::Current;
 use crate::site::log::{Answered, Stamp};
-use crate::site::reply::{self, Admitted, Answer, Question, Reply};
+use crate::site::reply::Reply;
 use crate::site::served::{Served, SharedSite};
 use crate::site::{page, path};
 use crate::tls::settings::Redirect;
@@ -107,7 +108,7 @@ impl Desk {
     /// Answers a question; `tell` makes of it what is sent.
     pub(super) fn ask<T>(&self, question: Question<'_>, tell: impl FnOnce(Answer<'_>, Place<'_>) -> T) -> T {
         let rules = |site| self.served.site(site).rules;
-        let admitted = match reply::admit(question, &self.served.hosts, rules) {
+        let admitted = match answer::admit(question, &self.served.hosts, rules) {
             Ok(admitted) => admitted,
             Err(reply) => return self.at(self.first(), |place| tell(made(question, *reply), place)),
         };
@@ -121,7 +122,7 @@ impl Desk {
         second.refresh((self.served.now)());
         let looked = &mut sites[admitted.site];
         looked.refresh();
-        let answer = reply::answer(question, looked.generation.as_deref(), &second.expires);
+        let answer = answer::answer(question, looked.generation.as_deref(), &second.expires);
         tell(answer, self.place(admitted.site, second))
     }
 

@@ -25,10 +25,11 @@ use super::desk::{Desk, Place, Told};
 use super::plain::Stream;
 use super::rewind::Rewind;
 use super::worker::Visitor;
+use crate::site::answer::Question;
 use crate::site::body::Outgoing;
 use crate::site::page;
 use crate::site::patience::Patient;
-use crate::site::reply::{Body, Part, Question, Reply};
+use crate::site::reply::{Body, Part, Reply};
 use crate::site::request::{Fields, Target};
 
 /// hyper with its limits.

@@ -27,9 +27,10 @@ use self::text::Now;
 use super::desk::Told;
 use super::general;
 use super::worker::{Room, Visitor};
+use crate::site::answer::{Answer, Question};
 use crate::site::host::Scheme;
 use crate::site::patience::Patient;
-use crate::site::reply::{Answer, Body, Question};
+use crate::site::reply::Body;
 
 /// How long the last word of TLS may take.
 const GOODBYE: Duration = Duration::from_secs(1);

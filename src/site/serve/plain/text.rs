@@ -6,8 +6,9 @@ use hyper::StatusCode;
 use hyper::header::{CONTENT_LENGTH, DATE, HeaderMap, HeaderValue, STRICT_TRANSPORT_SECURITY};
 
 use super::head::After;
+use crate::site::answer::Answer;
 use crate::site::generation::write_line;
-use crate::site::reply::{Answer, Body};
+use crate::site::reply::Body;
 
 /// What an answer says that does not depend on the question.
 #[derive(Clone, Copy)]
