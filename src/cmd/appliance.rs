@@ -80,7 +80,7 @@ fn volume(kept: &Kept) -> Result<Option<Volume>, String> {
 
 /// Where the image keeps what was said before a stop that nobody asked for.
 fn last_words(args: &CardArgs) -> PathBuf {
-    args.keep.join("../log/last-words")
+    args.keep.with_file_name("log").join("last-words")
 }
 
 /// What a look found; nothing before the first.

@@ -457,6 +457,7 @@ fn every_script_of_the_image_is_one_that_its_shell_can_read() {
     let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("pi-image");
     let scripts = [
         "build",
+        "quick",
         "initramfs/init",
         "root/usr/lib/hearth/persist",
         "root/usr/lib/hearth/last-words",

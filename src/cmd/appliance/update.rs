@@ -133,9 +133,9 @@ fn programs<T, E: std::error::Error + Send + Sync + 'static>(
     Ok(act(&mut Programs::new(&directory(args), own(), &mut before))?)
 }
 
-/// Beside what is kept of the card, which only root may read: the agent is another user.
+/// Beside what is kept of the card, and not by a way through it: only root may enter there, and the agent is another user.
 fn directory(args: &CardArgs) -> PathBuf {
-    args.keep.join("../programs")
+    args.keep.with_file_name("programs")
 }
 
 fn looks(args: &CardArgs) -> PathBuf {
