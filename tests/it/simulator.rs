@@ -14,7 +14,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// A schedule that catches each mutant, as `hearth-sim mutants` found it.
 fn catching(mutant: Mutant) -> u64 {
     match mutant {
-        Mutant::SlowVerdict | Mutant::NoSiblingTier => 2,
+        Mutant::SlowVerdict => 2,
         Mutant::NoBudget
         | Mutant::LeavingIsLimited
         | Mutant::NoReturn
@@ -22,7 +22,7 @@ fn catching(mutant: Mutant) -> u64 {
         | Mutant::EmptySet
         | Mutant::DeafToWitnesses => 4,
         Mutant::PinForEver | Mutant::DeafToWrites => 5,
-        Mutant::NeverRecovers => 9,
+        Mutant::NeverRecovers | Mutant::NoSiblingTier => 9,
         Mutant::NoGrayVerdict => 12,
         Mutant::NoFallbackGate => 14,
         Mutant::BlindToEdits => 123,
