@@ -1,4 +1,4 @@
-"""What an agent costs while nobody visits: wakeups, memory, and what reaches the disk. Used by `bench/run rest`.
+"""What an agent costs while nobody visits: wakeups, memory, and what reaches the disk and the log. Used by `bench/run rest`.
 
 The agent serves a site of 10 MB, keeps one name at Knot, asks two echoes for its address and beats to a watcher that looks at it;
 everything on loopback. Lamps are off, unless `--lamps` makes their keeper play to nobody.
@@ -190,16 +190,18 @@ def written(pids):
     return {pid: total(pid) for pid in pids}
 
 
-def report(name, server, seconds):
+def report(name, server, log, seconds):
     """Measures one role and prints its row; then which of its threads woke up."""
-    before, disk = wakeups(server.pids()), written(server.pids())
+    before, disk, said = wakeups(server.pids()), written(server.pids()), os.fstat(log).st_size
     time.sleep(seconds)
     after, disk_after = wakeups(server.pids()), written(server.pids())
     gone = lambda task: after[task][2] - before.get(task, (0, 0, 0))[2]
     count = sum(map(gone, after))
     bytes_written = sum(disk_after[pid] - disk.get(pid, 0) for pid in disk_after)
-    per_day = bytes_written * 86_400 / seconds / 1e6
-    print(f"| {name} | {count / seconds:.2f} | {server.memory()} | {bytes_written} in {seconds} s: {per_day:.1f} MB a day |")
+    a_day = lambda size: f"{size} in {seconds} s: {size * 86_400 / seconds / 1e6:.1f} MB a day"
+    lines = os.pread(log, os.fstat(log).st_size - said, said)
+    logged = f"{lines.count(10)} lines, {a_day(len(lines))}"
+    print(f"| {name} | {count / seconds:.2f} | {server.memory()} | {a_day(bytes_written)} | {logged} |")
     busy = sorted(((gone(task), *after[task][:2]) for task in after), reverse=True)
     return ", ".join(f"{comm} of {pid} {count}" for count, comm, pid in busy if count)
 
@@ -211,7 +213,11 @@ def run(arguments, scratch, server_of):
     publish(scratch / "www")
     ending = configure(scratch, program, arguments.lamps)
     environment = os.environ | {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
-    start = lambda role: server_of(role, [program, role, "--config", str(scratch / f"{role}.toml")], 0, env=environment, cwd=scratch)
+    # In memory: what is said is no write of theirs.
+    logs = {role: os.memfd_create(role) for role in ("watcher", "agent")}
+    start = lambda role: server_of(
+        role, [program, role, "--config", str(scratch / f"{role}.toml")], 0, env=environment, cwd=scratch, stderr=logs[role]
+    )
     roles = []
     try:
         roles = [start("watcher"), start("agent")]
@@ -225,8 +231,8 @@ def run(arguments, scratch, server_of):
             sys.exit(f"the agent does not come to rest: {told}")
         # Compressing, and keeping the copy, goes on for a while.
         time.sleep(arguments.settle)
-        print("\n| role | wakeups a second | KiB: resident / proportional share / private and written to | bytes for the disk |\n|-|-|-|-|")
-        told = [report(role.name, role, arguments.seconds) for role in reversed(roles)]
+        print("\n| role | wakeups a second | KiB: resident / proportional share / private and written to | bytes for the disk | bytes for the log |\n|-|-|-|-|-|")
+        told = [report(role.name, role, logs[role.name], arguments.seconds) for role in reversed(roles)]
         print("\nThreads that woke up: " + "; ".join(told) + ".")
         for role in roles:
             for pid in role.pids():

@@ -331,6 +331,17 @@ impl Liveness {
             && self.steady(now, policy.rise_span, policy)
     }
 
+    /// Whether it has been down and failing for so long that more of it changes nothing.
+    #[must_use]
+    pub fn is_given_up(&self, now: Moment, beats: &Beats, policy: &Policy) -> bool {
+        let settled = match self.down {
+            None => false,
+            Some(Down::Hard) => beats.silent(now, policy),
+            Some(Down::Gray) => beats.is_at_rest(now, policy),
+        };
+        settled && self.failures >= policy.intermittent.max(policy.hard_failures) && !beats.leaving(now)
+    }
+
     /// Since when nobody got through: the last success, or the beginning of the evidence.
     #[must_use]
     pub fn unreached_since(&self) -> Moment {
@@ -346,6 +357,12 @@ impl Liveness {
             Some(down) => Some(down),
         };
         self.health(now, beats, policy)
+    }
+
+    /// Whether a verdict of down stands.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        self.down.is_some()
     }
 
     /// Whether the next look at it may end with a verdict: it is not down, and has failed often enough. Nobody needs the

@@ -2,19 +2,22 @@
 //!
 //! At rest the engine does nothing but look, and when it looks is a function of the time line ([`Rounds`]): so a world
 //! in which nothing will go wrong for a while can be taken up again shortly before something does, and is the same by
-//! then as if it had been played. A probe that is lost alone among many that are not leads to nothing either.
+//! then as if it had been played. A probe that is lost alone among many that are not leads to nothing either. The same is
+//! so of a world in which nodes have not served for long and visitors are led elsewhere.
 
 use std::time::Duration;
 
 use hearth::address::Family;
-use hearth::failover::event::Target;
+use hearth::dns::Rdata;
+use hearth::failover::event::{Event, Target};
 use hearth::failover::rounds::Rounds;
 use hearth::moment::Moment;
 
-use super::world::{Coming, Process, World};
+use super::world::{Coming, Node, PAGES, Process, World};
 
-/// How long the world is played before something happens: beats enough for a return, a look at every place.
-const LEAD: Duration = Duration::from_secs(45);
+/// How long the world is played before something happens: a look at every place, and beats enough for a return, of which
+/// the first comes at once.
+const LEAD: Duration = Duration::from_secs(25);
 
 /// After this time a lost probe is forgotten: ten successes, and a minute of nothing else.
 const FORGOTTEN: Duration = Duration::from_secs(150);
@@ -101,10 +104,11 @@ impl World {
         if to.since(self.now) < LEAD + WORTH || !self.is_quiet() {
             return None;
         }
+        let up = || (0..self.nodes.len()).filter(|i| self.nodes[*i].serves());
         let sooner = |to, i| self.first_that_matters(i, to).unwrap_or(to);
-        let mut over = (0..self.nodes.len()).fold(to, sooner).back(LEAD);
+        let mut over = up().fold(to, sooner).back(LEAD);
         // Where the world is taken up again everything is looked at, which is not so when it is played.
-        while (0..self.nodes.len()).any(|i| self.noise.hits_within(i, over, LATE)) {
+        while up().any(|i| self.noise.hits_within(i, over, LATE)) {
             over = over.back(Duration::from_secs(1));
         }
         (over.since(self.now) >= WORTH).then_some(over)
@@ -147,24 +151,47 @@ impl World {
         self.engine.rounds(&Target { site: self.site.clone(), node: node.name().clone(), family })
     }
 
-    /// Whether nothing is wrong, nothing is on its way but beats, and the engine is at rest.
+    /// Whether nothing is wrong but that nodes do not serve, nothing is on its way that would be news, and the engine is at
+    /// rest.
     fn is_quiet(&self) -> bool {
         self.process == Process::Runs
             && self.wish.is_none()
-            && self.faults == 0
-            && self.parcels.len() == self.regulars()
-            && self.all_home()
+            && self.faults == self.nodes.iter().map(|node| node.down + node.web_down).sum::<u32>()
+            && self.parcels.iter().all(|parcel| is_beat(parcel) || self.is_in_vain(parcel))
+            && self.is_as_it_should_be()
             && self.engine.is_at_rest(self.now)
     }
 
-    /// The next beat of each node, and the next look of the witness, is the first that falls on the time that is played.
-    pub(super) fn put_off_beats(&mut self) {
-        let every = 10_000;
-        let now = self.now;
-        self.parcels.put_off(|at, parcel| {
-            debug_assert!(matches!(parcel, Coming::Beat(_) | Coming::Witness));
-            let rounds = u64::try_from((now - at).as_millis().div_ceil(every)).unwrap_or(0);
+    /// Whether visitors are led to the nodes that serve, or to the fallback when none does.
+    fn is_as_it_should_be(&self) -> bool {
+        let mut up = self.nodes.iter().filter(|node| node.serves()).map(|node| Rdata::from(node.address));
+        if up.clone().next().is_none() {
+            return self.record.iter().eq([&Rdata::A(PAGES)]);
+        }
+        up.clone().count() == self.record.len() && up.all(|rdata| self.record.contains(&rdata))
+    }
+
+    /// Whether it is a look at a node that does not serve.
+    fn is_in_vain(&self, parcel: &Coming) -> bool {
+        let Coming::Event(Event::Probed { target, outcome, .. }) = parcel else { return false };
+        !outcome.is_up() && self.nodes.iter().any(|node| *node.name() == target.node && !node.serves())
+    }
+
+    /// Goes on at `over`: the next beat of each node, and the next look of the witness, is the first that falls on the
+    /// time that is played. Looks in vain begin anew. Nobody is to seem silent who was only not listened to.
+    pub(super) fn go_on_at(&mut self, over: Moment) {
+        self.now = over;
+        self.parcels.keep(is_beat);
+        self.parcels.put_off(|at| {
+            let rounds = u64::try_from((over - at).as_millis().div_ceil(10_000)).unwrap_or(0);
             at + Duration::from_secs(10 * rounds)
         });
+        let beats: Vec<_> = self.nodes.iter_mut().filter(|node| node.down == 0).map(Node::beat).collect();
+        beats.into_iter().for_each(|beat| self.step(Event::Beat(beat)));
     }
+}
+
+/// Whether it is what comes at any time: a beat, or a look of the witness.
+fn is_beat(parcel: &Coming) -> bool {
+    matches!(parcel, Coming::Beat(_) | Coming::Witness)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hearth::moment::Moment;
 use hearth::policy::Policy;
 
+use super::digest::Digest;
 use super::faults::{Fault, Planned, normal, play};
 use super::world::{Layout, Telling, World};
 
@@ -33,6 +34,17 @@ pub(crate) struct Line {
     pub(crate) plan: Vec<Planned>,
     /// When visitors do not get the site from the Pi: merged, in order.
     pub(crate) outages: Vec<(Moment, Moment)>,
+}
+
+/// What the engine has made of a year.
+#[derive(Debug)]
+pub(crate) struct Lived {
+    /// Landed changes: when, and whether the record has led to the fallback since.
+    pub(crate) landings: Vec<(Moment, bool)>,
+    /// The steps taken.
+    pub(crate) steps: u64,
+    /// What was decided in them.
+    pub(crate) digest: Digest,
 }
 
 /// How long something lasts, in seconds.
@@ -91,13 +103,8 @@ impl Line {
         (until > at).then_some(until)
     }
 
-    /// What the engine makes of the year with these numbers: when the record led to the fallback, and the steps taken.
-    pub(crate) fn live(
-        &self,
-        policy: &Policy,
-        witnesses: Witnesses,
-        telling: Telling,
-    ) -> (Vec<(Moment, bool)>, u64) {
+    /// What the engine makes of the year with these numbers.
+    pub(crate) fn live(&self, policy: &Policy, witnesses: Witnesses, telling: Telling) -> Lived {
         let layout = Layout {
             nodes: 1,
             policy: policy.clone(),
@@ -113,7 +120,7 @@ impl Line {
         if let Some(broken) = &world.checker.broken {
             println!("year {}: {} at {}: {}", self.seed, broken.rule, broken.at, broken.what);
         }
-        (world.landings, world.steps)
+        Lived { landings: world.landings, steps: world.steps, digest: world.digest }
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use hearth::policy::{Policy, Profile};
+use sim::digest::Digest;
 use sim::line::{Figures, Line, Witnesses};
 use sim::mutant::MUTANTS;
 use sim::naive::NAIVE;
@@ -107,9 +108,9 @@ fn schedules(count: u64, first: u64, hours: u64, compare: bool) -> ExitCode {
     let steps: u64 = all.iter().map(|(_, told)| told.steps).sum();
     let landed: usize = all.iter().map(|(_, told)| told.landings.len()).sum();
     let seconds = begun.elapsed().as_secs_f64();
-    println!(
-        "{count} schedules of {hours} h: all held; {landed} changes landed, {steps} steps in {seconds:.1} s"
-    );
+    let digest = all.iter().fold(Digest::default(), |sum, (_, told)| sum.and(told.digest));
+    println!("{count} schedules of {hours} h: all held; {landed} changes landed (digest {digest})");
+    println!("{steps} steps in {seconds:.1} s");
     ExitCode::SUCCESS
 }
 
@@ -174,17 +175,18 @@ fn spent() -> Duration {
 }
 
 fn live(lines: &[Line], name: &str, policy: &Policy, witnesses: Witnesses, telling: Telling) {
-    let (mut figures, mut steps) = (Figures::default(), 0);
+    let (mut figures, mut steps, mut digest) = (Figures::default(), 0, Digest::default());
     let begun = spent();
     for line in lines {
-        let (landings, taken) = line.live(policy, witnesses, telling);
-        figures.add(line, &landings);
-        steps += taken;
+        let lived = line.live(policy, witnesses, telling);
+        figures.add(line, &lived.landings);
+        steps += lived.steps;
+        digest = digest.and(lived.digest);
     }
     let seconds = (spent() - begun).as_secs_f64();
     println!("{}", figures.row(name));
     eprintln!(
-        "{:.1} policy-years a second of one core, {steps} steps, {:.0} ns each",
+        "{:.1} policy-years a second of one core, {steps} steps, {:.0} ns each, digest {digest}",
         lines.len() as f64 / seconds,
         seconds * 1e9 / steps as f64
     );

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a story is told aloud when somebody asks for it")]
 
 pub(crate) mod check;
+pub(crate) mod digest;
 pub(crate) mod faults;
 pub(crate) mod leap;
 pub(crate) mod line;

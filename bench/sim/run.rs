@@ -6,6 +6,7 @@ use hearth::moment::Moment;
 use hearth::policy::{Policy, Profile};
 
 use super::check::Broken;
+use super::digest::Digest;
 use super::faults::{Planned, draw, heal, play};
 use super::mutant::Mutant;
 use super::world::{Layout, Telling, World};
@@ -46,6 +47,8 @@ pub(crate) struct Told {
     pub(crate) steps: u64,
     /// Landed changes: when, and whether the record has led to the fallback since.
     pub(crate) landings: Vec<(Moment, bool)>,
+    /// What was decided.
+    pub(crate) digest: Digest,
 }
 
 impl Story {
@@ -106,7 +109,12 @@ impl Story {
         if world.checker.broken.is_none() && !world.replays() {
             world.checker.fail("I9: the journal replays to the same state", world.today(), String::new());
         }
-        Told { broken: world.checker.broken, steps: world.steps, landings: world.landings }
+        Told {
+            broken: world.checker.broken,
+            steps: world.steps,
+            landings: world.landings,
+            digest: world.digest,
+        }
     }
 
     /// The shortest plan that still breaks the same rule: halves, quarters … single faults are left out as long as it

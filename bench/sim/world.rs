@@ -23,6 +23,7 @@ pub(crate) use self::node::Node;
 use self::node::{home, said};
 use self::parcels::Parcels;
 use super::check::Checker;
+use super::digest::Digest;
 use super::faults::{Fault, Planned};
 use super::leap::Noise;
 use super::mutant::Mutant;
@@ -34,11 +35,9 @@ pub(crate) const PAGES: Ipv4Addr = Ipv4Addr::new(185, 199, 108, 153);
 /// What a visitor of the net never sees: how long things take.
 const ROUND_TRIP: Duration = Duration::from_millis(40);
 
-/// How much is played between two looks at what must hold as time passes, while something is wrong.
-const SLICE: Duration = Duration::from_secs(10);
-
-/// How much is played before a look at what can be leapt over, while nothing is.
-const SHORT: Duration = Duration::from_secs(4);
+/// How much is played between two looks at what must hold as time passes, and at what can be leapt over. Not in step with
+/// anything in the world: something might be on its way at each of these looks.
+const SLICE: Duration = Duration::from_secs(7);
 
 /// How far the journal on the disk may be behind: longer than the real one allows itself.
 const SYNC_EVERY: Duration = Duration::from_secs(60);
@@ -166,6 +165,8 @@ pub(crate) struct World {
     pub(crate) journal: Vec<(Moment, Event)>,
     /// The steps taken.
     pub(crate) steps: u64,
+    /// What was decided in them.
+    pub(crate) digest: Digest,
     pub(super) site: Name,
 }
 
@@ -220,6 +221,7 @@ impl World {
             checker: Checker::new(&layout),
             journal: Vec::new(),
             steps: 0,
+            digest: Digest::default(),
             site: "www.example.com".parse().expect("a name"),
             layout,
         };
@@ -231,11 +233,6 @@ impl World {
         }
         world.start();
         world
-    }
-
-    /// How many parcels are on their way at any time: beats, and a witness's next look.
-    pub(super) fn regulars(&self) -> usize {
-        self.nodes.len() + usize::from(self.layout.witnessed)
     }
 
     /// What time it is.
@@ -250,11 +247,9 @@ impl World {
             if self.layout.telling == Telling::Leaps
                 && let Some(over) = self.leap(to)
             {
-                self.now = over;
-                self.put_off_beats();
+                self.go_on_at(over);
             }
-            let slice = if self.faults > 0 { SLICE } else { SHORT };
-            self.run((to - self.now).min(slice));
+            self.run((to - self.now).min(SLICE));
         }
     }
 
@@ -340,17 +335,19 @@ impl World {
 
     fn probe(&mut self, target: Target, address: IpAddr) {
         let found = self.nodes.iter().position(|n| n.address == address);
-        let lost = |chance: &mut fastrand::Rng, node: &Node, noise: bool| {
-            noise || node.lossy.iter().any(|p| chance.f64() < *p)
+        let (noise, now) = (self.noise, self.now);
+        let lost = |chance: &mut fastrand::Rng, i: usize, node: &Node| {
+            noise.hits(i, now) || node.lossy.iter().any(|p| chance.f64() < *p)
         };
-        let noise = found.is_some_and(|i| self.noise.hits(i, self.now));
-        let outcome = match found.map(|i| &self.nodes[i]) {
-            Some(node) if self.cut == 0 && node.path_cut == 0 && node.down == 0 && node.web_down == 0 => {
+        let outcome = match found.map(|i| (i, &self.nodes[i])) {
+            Some((i, node))
+                if self.cut == 0 && node.path_cut == 0 && node.down == 0 && node.web_down == 0 =>
+            {
                 if node.name != target.node {
                     Outcome::Failed(Failure::NotTheNode("another key".to_owned()))
                 } else if node.wrong > 0 {
                     Outcome::Failed(Failure::Status(502))
-                } else if lost(&mut self.chance, node, noise) {
+                } else if lost(&mut self.chance, i, node) {
                     Outcome::Failed(Failure::ConnectTimeout)
                 } else {
                     Outcome::Up { latency_ms: 40, generation: None }
@@ -370,8 +367,7 @@ impl World {
         if node.down > 0 {
             return;
         }
-        node.sequence += 1;
-        let beat = said(node, None);
+        let beat = node.beat();
         let lost = node.mute > 0
             || node.path_cut > 0
             || self.cut > 0

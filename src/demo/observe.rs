@@ -17,7 +17,7 @@ use super::config::Places;
 use super::outside::ask;
 use super::{Pi, SITE};
 use crate::failover::view::WatcherStatus;
-use crate::host::control;
+use crate::host::{control, tls};
 use crate::status::AgentStatus;
 
 /// Between two questions to a process.
@@ -82,12 +82,18 @@ impl Observers {
             hear
         });
         let (said, watcher) = watch::channel(None);
-        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+        let client = client()?;
         tasks.spawn(follow_watcher(client, format!("http://{}/status.json", places.watcher), said));
         let tally = Arc::new(Tally::default());
         tasks.spawn(follow_addresses(places.name_server, tally.clone()));
         Ok(Self { agents, watcher, tally, _tasks: tasks })
     }
+}
+
+/// Without roots of its own a client wants those of the machine, which may have none.
+fn client() -> Result<reqwest::Client, reqwest::Error> {
+    let tls = tls::client_config(&[]).expect("no root was handed in");
+    reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().timeout(PATIENCE).build()
 }
 
 fn ticks(every: Duration) -> tokio::time::Interval {

@@ -48,6 +48,12 @@ pub struct NodeFacts {
 }
 
 impl NodeFacts {
+    /// Whether time alone tells nobody anything of it: it beats, or its silence is known.
+    fn is_at_rest(&self, now: Moment, policy: &Policy) -> bool {
+        let beats = self.last_beat.is_some_and(|last| now - last < policy.beat_stale);
+        beats || self.silence_told || self.leaving.is_some()
+    }
+
     /// What a beat has said, kept without copying what it has said before.
     fn record(&mut self, now: Moment, beat: &BeatSeen, out: &mut Vec<Effect>) {
         let skewed = Duration::from_millis(beat.skew_ms.unsigned_abs()) > SKEW;
@@ -135,19 +141,19 @@ impl Engine {
                 }
             }
             Event::Probed { target, address, started, outcome } => {
-                if let Some(site) = self.sites.touch(&target.site) {
-                    site.record_probe(now, target, *address, *started, outcome);
-                }
+                self.sites
+                    .tell(&target.site, |site| site.record_probe(now, target, *address, *started, outcome));
             }
             Event::FallbackSeen { site, address, failure, certificate_left } => {
                 let cut_off = self.is_cut_off();
-                if let Some(site) = self.sites.touch(site) {
-                    site.record_fallback(now, *address, failure.clone());
+                self.sites.tell(site, |site| {
+                    let change = site.record_fallback(now, *address, failure.clone());
                     site.record_certificate(now, *address, *certificate_left, out);
                     if !cut_off {
                         site.tell_of_fallback(now, out);
                     }
-                }
+                    change
+                });
             }
             Event::References { answered, asked } => {
                 let turn = self.isolation.record_references(now, *answered, *asked);
@@ -189,7 +195,7 @@ impl Engine {
         if let Some(facts) = self.nodes.get_mut(&beat.node) {
             facts.record(now, beat, out);
         }
-        self.sites.touch_those_of(&beat.node, |site| site.record_beat(now, beat));
+        self.sites.tell_those_of(&beat.node, |site| site.record_beat(now, beat));
     }
 
     /// A node that does not beat any more while visitors get through moves nothing, but somebody should know.
@@ -371,6 +377,7 @@ impl Engine {
         !self.is_cut_off()
             && !self.is_warming_up()
             && self.isolation.patience() == 1
+            && self.nodes.values().all(|facts| facts.is_at_rest(now, &self.policy))
             && self.sites.iter().all(|site| site.is_at_rest(now))
     }
 
@@ -384,15 +391,24 @@ impl Engine {
     /// The next moment at which time alone can matter. None: only an event can.
     #[must_use]
     pub fn next_wake(&self) -> Option<Moment> {
-        let references = (self.references > 0).then(|| self.isolation.due());
-        let silence = Some(self.silence_due).filter(|_| !self.nodes.is_empty());
+        let sooner = |one: Option<Moment>, other: Moment| Some(one.map_or(other, |at| at.min(other)));
+        let mut next = self.sites.next_due();
+        if self.references > 0 {
+            next = sooner(next, self.isolation.due());
+        }
         // Cut off it warms up for nothing and tells of no silence, however long both have been due.
-        let judges = !self.is_cut_off();
-        let own = [references, self.warm_until.filter(|_| judges), silence.filter(|_| judges)];
-        own.into_iter().flatten().chain(self.sites.next_due()).min()
+        if !self.is_cut_off() {
+            if !self.nodes.is_empty() {
+                next = sooner(next, self.silence_due);
+            }
+            if let Some(warm) = self.warm_until {
+                next = sooner(next, warm);
+            }
+        }
+        next
     }
 
-    /// When the healthy target at `target` is looked at. None: it is not known.
+    /// When the target at `target` is looked at. None: it is not known.
     #[must_use]
     pub fn rounds(&self, target: &Target) -> Option<Rounds> {
         let families = self.sites.get(&target.site)?.targets.get(&target.node)?;

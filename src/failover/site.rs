@@ -25,6 +25,7 @@ use crate::failover::witness::Witnesses;
 use crate::heartbeat::NodeName;
 use crate::liveness::{Beats, Health, Liveness};
 use crate::moment::Moment;
+use crate::policy::Policy;
 use crate::probe::outcome::{Failure, Outcome};
 
 /// One target under watch.
@@ -34,7 +35,7 @@ pub struct Watched {
     pub liveness: Liveness,
     /// When the next probe is due.
     pub due: Moment,
-    /// When it is probed while it is healthy.
+    /// When it is probed, well or failing.
     #[serde(default)]
     pub rounds: Rounds,
     /// How it looked when it was judged last.
@@ -44,6 +45,17 @@ pub struct Watched {
     /// People were told that it fails, and it has not been wholly up since.
     #[serde(default)]
     pub told: bool,
+}
+
+impl Watched {
+    /// When it is looked at next after `now`, when the last look began at `last`: more often as long as it fails, and
+    /// start to start, so that looks that time out are not waited for.
+    fn next_look(&self, last: Moment, now: Moment, policy: &Policy) -> Moment {
+        let fails = self.liveness.failures() > 0;
+        let every = if fails { policy.probe_suspect_every } else { policy.probe_every };
+        // Not right after a look of the other pace.
+        self.rounds.next(now.max(last + every / 2), every)
+    }
 }
 
 /// A write that is on its way.
@@ -272,9 +284,10 @@ impl Site {
         self.lanes.entry(record_type).or_insert_with(|| Lane::new(record_type, now));
     }
 
-    pub(super) fn record_beat(&mut self, now: Moment, beat: &BeatSeen) {
+    /// A node has beaten. Returns whether anything follows from it before the site is due in any case.
+    pub(super) fn record_beat(&mut self, now: Moment, beat: &BeatSeen) -> Change {
         if !self.setup.nodes.contains(&beat.node) {
-            return;
+            return Change::None;
         }
         let led_to = self.lanes.values().any(|lane| lane.has(&beat.node));
         let place = if led_to { Place::Member } else { Place::Outside };
@@ -283,7 +296,8 @@ impl Site {
         if !self.beats.contains_key(&beat.node) {
             self.beats.insert(beat.node.clone(), Beats::default());
         }
-        let Some(beats) = self.beats.get_mut(&beat.node) else { return };
+        let Some(beats) = self.beats.get_mut(&beat.node) else { return Change::None };
+        let one_of_many = beats.is_at_rest(now, &self.setup.policy) && beat.leaving.is_none();
         beats.record(now, beat.boot, &self.setup.policy);
         if beat.leaving.is_some() {
             beats.record_leaving(now, &self.setup.policy);
@@ -292,6 +306,7 @@ impl Site {
         for address in &beat.addresses {
             self.claim(now, &beat.node, *address);
         }
+        if one_of_many && !self.is_tense() { Change::None } else { Change::Some }
     }
 
     /// A node says where it is. A new place is probed at once.
@@ -325,6 +340,7 @@ impl Site {
         }
     }
 
+    /// A probe has come back. Returns whether anything follows from it before the site is due in any case.
     pub(super) fn record_probe(
         &mut self,
         now: Moment,
@@ -332,17 +348,31 @@ impl Site {
         address: IpAddr,
         started: Moment,
         outcome: &Outcome,
-    ) {
+    ) -> Change {
         let watched = self.targets.get_mut(&target.node).and_then(|t| t.get_mut(&target.family));
-        let Some(watched) = watched else { return };
+        let Some(watched) = watched else { return Change::None };
         let proven = watched.liveness.proven();
         watched.liveness.record(now, started, address, outcome, &self.setup.policy);
         self.stirred |= watched.liveness.proven() != proven;
         if watched.liveness.failures() > 0 {
-            let soon = (started + self.setup.policy.probe_suspect_every).max(now);
-            watched.due = watched.due.min(soon);
+            watched.due = watched.due.min(watched.next_look(started, now, &self.setup.policy));
             self.fallback.alert(now, self.setup.policy.fallback_suspect_every);
+            return Change::Some;
         }
+        let silent = Beats::default();
+        let beats = self.beats.get(&target.node).unwrap_or(&silent);
+        let same = watched.liveness.health(now, beats, &self.setup.policy) == watched.health;
+        if same && !self.is_tense() { Change::None } else { Change::Some }
+    }
+
+    /// Whether anything that is heard may lead to a decision: something is to be decided, or a verdict may fall or be
+    /// taken back.
+    fn is_tense(&self) -> bool {
+        let policy = &self.setup.policy;
+        let mut watched = self.targets.values().flat_map(BTreeMap::values);
+        self.stirred
+            || self.drill.is_some()
+            || watched.any(|w| w.liveness.is_down() || w.liveness.is_at_stake(policy))
     }
 
     /// A witness has said what it saw. What it says of a place where nobody is said to be is worth nothing.
@@ -365,15 +395,23 @@ impl Site {
         }
     }
 
-    pub(super) fn record_fallback(&mut self, now: Moment, address: IpAddr, failure: Option<Failure>) {
+    /// A look at the fallback has come back. Returns whether anything follows from it before the site is due in any case.
+    pub(super) fn record_fallback(
+        &mut self,
+        now: Moment,
+        address: IpAddr,
+        failure: Option<Failure>,
+    ) -> Change {
         if !self.setup.fallback_addresses.contains(&address) {
-            return;
+            return Change::None;
         }
-        if failure.is_some() {
+        let failed = failure.is_some();
+        if failed {
             // It may be needed any moment: find out soon that it is back, without hammering what is broken for good.
             self.fallback.hasten(now + self.setup.policy.fallback_suspect_every * 6);
         }
         self.stirred |= self.fallback.record(now, address, failure) == Change::Some;
+        if failed || self.is_tense() { Change::Some } else { Change::None }
     }
 
     /// A fallback that is not good is told while the nodes are up and there is time to see to it.
@@ -421,12 +459,7 @@ impl Site {
                 if now < watched.due {
                     continue;
                 }
-                watched.due = if watched.health == Health::Suspect {
-                    now + policy.probe_suspect_every
-                } else {
-                    // Not right after a look that was due to suspicion.
-                    watched.rounds.next(now + policy.probe_every / 2, policy.probe_every)
-                };
+                watched.due = watched.next_look(now, now, policy);
                 let target = Target { site: self.setup.site.clone(), node: node.clone(), family: *family };
                 out.push(Effect::Probe { target, address: watched.liveness.address() });
             }
@@ -452,11 +485,9 @@ impl Site {
         out.extend(self.setup.fallback_addresses.iter().map(look));
     }
 
-    /// Whether every node is published and well, and the record stands as wanted: as long as all that is looked at
-    /// stays as it is, nothing but looks will follow.
+    /// Whether every node is either well and published or given up and not, and the record stands as wanted: as long as
+    /// all that is looked at stays as it is, nothing but looks will follow.
     pub(super) fn is_at_rest(&self, now: Moment) -> bool {
-        let policy = &self.setup.policy;
-        let lane = |lane: &Lane| lane.in_force() == lane.wanted() && self.targets.keys().all(|n| lane.has(n));
         self.pending.is_none()
             && self.limbo.is_empty()
             && self.read.is_some()
@@ -468,10 +499,23 @@ impl Site {
             && self.drill.is_none()
             && self.doubt.is_none()
             && self.setup.nodes.iter().all(|node| self.targets.contains_key(node))
-            && self.targets.values().flat_map(BTreeMap::values).all(|w| w.liveness.is_at_rest(now, policy))
-            && self.beats.values().all(|beats| beats.is_at_rest(now, policy))
-            && self.lanes.values().all(lane)
+            && self.lanes.values().all(|lane| lane.in_force() == lane.wanted())
+            && self.targets.keys().all(|node| self.is_settled(node, now))
             && !self.fallback.has_failure()
+    }
+
+    fn is_settled(&self, node: &NodeName, now: Moment) -> bool {
+        let policy = &self.setup.policy;
+        let Some((beats, families)) = self.beats.get(node).zip(self.targets.get(node)) else { return false };
+        let all = |is_so: &dyn Fn(&Liveness) -> bool| families.values().all(|w| is_so(&w.liveness));
+        let mut published = self.lanes.values().map(|lane| lane.has(node));
+        if all(&|liveness| liveness.is_given_up(now, beats, policy)) {
+            !published.any(|has| has)
+        } else {
+            beats.is_at_rest(now, policy)
+                && all(&|liveness| liveness.is_at_rest(now, policy))
+                && published.all(|has| has)
+        }
     }
 
     /// The next moment at which time alone can matter.

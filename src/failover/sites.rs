@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::dns::Name;
 use crate::failover::event::SiteSetup;
+use crate::failover::fallback::Change;
 use crate::failover::site::Site;
 use crate::heartbeat::NodeName;
 use crate::moment::Moment;
@@ -76,11 +77,20 @@ impl Sites {
         (0..self.list.len()).for_each(|place| self.agenda.put(place, Moment::START));
     }
 
-    /// The sites of one node, to be changed: they are due now.
-    pub fn touch_those_of(&mut self, node: &NodeName, mut change: impl FnMut(&mut Site)) {
+    /// Tells the site of that name something: it is due now if that is news to it.
+    pub fn tell(&mut self, name: &Name, tell: impl FnOnce(&mut Site) -> Change) {
+        let Some(place) = self.place(name) else { return };
+        if tell(&mut self.list[place]) == Change::Some {
+            self.agenda.put(place, Moment::START);
+        }
+    }
+
+    /// Tells the sites of one node something: those to which it is news are due now.
+    pub fn tell_those_of(&mut self, node: &NodeName, mut tell: impl FnMut(&mut Site) -> Change) {
         for place in self.places.get(node).into_iter().flatten() {
-            self.agenda.put(*place, Moment::START);
-            change(&mut self.list[*place]);
+            if tell(&mut self.list[*place]) == Change::Some {
+                self.agenda.put(*place, Moment::START);
+            }
         }
     }
 

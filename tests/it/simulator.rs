@@ -25,8 +25,8 @@ fn catching(mutant: Mutant) -> u64 {
         Mutant::NeverRecovers => 9,
         Mutant::NoGrayVerdict => 12,
         Mutant::NoFallbackGate => 14,
-        Mutant::NoAbandon => 115,
         Mutant::BlindToEdits => 123,
+        Mutant::NoAbandon => 182,
         Mutant::NoIsolation
         | Mutant::NoWarmUp
         | Mutant::OneFailureIsDown

@@ -62,6 +62,12 @@ impl Node {
             && self.lie.is_none()
     }
 
+    /// What it says next, when it is not leaving.
+    pub(crate) fn beat(&mut self) -> BeatSeen {
+        self.sequence += 1;
+        said(self, None)
+    }
+
     /// Whether visitors get the site from it.
     pub(crate) fn serves(&self) -> bool {
         self.down == 0 && self.web_down == 0 && self.wrong == 0

@@ -43,18 +43,27 @@ impl Parcels {
         self.shelf[place].take()
     }
 
-    /// How many are on their way.
-    pub(crate) fn len(&self) -> usize {
-        self.order.len()
+    /// All that is on its way, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Coming> {
+        self.shelf.iter().flatten()
+    }
+
+    /// Loses those that are not `kept`.
+    pub(crate) fn keep(&mut self, kept: impl Fn(&Coming) -> bool) {
+        let (shelf, free) = (&mut self.shelf, &mut self.free);
+        self.order.retain(|Reverse((_, _, place))| {
+            let stays = shelf[*place].as_ref().is_some_and(&kept);
+            if !stays {
+                shelf[*place] = None;
+                free.push(*place);
+            }
+            stays
+        });
     }
 
     /// Each arrives at another time, which `when` says.
-    pub(crate) fn put_off(&mut self, when: impl Fn(Moment, &Coming) -> Moment) {
-        let shelf = &self.shelf;
-        let later = |Reverse((at, number, place)): Reverse<(Moment, u64, usize)>| {
-            let at = shelf[place].as_ref().map_or(at, |parcel| when(at, parcel));
-            Reverse((at, number, place))
-        };
+    pub(crate) fn put_off(&mut self, when: impl Fn(Moment) -> Moment) {
+        let later = |Reverse((at, number, place))| Reverse((when(at), number, place));
         self.order = std::mem::take(&mut self.order).into_iter().map(later).collect();
     }
 }

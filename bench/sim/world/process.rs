@@ -54,7 +54,7 @@ impl World {
     }
 
     /// One step of the engine, and what follows from it. Also what a crash may cut short.
-    pub(super) fn step(&mut self, event: Event) {
+    pub(crate) fn step(&mut self, event: Event) {
         let event = match self.mutant {
             Some(mutant) => match mutant.event(event, self.told.as_ref()) {
                 Some(event) => event,
@@ -73,6 +73,7 @@ impl World {
         }
         self.sync(&effects);
         for effect in effects {
+            self.digest.add(self.now, &effect);
             self.checker.effect(self.now, &effect, &self.engine, self.told.as_ref(), &self.nodes);
             self.act(effect);
         }

@@ -26,12 +26,17 @@ impl Site {
         let grounds = self.grounds(patience, now);
         let (policy, silent) = (&self.setup.policy, Beats::default());
         let mut notes = Vec::new();
+        let mut stirs = false;
         for (node, families) in &mut self.targets {
             let beats = self.beats.get(node).unwrap_or(&silent);
             for (family, watched) in families {
                 let judged = watched.liveness.judge(now, beats, &grounds.of(node, *family), policy);
                 let health = if self.drains.contains_key(node) { Health::Draining } else { judged };
                 if health != watched.health {
+                    let lane = self.lanes.get(&type_for(self.setup.shape, *family));
+                    // A member that only wavers stays one.
+                    let wavers = keeps_visitors(watched.health) && keeps_visitors(health);
+                    stirs |= !(wavers && lane.is_some_and(|lane| lane.has(node)));
                     notes.push(transition(node, watched, health));
                     watched.told = (watched.told || is_trouble(health)) && health != Health::Up;
                     watched.health = health;
@@ -39,7 +44,7 @@ impl Site {
                 }
             }
         }
-        self.stirred |= !notes.is_empty();
+        self.stirred |= stirs;
         for (weight, text) in notes {
             self.note(out, weight, text);
         }
@@ -347,6 +352,11 @@ fn type_for(shape: Shape, family: Family) -> RecordType {
     }
 }
 
+/// Whether visitors who are led there stay.
+fn keeps_visitors(health: Health) -> bool {
+    matches!(health, Health::Up | Health::Degraded | Health::Suspect)
+}
+
 /// What somebody should see to, though visitors may still be served.
 fn is_trouble(health: Health) -> bool {
     health.is_down() || health == Health::Degraded
@@ -357,7 +367,10 @@ fn is_trouble(health: Health) -> bool {
 fn transition(node: &NodeName, watched: &Watched, health: Health) -> (Weight, String) {
     let news = health.is_down() || (is_trouble(health) && !watched.told);
     let weight = if news { Weight::Warning } else { Weight::Info };
-    let address = watched.liveness.address();
-    let failure = watched.liveness.failure().map(|f| format!(" ({f})")).unwrap_or_default();
-    (weight, format!("{node} at {address}: {}{failure}", health.describe()))
+    let (address, health) = (watched.liveness.address(), health.describe());
+    let text = match watched.liveness.failure() {
+        Some(failure) => format!("{node} at {address}: {health} ({failure})"),
+        None => format!("{node} at {address}: {health}"),
+    };
+    (weight, text)
 }

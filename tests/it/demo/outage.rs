@@ -28,7 +28,11 @@ struct Demo {
 
 impl Demo {
     fn start(words: &[&str]) -> Self {
-        let mut child = Command::new(HEARTH).arg("demo").args(words).stdout(Stdio::piped()).spawn().unwrap();
+        let mut demo = Command::new(HEARTH);
+        demo.arg("demo").args(words).stdout(Stdio::piped());
+        // As on a machine without ca-certificates, which a minimal Debian is.
+        demo.env("SSL_CERT_FILE", "/nonexistent").env("SSL_CERT_DIR", "/nonexistent");
+        let mut child = demo.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let introduction = up_to_line_with(&mut lines, "Logs: ");
         let directory = PathBuf::from(introduction.rsplit_once("Logs: ").unwrap().1.trim_end());

@@ -17,12 +17,13 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// A root directory with the program and its libraries; what runs in it ends with this value.
 struct Board {
     root: tempfile::TempDir,
+    emulator: &'static str,
     running: Vec<Child>,
 }
 
 impl Board {
     /// For Debian's name of an architecture. None: there is nothing to run, or nothing to run it with; says so.
-    fn new(architecture: &str, libraries: &str, emulator: &str) -> Option<Self> {
+    fn new(architecture: &str, libraries: &str, emulator: &'static str) -> Option<Self> {
         let package = emulated(architecture, emulator)?;
         if !Path::new(libraries).is_dir() {
             println!("left out: {libraries} is not there");
@@ -35,7 +36,7 @@ impl Board {
             fs::create_dir_all(root.path().join(directory)).unwrap();
         }
         fs::write(root.path().join("srv/www/index.html"), "hello").unwrap();
-        Some(Self { root, running: Vec::new() })
+        Some(Self { root, emulator, running: Vec::new() })
     }
 
     fn hearth(&self, words: &[&str]) -> Command {
@@ -44,7 +45,7 @@ impl Board {
         command.args([
             "sh",
             "-c",
-            "mount -t proc proc \"$1/proc\" && mount --bind /dev \"$1/dev\" && exec chroot \"$@\"",
+            "mount -t proc proc \"$1/proc\" && mount --rbind /dev \"$1/dev\" && exec chroot \"$@\"",
             "sh",
         ]);
         command.arg(self.root.path()).arg("/usr/bin/hearth").args(words).stdin(Stdio::null());
@@ -77,12 +78,19 @@ fn emulated(architecture: &str, emulator: &str) -> Option<PathBuf> {
         println!("left out: packages/build has made no package for {architecture} here");
         return None;
     };
-    let known = Path::new("/proc/sys/fs/binfmt_misc").join(emulator);
-    if !known.exists() {
-        println!("left out: {} is not there", known.display());
+    if interpreter(emulator).is_none() {
+        println!("left out: the kernel knows no {emulator}");
         return None;
     }
     Some(package)
+}
+
+/// What the kernel runs a program of another architecture with (binfmt_misc).
+fn interpreter(emulator: &str) -> Option<PathBuf> {
+    let rule = fs::read_to_string(Path::new("/proc/sys/fs/binfmt_misc").join(emulator)).ok()?;
+    let path = rule.lines().find_map(|line| line.strip_prefix("interpreter ")).expect(&rule);
+    // Under the name that is written there Debian's takes its arguments otherwise.
+    Some(fs::canonicalize(path).unwrap())
 }
 
 fn package(architecture: &str) -> Option<PathBuf> {
@@ -134,9 +142,10 @@ fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Whether the emulator has the system call that a site is read with. Debian 12's has not.
-fn emulates_openat2() -> bool {
-    let told = said(Command::new("qemu-aarch64-static").arg("--version"));
+/// Whether an emulator has the system call that a site is read with. Debian 12's has not.
+fn emulates_openat2(emulator: &str) -> bool {
+    let emulator = interpreter(emulator).expect("what a program was just run with");
+    let told = said(Command::new(emulator).arg("--version"));
     let version = told.split("version ").nth(1).and_then(|rest| rest.split('.').next()).expect(&told);
     version.parse::<u32>().unwrap() >= 10
 }
@@ -157,7 +166,7 @@ fn serves_beats_and_demonstrates(mut board: Board) {
     said(&mut board.hearth(&["check-config"]));
 
     board.start(&["agent"]);
-    let reads = emulates_openat2();
+    let reads = emulates_openat2(board.emulator);
     let wanted = if reads { "200" } else { "503" };
     wait_until("an answer of an emulated Pi", PATIENCE, || {
         let url = format!("http://127.0.0.1:{site}/");
@@ -170,7 +179,7 @@ fn serves_beats_and_demonstrates(mut board: Board) {
         status.contains("\"answered\"").then_some(())
     });
     if reads {
-        said(&mut board.hearth(&["demo", "--script", "outage", "--speed", "5"]));
+        said(&mut board.hearth(&["demo", "--script", "outage", "--speed", "1"]));
     } else {
         println!("left out: this emulator has no openat2(2), so no site can be read; QEMU 10 has");
     }
@@ -197,7 +206,8 @@ impl Debian {
     /// With what is in `packages` at its root.
     fn with(archive: &Path, packages: &Path) -> Self {
         let root = tempfile::tempdir().unwrap();
-        said(Command::new("tar").arg("-xf").arg(archive).arg("-C").arg(root.path()));
+        // This machine's devices are shown there, and root of a namespace could not make any.
+        said(Command::new("tar").arg("-xf").arg(archive).arg("-C").arg(root.path()).arg("--exclude=./dev/*"));
         said(Command::new("cp").arg("-rT").arg(packages).arg(root.path()));
         Self(root)
     }
@@ -205,7 +215,7 @@ impl Debian {
     /// Runs a line of shell in it; what it printed. It must succeed.
     #[track_caller]
     fn said(&self, line: &str) -> String {
-        let enter = "mount -t proc proc \"$1/proc\" && mount --bind /dev \"$1/dev\" && exec chroot \"$1\" /bin/sh -c \"$2\"";
+        let enter = "mount -t proc proc \"$1/proc\" && mount --rbind /dev \"$1/dev\" && exec chroot \"$1\" /bin/sh -c \"$2\"";
         let mut command = Command::new("unshare");
         command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", enter, "sh"]);
         command.arg(self.0.path()).arg(line).env_clear().stdin(Stdio::null());

@@ -1,7 +1,8 @@
 //! A node that fails now and then: told once, and nobody is moved.
 
 use super::world::{BOTH, World, node, seconds};
-use crate::failover::event::Weight;
+use crate::failover::event::{Effect, Weight};
+use crate::moment::Moment;
 
 /// Looks at pi2 fail for some seconds, and succeed for some.
 fn wobble(world: &mut World, times: u32) {
@@ -37,4 +38,26 @@ fn the_end_of_an_outage_is_no_unsteadiness() {
     world.revive("pi2");
     world.until(BOTH, seconds(600));
     assert_eq!(warned(&world), 0, "{}", world.story());
+}
+
+/// When looks at pi2 began, since `since`.
+fn looks(world: &World, since: Moment) -> Vec<Moment> {
+    let is_one = |e: &Effect| matches!(e, Effect::Probe { target, .. } if target.node == node("pi2"));
+    let looked = world.journal.iter().filter(|(at, _, effects)| *at >= since && effects.iter().any(is_one));
+    looked.map(|(at, ..)| *at).collect()
+}
+
+#[test]
+fn a_node_that_fails_is_looked_at_every_three_seconds_start_to_start() {
+    let mut world = World::at_rest();
+    world.kill("pi2");
+    world.run(seconds(20));
+    let since = world.now;
+    world.run(seconds(600));
+    let looks = looks(&world, since);
+    assert!((190..=210).contains(&looks.len()), "{} looks in 600 s", looks.len());
+    for (one, next) in looks.iter().zip(&looks[1..]) {
+        let span = (*next - *one).as_secs_f64();
+        assert!((2.6..=3.4).contains(&span), "{span} s at {one}");
+    }
 }
