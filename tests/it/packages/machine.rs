@@ -87,6 +87,11 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let lines = "systemctl --no-pager list-jobs; systemctl --no-pager status hearth hearth.socket; \
+                journalctl --no-pager --boot --output short-precise --lines 100";
+            eprintln!("the machine at its end:\n{}", text(&self.run(lines).stdout));
+        }
         // Everything in it ends with its process 1.
         let _ = Command::new("kill").args(["-9", &self.leader.to_string()]).status();
         let _ = self.nspawn.wait();
