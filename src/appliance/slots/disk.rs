@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use ring::digest::{Context, Digest, SHA256};
-use rustix::fs::{Advice, fadvise};
+use rustix::fs::{Advice, FlockOperation, fadvise, flock};
 
 use super::content::Measure;
 use super::sector::{self, SIZE};
@@ -62,6 +62,14 @@ pub enum SlotsError {
         slot: Slot,
         /// Its size, in bytes.
         room: u64,
+    },
+    /// Another one is on its way there.
+    #[error(
+        "another system is being written to slot {slot}: wait until it is there, and this Pi starts anew"
+    )]
+    Busy {
+        /// Which slot.
+        slot: Slot,
     },
     /// What was written is not what comes back.
     #[error(
@@ -147,15 +155,17 @@ impl<'a> Slots<'a> {
         served: usize,
     ) -> Result<(), SlotsError> {
         let (slot, length) = (self.running.beside(), measure.length);
-        let refused = |source| SlotsError::Disk { path: self.directory.join(slot.letter()), source };
-        let place = open(&self.directory.join(slot.letter())).map_err(refused)?;
+        let path = self.directory.join(slot.letter());
+        let refused = |source| SlotsError::Disk { path: path.clone(), source };
+        let place = open(&path).map_err(refused)?;
         let room = (&place).seek(SeekFrom::End(0)).map_err(refused)?;
         if length > room {
             return Err(SlotsError::TooLarge { length, slot, room });
         }
+        // Whoever lost the connection may try again while the first one still writes.
+        flock(&place, FlockOperation::NonBlockingLockExclusive).map_err(|_| SlotsError::Busy { slot })?;
         let vacated = Standing::vacate(self.running);
         self.keep(&vacated)?;
-        let refused = |source| SlotsError::Disk { path: self.directory.join(slot.letter()), source };
         if fill(&place, system, measure, self.before).map_err(refused)? == Filled::Otherwise {
             return Err(SlotsError::ReadBack { slot });
         }

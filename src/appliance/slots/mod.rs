@@ -267,13 +267,17 @@ impl Standing {
         match &self.other {
             Other::OnTrial { .. } if astray => format!("{runs}, on trial"),
             Other::OnTrial { label, .. } => format!("{runs}; {label} is on trial from the next start on"),
-            Other::Free | Other::TurnedDown { .. } if astray => format!(
-                "{runs}; the one in slot {} cannot be started any more: install one, or take a new card",
+            Other::TurnedDown { why, .. } if astray => format!(
+                "{runs}, which was turned down: {why}; the next start tries the one in slot {}",
                 self.in_force
             ),
             Other::TurnedDown { label, why, .. } => {
                 format!("{runs}; another one was turned down: {label}: {why}")
             }
+            Other::Free if astray => format!(
+                "{runs}; the one in slot {} cannot be started any more: install one, or take a new card",
+                self.in_force
+            ),
             Other::Free => runs,
         }
     }

@@ -101,6 +101,11 @@ fn what_runs_and_what_became_of_the_other_is_told() {
         (on_trial(), Slot::B, "1 in slot b, on trial"),
         (on_trial(), Slot::A, "1 in slot a; 0.2.0-20260131235959 is on trial from the next start on"),
         (
+            turned_down.clone(),
+            Slot::B,
+            "1 in slot b, which was turned down: it cannot be mounted; the next start tries the one in slot a",
+        ),
+        (
             turned_down,
             Slot::A,
             "1 in slot a; another one was turned down: 0.2.0-20260131235959: it cannot be mounted",

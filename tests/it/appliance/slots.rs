@@ -263,10 +263,13 @@ fn any_system_is_better_than_none() {
     let card = Card::new();
     card.put("b", &system("second"));
     card.put("a", b"rot ");
-    for state in [Standing::default(), standing(Slot::A, "turned-down 3 v it was not well")] {
+    for (state, told) in [
+        (Standing::default(), "the one in slot a cannot be started any more"),
+        (standing(Slot::A, "turned-down 3 v it was not well"), "which was turned down: it was not well"),
+    ] {
         card.write_sector(&encode(&state));
         assert_eq!(card.start(), runs("b", "second"));
-        assert!(state.describe(Slot::B, "x").contains("the one in slot a cannot be started any more"));
+        assert!(state.describe(Slot::B, "x").contains(told));
     }
     card.write_sector(&encode(&standing(Slot::A, "on-trial 3 v 1")));
     assert_eq!(card.start(), runs("b", "second"), "even one that was just given up");
@@ -313,6 +316,18 @@ fn a_slot_that_was_half_written_is_never_taken_for_a_system() {
         let whole = slot.starts_with(&second) || slot.starts_with(&system("older"));
         assert_eq!(slot.starts_with(b"hsqs"), whole, "cut {cut}: what can be mounted is whole");
     }
+}
+
+#[test]
+fn two_systems_are_not_written_at_a_time() {
+    let card = Card::new();
+    let slot = File::open(card.at("b")).unwrap();
+    rustix::fs::flock(&slot, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let error = card.install(&system("second"), usize::MAX).unwrap_err().to_string();
+    assert!(error.contains("is being written to slot b"), "{error}");
+    assert_eq!(card.sector(), [0; SIZE]);
+    drop(slot);
+    card.install(&system("second"), usize::MAX).unwrap();
 }
 
 #[test]
