@@ -341,7 +341,6 @@ async fn until_stopped(
             let _ = serve.await;
         }
         served = &mut serve => {
-            loads.abort_all();
             if let Ok(Err(error)) = served {
                 return Err(SiteError::Server(error));
             }
@@ -350,6 +349,8 @@ async fn until_stopped(
             }
         }
     }
+    // The loads as well, within their time for a last copy.
+    while loads.join_next().await.is_some() {}
     Ok(())
 }
 

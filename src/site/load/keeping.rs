@@ -2,6 +2,8 @@
 //!
 //! Never holds a look up, and never has two writers.
 
+use std::time::Duration;
+
 use tokio::task::JoinHandle;
 
 use crate::site::generation::Digest;
@@ -9,6 +11,10 @@ use crate::site::keep::{Copy, KeepError, Keeper, Saved};
 
 /// After a failure so many looks go by before the next attempt: a full disk is not hammered.
 const PAUSE: u32 = 30;
+
+/// So long is a copy waited for at the end, when one is being written: without it the next process would have nothing to
+/// serve, or what was there before, until its source has answered.
+const LAST_COPY: Duration = Duration::from_secs(3);
 
 /// A keeper and what it is at.
 #[derive(Debug)]
@@ -73,6 +79,15 @@ impl Keeping {
             },
             other @ (State::Busy(_) | State::Lost) => self.state = other,
         }
+    }
+
+    /// Lets a writer that is at work finish.
+    pub(super) async fn end(&mut self) {
+        let State::Busy(task) = &mut self.state else { return };
+        if tokio::time::timeout(LAST_COPY, task).await.is_err() {
+            tracing::warn!("the site's copy was not written within {LAST_COPY:?}; the one before it is kept");
+        }
+        self.state = State::Lost;
     }
 
     /// Takes note of a writer that is done.

@@ -130,6 +130,9 @@ impl Supervisor {
             // An error: whoever could stop us is gone, and so should we be.
             _ = stop.wait_for(|stopped| *stopped) => {}
         }
+        if let Some(keeping) = &mut self.keeping {
+            keeping.end().await;
+        }
     }
 
     /// Publishes the kept copy, so that there is something to serve before the mount has answered.

@@ -1,5 +1,5 @@
 //! The programs for the Pi, emulated: what `packages/build` made for arm64 and armhf, in a root of nothing but their
-//! libraries, and the package for arm64 in a Debian of its own. Left out where it was not run.
+//! libraries, and the package for arm64 in a Debian of its own. Left out but under `packages/check arm` and `arm-quick`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::life::{LEFT, add_a_later_one};
 use super::machine::archive;
-use super::{at, quick, run, said, text};
+use super::{quick, run, said, text};
 use crate::support::wait_until;
 
 /// An emulator on a busy machine takes its time.
@@ -74,10 +74,11 @@ fn emulated(architecture: &str, emulator: &str) -> Option<PathBuf> {
         println!("left out: a root directory of another architecture needs root");
         return None;
     }
-    let Some(package) = package(architecture) else {
-        println!("left out: packages/build has made no package for {architecture} here");
+    let Some(packages) = std::env::var_os("HEARTH_ARM_PACKAGES") else {
+        println!("left out: packages/check arm and arm-quick say where the packages are");
         return None;
     };
+    let package = package(Path::new(&packages), architecture);
     if interpreter(emulator).is_none() {
         println!("left out: the kernel knows no {emulator}");
         return None;
@@ -93,10 +94,13 @@ fn interpreter(emulator: &str) -> Option<PathBuf> {
     Some(fs::canonicalize(path).unwrap())
 }
 
-fn package(architecture: &str) -> Option<PathBuf> {
+fn package(packages: &Path, architecture: &str) -> PathBuf {
     let ending = format!("_{architecture}.deb");
-    let found = fs::read_dir(at("target/packages")).ok()?.map(|entry| entry.unwrap().path());
-    found.into_iter().find(|path| path.to_str().is_some_and(|path| path.ends_with(&ending)))
+    let found = fs::read_dir(packages).unwrap().map(|entry| entry.unwrap().path());
+    let mut found = found.filter(|path| path.to_str().is_some_and(|path| path.ends_with(&ending)));
+    found
+        .next()
+        .unwrap_or_else(|| panic!("packages/build has made no package for {architecture} in {packages:?}"))
 }
 
 /// A watcher of this machine's own architecture.

@@ -121,6 +121,7 @@ fn a_life_in(suite: &str) {
     installs(&machine);
     serves(&machine);
     outlives(&machine);
+    refuses(&machine);
     watches(&machine);
     fs::copy(packages.path().join("later.deb"), machine.path("/later.deb")).unwrap();
     upgrades(&machine);
@@ -199,6 +200,17 @@ fn outlives(machine: &Machine) {
     machine.wait_for(VISIT, SOON);
     machine.said("umount --lazy /var/lib/hearth");
     machine.said("systemctl restart hearth");
+    machine.wait_for(VISIT, SOON);
+}
+
+/// A mistake that is there at a start: visitors are refused, and none of them has it tried again.
+fn refuses(machine: &Machine) {
+    machine.said("cp -p /etc/hearth/hearth.toml /good && echo 'nonsense = 1' >>/etc/hearth/hearth.toml");
+    assert!(!machine.run("systemctl restart hearth").status.success());
+    machine.wait_for(&format!("{VISIT}; [ $? -eq 7 ]"), SOON);
+    let tried = "journalctl --sync; journalctl --output cat --grep 'Main process exited, code=exited, status=2' | wc -l";
+    assert_eq!(machine.said(tried).trim(), "1");
+    machine.said("cp -p /good /etc/hearth/hearth.toml && systemctl start hearth");
     machine.wait_for(VISIT, SOON);
 }
 

@@ -16,6 +16,7 @@ const BOOTED: Duration = Duration::from_secs(120);
 /// A running container; it ends with this value.
 pub(super) struct Machine {
     root: tempfile::TempDir,
+    groups: Groups,
     nspawn: Child,
     /// Its process 1, as this machine numbers it.
     leader: u32,
@@ -29,7 +30,9 @@ impl Machine {
         said(Command::new("tar").arg("-xf").arg(archive).arg("-C").arg(root.path()));
         fs::copy(package, root.path().join("hearth.deb")).unwrap();
         let log = File::create(root.path().join("console")).unwrap();
-        let nspawn = Command::new("systemd-nspawn")
+        let groups = Groups::named(root.path().file_name().unwrap().to_str().unwrap());
+        let nspawn = groups
+            .command("systemd-nspawn")
             .args(["--quiet", "--register=no", "--keep-unit", "--private-network", "--boot", "-D"])
             .arg(root.path())
             .env("UNIFIED_CGROUP_HIERARCHY", "1")
@@ -39,7 +42,7 @@ impl Machine {
             .spawn()
             .unwrap();
         let leader = wait_until("process 1 of the container", BOOTED, || leader(nspawn.id()));
-        let machine = Self { root, nspawn, leader };
+        let machine = Self { root, groups, nspawn, leader };
         wait_until("the container to have booted", BOOTED, || {
             let output = machine.run("systemctl is-system-running");
             matches!(text(&output.stdout).trim(), "running" | "degraded").then_some(())
@@ -95,6 +98,47 @@ impl Drop for Machine {
         // Everything in it ends with its process 1.
         let _ = Command::new("kill").args(["-9", &self.leader.to_string()]).status();
         let _ = self.nspawn.wait();
+        self.groups.remove();
+    }
+}
+
+/// The control groups of one container, in every hierarchy that a service manager sorts its services into. In the groups
+/// of the test two containers would be one: the second one's manager removes those of the first one's services.
+struct Groups(Vec<PathBuf>);
+
+impl Groups {
+    /// Makes them within those of this process (cgroups(7): the lines of /proc/self/cgroup).
+    fn named(name: &str) -> Self {
+        let mounted = Path::new("/sys/fs/cgroup");
+        let unified =
+            if mounted.join("unified").is_dir() { mounted.join("unified") } else { mounted.to_owned() };
+        let lines = fs::read_to_string("/proc/self/cgroup").unwrap();
+        let own = lines.lines().filter_map(|line| {
+            let (hierarchy, group) = line.split_once(":/")?;
+            let mounted = match hierarchy.split_once(':')? {
+                ("0", "") => unified.clone(),
+                (_, "name=systemd") => mounted.join("systemd"),
+                _ => return None,
+            };
+            Some(mounted.join(group).join(name))
+        });
+        let groups: Vec<_> = own.collect();
+        for group in &groups {
+            fs::create_dir(group).unwrap_or_else(|error| panic!("{}: {error}", group.display()));
+        }
+        Self(groups)
+    }
+
+    /// A program that runs in them.
+    fn command(&self, program: &str) -> Command {
+        let enter = "while [ \"$1\" != -- ]; do echo $$ >\"$1/cgroup.procs\" || exit; shift; done; shift; exec \"$@\"";
+        let mut command = Command::new("sh");
+        command.args(["-c", enter, "sh"]).args(&self.0).args(["--", program]);
+        command
+    }
+
+    fn remove(&self) {
+        let _ = Command::new("find").args(&self.0).args(["-depth", "-type", "d", "-delete"]).status();
     }
 }
 

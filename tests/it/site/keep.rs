@@ -47,6 +47,23 @@ fn a_mount_that_hangs_at_the_start_costs_no_visitor_an_answer() {
 }
 
 #[test]
+fn a_stop_waits_for_the_copy_that_is_being_written() {
+    let kept = tempfile::tempdir().unwrap();
+    let plan = Plan { keep: Some(kept.path().to_owned()), ..Plan::default() };
+    let mut site = rig::start(plan, |root| {
+        for number in 0..300 {
+            std::fs::write(root.join(format!("{number}.html")), number.to_string()).unwrap();
+        }
+    });
+    // The first object: the manifest that names all of them comes last.
+    let objects = kept.path().join("copy/objects");
+    wait_until("a copy that is begun", rig::PATIENCE, || objects.read_dir().ok()?.next().map(drop));
+    site.tell_to_stop();
+    site.join();
+    assert!(kept.path().join("copy/manifest").exists());
+}
+
+#[test]
 fn a_mount_that_is_missing_at_the_start_is_not_an_empty_site_and_comes_back() {
     let kept = tempfile::tempdir().unwrap();
     keep_a_site(kept.path());
