@@ -52,27 +52,62 @@ class Disk:
         return self.read("hearth-status.txt").decode().replace("\r\n", "\n").rstrip()
 
 
+class Plug:
+    """What a machine is connected by, and the ports of this machine that lead to its site and its SSH."""
+
+    def __init__(self, address="10.0.2.15"):
+        self.port, self.ssh_port = free_port(), free_port()
+        # Its own: the router knows machines by it.
+        self.mac = "52:54:00:" + ":".join(part.zfill(2) for part in address.split(".")[1:])
+        self.forward = (f"hostfwd=tcp:127.0.0.1:{self.port}-{address}:80,"
+                        f"hostfwd=tcp:127.0.0.1:{self.ssh_port}-{address}:22")
+        self.network = f"user,id=net,restrict=on,{self.forward}"
+
+
+class Router:
+    """A home's router that several machines are plugged into: each gets an address, in the order in which they first ask, and
+    everything that one sends to all reaches the others. Ends with its block."""
+
+    def __init__(self, count):
+        self.plugs = [Plug(f"10.0.2.{15 + number}") for number in range(count)]
+        forward = ",".join(plug.forward for plug in self.plugs)
+        command = ["qemu-system-aarch64", "-M", "none", "-nodefaults", "-display", "none", "-netdev", f"user,id=home,restrict=on,{forward}",
+                   "-netdev", "hubport,id=first,hubid=0,netdev=home"]
+        for number, plug in enumerate(self.plugs):
+            port = free_port()
+            command += ["-netdev", f"socket,id=plug{number},listen=127.0.0.1:{port}",
+                        "-netdev", f"hubport,id=port{number},hubid=0,netdev=plug{number}"]
+            plug.network = f"socket,id=net,connect=127.0.0.1:{port}"
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.process.kill()
+        self.process.wait()
+
+
 class Machine:
     """An emulated machine that runs from a card; leaving the block pulls the plug."""
 
-    def __init__(self, disk, boot, kind="virt", append=""):
-        self.port, self.ssh_port = free_port(), free_port()
+    def __init__(self, disk, boot, kind="virt", append="", plug=None):
+        self.plug = plug or Plug()
         self.directory = tempfile.mkdtemp(prefix="hearth-pi-")
         self.disk = disk
         self.log = os.path.join(self.directory, "console")
         self.monitor = os.path.join(self.directory, "monitor")
-        forward = f"hostfwd=tcp:127.0.0.1:{self.port}-:80,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22"
-        network = f"user,id=net,restrict=on,{forward}"
         # The emulated watchdog of a Pi resets the machine as it is armed; virt has none.
         words = f"quiet panic=10 fsck.repair=yes systemd.show_status=yes systemd.watchdog_sec=0 {append}"
         command = ["qemu-system-aarch64", "-display", "none", "-no-reboot",
                    "-kernel", boot["vmlinuz"], "-initrd", boot["initrd.img"],
-                   "-monitor", f"unix:{self.monitor},server,nowait", "-netdev", network]
+                   "-monitor", f"unix:{self.monitor},server,nowait", "-netdev", self.plug.network]
         if kind == "virt":
             command += ["-M", "virt", "-cpu", "cortex-a53", "-smp", "2", "-m", "1024",
                         "-serial", f"file:{self.log}", "-append", f"console=ttyAMA0 {words}",
                         "-drive", f"if=none,id=card,format=raw,file={disk.path}",
-                        "-device", "virtio-blk-device,drive=card", "-device", "virtio-net-device,netdev=net"]
+                        "-device", "virtio-blk-device,drive=card",
+                        "-device", f"virtio-net-device,netdev=net,mac={self.plug.mac}"]
         else:
             command += ["-M", "raspi3b", "-dtb", boot["bcm2837-rpi-3-b.dtb"], "-serial", "null",
                         "-serial", f"file:{self.log}", "-append", f"console=ttyS1,115200 {words}",
@@ -134,7 +169,7 @@ class Machine:
     def get(self, host, path="/"):
         """Status and body, or None while nobody answers."""
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", self.plug.port, timeout=5)
             connection.request("GET", path, headers={"Host": host})
             answer = connection.getresponse()
             return answer.status, answer.read().decode(errors="replace")
@@ -172,7 +207,7 @@ class Machine:
 
     def ssh(self, key, command, given=b"", patience=PATIENCE, last=None):
         """What a command says in the machine that is given these bytes to read; after its `last` words nobody may answer any more."""
-        words = ["ssh", "-q", "-i", key, "-p", str(self.ssh_port), "-o", "StrictHostKeyChecking=no",
+        words = ["ssh", "-q", "-i", key, "-p", str(self.plug.ssh_port), "-o", "StrictHostKeyChecking=no",
                  "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=30", "-o", "BatchMode=yes",
                  "root@127.0.0.1", command]
         deadline = time.monotonic() + patience
