@@ -5,13 +5,13 @@
 //! redirect, never uses a proxy from the environment.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 
 use crate::address::Family;
 use crate::address::agreement::Miss;
+use crate::host::tls::client_config;
 
 /// To connect, TLS included.
 const CONNECT: Duration = Duration::from_secs(4);
@@ -40,7 +40,7 @@ pub fn client(local: IpAddr) -> Client {
         .connect_timeout(CONNECT)
         .timeout(TOTAL)
         .pool_max_idle_per_host(0)
-        .tls_backend_preconfigured(tls())
+        .tls_backend_preconfigured(client_config(&[]).expect("no roots but the compiled-in ones"))
         .build()
         .expect("the settings are constants")
 }
@@ -52,16 +52,6 @@ pub const fn any(family: Family) -> IpAddr {
         Family::Ipv4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         Family::Ipv6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     }
-}
-
-/// The compiled-in roots: an appliance may have no ca-certificates.
-fn tls() -> rustls::ClientConfig {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring knows TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
 }
 
 /// Asks `url` once. `key` is the key of the line with the address; None: the body is the address.

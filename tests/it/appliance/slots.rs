@@ -465,12 +465,19 @@ fn a_system_signed_by_minisign_goes_beside_the_one_that_runs_and_others_change_n
 
     let told = hearth(&pi, "report");
     assert!(told.contains("system      0.1.0-20260131235959 in slot a\n"), "{told}");
+
+    // One thing is on trial at a time.
+    let program = maker.program("new", "9", &[], &format!("hearth 9.0.0 {}", std::env::consts::ARCH));
+    assert!(command(&[Path::new("update"), &program]).status.success());
+    refused(&fine, "something is on trial");
+    for _ in 0..10 {
+        assert!(command(&[Path::new("judge")]).status.success());
+    }
     let output = command(&[Path::new("system"), &fine]);
     assert!(output.status.success(), "{output:?}");
     assert!(fs::read(at("b")).unwrap().starts_with(&fs::read(&fine).unwrap()), "all of it");
     let told = hearth(&pi, "report");
     assert!(told.contains(&format!("in slot a; {NEWER} is on trial from the next start on")), "{told}");
-    let program = maker.program("new", "9", &[], &format!("hearth 9.0.0 {}", std::env::consts::ARCH));
     let output = command(&[Path::new("update"), &program]);
     assert!(
         String::from_utf8_lossy(&output.stderr).contains("a system is on trial"),
@@ -485,9 +492,11 @@ fn a_system_signed_by_minisign_goes_beside_the_one_that_runs_and_others_change_n
     assert!(told.contains(&format!("system      {NEWER} in slot b, on trial\n")), "{told}");
     refused(&fine, "something is on trial");
     for _ in 0..10 {
-        assert!(!hearth(&pi, "report").contains("turned down"));
+        assert!(hearth(&pi, "report").contains("in slot b, on trial\n"));
         assert!(command(&[Path::new("judge")]).status.success());
     }
+    let told = hearth(&pi, "report");
+    assert!(told.contains("in slot b, which was turned down: 0.1.0 does not answer"), "{told}");
     fs::write(at("running"), "a\n").unwrap();
     let told = hearth(&pi, "report");
     assert!(told.contains(&format!("another one was turned down: {NEWER}: 0.1.0 does not answer")), "{told}");

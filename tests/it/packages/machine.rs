@@ -93,7 +93,7 @@ impl Drop for Machine {
         if std::thread::panicking() {
             let lines = "systemctl --no-pager list-jobs; systemctl --no-pager status hearth hearth.socket; \
                 journalctl --no-pager --boot --output short-precise --lines 100";
-            eprintln!("the machine at its end:\n{}", text(&self.run(lines).stdout));
+            println!("the machine at its end:\n{}", text(&self.run(lines).stdout));
         }
         // Everything in it ends with its process 1.
         let _ = Command::new("kill").args(["-9", &self.leader.to_string()]).status();
