@@ -89,13 +89,37 @@ Exit code 0: something is in force, and the card's status file says what. 1: not
     Report(CardArgs),
     /// Takes a newer program that is signed with one of `update-keys` of [pi], and puts it on trial
     #[command(after_help = "\
-The signature is PROGRAM.minisig, made with: minisign -S -l -t 'hearth VERSION MACHINE' -m PROGRAM
+The signature is PROGRAM.minisig, made with: minisign -S -t 'hearth VERSION MACHINE' -m PROGRAM
 A program that has not been well for three minutes within ten, or in three starts, makes room for the one before it.")]
     Update(UpdateArgs),
+    /// Takes a newer system that is signed with one of `update-keys` of [pi], puts it beside the one that runs, and starts into it on
+    /// trial
+    #[command(after_help = "\
+The signature is FILE.minisig, made with: minisign -S -t 'hearth-system VERSION MACHINE' -m FILE
+A system that cannot be started, has not been well for three minutes within ten, or in three starts, makes room for the one before it.
+Exit code 0: it lies beside the one that runs, and the Pi starts anew. 1: it was not taken, and what runs stays in force.
+
+Example:
+  hearth appliance system /srv/hearth-pi-arm64.system")]
+    System(SystemArgs),
     /// Says at a start which program is in force: a kept one or the image's own
     Start(CardArgs),
-    /// Commits the program on trial when it has been well, or turns it down
+    /// Commits the program or the system on trial when it has been well, or turns it down
     Judge(CardArgs),
+}
+
+/// What system to take.
+#[derive(Args, Clone, Debug)]
+pub struct SystemArgs {
+    /// The system, as pi-image/build leaves it beside the image
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Takes a version that is not newer than the one that runs
+    #[arg(long)]
+    pub older: bool,
+    /// Where the card is
+    #[command(flatten)]
+    pub card: CardArgs,
 }
 
 /// What to update to.

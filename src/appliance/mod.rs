@@ -22,6 +22,7 @@ pub mod preseed;
 pub mod report;
 pub mod secrets;
 pub mod settings;
+pub mod slots;
 pub mod store;
 pub mod text;
 pub mod update;

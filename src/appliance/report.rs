@@ -60,6 +60,8 @@ pub struct Report {
     pub board: String,
     /// The version of hearth that runs, and what became of another one.
     pub version: String,
+    /// Which system runs in which slot, and what became of another one; None: there are no slots.
+    pub system: Option<String>,
     /// Its addresses on the local network; None: it has not looked yet.
     pub addresses: Option<Vec<IpAddr>>,
     /// The public halves of keys that were made here, each with where it belongs.
@@ -89,6 +91,7 @@ impl Report {
         line(&mut text, "addresses", &self.addresses_in_words());
         line(&mut text, "board", &self.board);
         line(&mut text, "version", &self.version);
+        list(&mut text, "system", self.system.as_deref());
         list(&mut text, "agent", self.agent.iter().map(String::as_str));
         list(&mut text, "findings", self.findings.iter().map(String::as_str));
         list(&mut text, "keys", self.keys.iter().map(String::as_str));
@@ -170,6 +173,7 @@ mod tests {
             hostname: "pi1".to_owned(),
             board: "Raspberry Pi 4 Model B, 10000000abcdef01".to_owned(),
             version: "0.1.0".to_owned(),
+            system: Some("0.1.0-20260131235959 in slot a".to_owned()),
             addresses,
             keys: vec!["node.key: public-key = \"ed25519:AAAA\"".to_owned()],
             agent: Vec::new(),
@@ -191,6 +195,7 @@ mod tests {
              addresses   192.168.1.5, 2001:db8::5\n\
              board       Raspberry Pi 4 Model B, 10000000abcdef01\n\
              version     0.1.0\n\
+             system      0.1.0-20260131235959 in slot a\n\
              keys        node.key: public-key = \"ed25519:AAAA\"\n\
              what to do  Open http://pi1.local/ or one of the addresses above.\n\n\
              The Pi writes hearth-status.txt anew when something of this changes; nothing reads it.\n"

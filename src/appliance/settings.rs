@@ -21,7 +21,7 @@ pub struct PiSettings {
     pub ssh_keys: Vec<SshKey>,
     /// Its Wi-Fi.
     pub wifi: Option<Wifi>,
-    /// Whose programs it takes as updates; nobody's: it takes none.
+    /// Whose programs and systems it takes; nobody's: it takes none.
     #[serde(default)]
     pub update_keys: Vec<UpdateKey>,
 }

@@ -2,6 +2,7 @@
 //!
 //! Never fails because of what a person wrote: mistakes go to the card's status file, and what was in force stays.
 
+mod system;
 mod update;
 
 use std::fs;
@@ -34,6 +35,7 @@ pub async fn run(command: &ApplianceCommand) -> anyhow::Result<()> {
         ApplianceCommand::Import(args) => take(args),
         ApplianceCommand::Report(args) => report(args).await,
         ApplianceCommand::Update(args) => update::update(args).await,
+        ApplianceCommand::System(args) => system::system(args).await,
         ApplianceCommand::Start(args) => update::start(args),
         ApplianceCommand::Judge(args) => update::judge(args).await,
     }
@@ -144,6 +146,7 @@ fn report_of(args: &CardArgs, imported: &Imported, found: Found) -> Report {
         hostname: imported.kept.hostname().to_owned(),
         board: board(),
         version: standing.describe(update::own()),
+        system: system::describe(args),
         addresses: found.addresses,
         keys: imported.kept.keys.clone(),
         agent: found.agent,

@@ -1,5 +1,7 @@
 //! The card of the flashable image: whatever a person and an editor leave on it, and whenever the plug is pulled.
 
+mod slots;
+mod system;
 mod update;
 
 use std::fs;
@@ -459,6 +461,8 @@ fn every_script_of_the_image_is_one_that_its_shell_can_read() {
         "build",
         "quick",
         "initramfs/init",
+        "initramfs/slots",
+        "initramfs/guard",
         "root/usr/lib/hearth/persist",
         "root/usr/lib/hearth/last-words",
         "root/usr/lib/hearth/volume",

@@ -22,6 +22,8 @@ const PURE: &[&str] = &[
     "appliance/report.rs",
     "appliance/secrets.rs",
     "appliance/settings.rs",
+    "appliance/slots/mod.rs",
+    "appliance/slots/sector.rs",
     "appliance/text.rs",
     "appliance/update/mod.rs",
     "appliance/update/signature.rs",

@@ -75,6 +75,8 @@ pub struct Program {
     pub version: Version,
     /// The SHA-256 of its file, in hex: what is started is what was signed.
     pub digest: String,
+    /// The version of the image's own program when it came. A later system brings a later one.
+    pub beside: Version,
 }
 
 impl Program {
@@ -146,7 +148,34 @@ pub struct Seen {
     pub serves: usize,
 }
 
-/// What to do with a program on trial.
+/// What the agent must show while something is on trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// That it is this version.
+    pub version: Version,
+    /// That it serves as many sites as were served before.
+    pub served: usize,
+}
+
+/// What a trial deserves at the look of this number since its start, given what the agent says; None: nothing.
+#[must_use]
+pub fn judge(wanted: Wanted, agent: Option<&Seen>, look: u32) -> Verdict {
+    let Wanted { version, served } = wanted;
+    let why = match agent {
+        None => format!("{version} does not answer"),
+        Some(seen) if seen.version != version.to_string() => {
+            format!("{version} calls itself {}", seen.version)
+        }
+        Some(seen) if seen.serves < served => {
+            format!("{version} serves {} sites and not {served}", seen.serves)
+        }
+        Some(seen) if seen.up < PROBATION => format!("{version} does not stay up"),
+        Some(_) => return Verdict::Commit,
+    };
+    if look < MOST_LOOKS { Verdict::Wait } else { Verdict::TurnDown(why) }
+}
+
+/// What to do with what is on trial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Look again in a minute.
@@ -161,8 +190,7 @@ impl Standing {
     /// The version in force where the image's own program is `own`.
     #[must_use]
     pub fn in_force(&self, own: Version) -> Version {
-        let trial = self.trial.as_ref().map(|trial| &trial.program);
-        trial.or(self.committed.as_ref()).map_or(own, |program| program.version)
+        self.runs(own).map_or(own, |program| program.version)
     }
 
     /// Puts `program` on trial, in the place of another one on trial. `served` sites have content now.
@@ -204,10 +232,18 @@ impl Standing {
         self
     }
 
-    /// The program that is started; None: the image's own.
+    /// The program that is started where the image's own is `own`; None: that one. A kept one that came beside another system, and is
+    /// no newer than the program of this one, waits for the case that the other system is back.
     #[must_use]
-    pub fn runs(&self) -> Option<&Program> {
-        self.trial.as_ref().map(|trial| &trial.program).or(self.committed.as_ref())
+    pub fn runs(&self, own: Version) -> Option<&Program> {
+        let committed = self.committed.as_ref().filter(|kept| kept.version > own || kept.beside == own);
+        self.trial.as_ref().map(|trial| &trial.program).or(committed)
+    }
+
+    /// Whether a program has yet to prove itself.
+    #[must_use]
+    pub fn has_trial(&self) -> bool {
+        self.trial.is_some()
     }
 
     /// The version in force, and what became of another one, in words.
@@ -229,20 +265,8 @@ impl Standing {
     /// What the program on trial deserves at the look of this number since its start; None: there is none.
     #[must_use]
     pub fn judge(&self, agent: Option<&Seen>, look: u32) -> Option<Verdict> {
-        let trial = self.trial.as_ref()?;
-        let version = trial.program.version;
-        let why = match agent {
-            None => format!("{version} does not answer"),
-            Some(seen) if seen.version != version.to_string() => {
-                format!("{version} calls itself {}", seen.version)
-            }
-            Some(seen) if seen.serves < trial.served => {
-                format!("{version} serves {} sites and not {}", seen.serves, trial.served)
-            }
-            Some(seen) if seen.up < PROBATION => format!("{version} does not stay up"),
-            Some(_) => return Some(Verdict::Commit),
-        };
-        Some(if look < MOST_LOOKS { Verdict::Wait } else { Verdict::TurnDown(why) })
+        let Trial { program, served, .. } = self.trial.as_ref()?;
+        Some(judge(Wanted { version: program.version, served: *served }, agent, look))
     }
 
     /// What was on trial is in force for good.

@@ -15,7 +15,7 @@ use crate::appliance::store::write_whole;
 use crate::host::state_file::{StateError, StateFile};
 
 /// The form of [`Standing`] on the disk.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 /// A write that must survive a pulled plug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl<'a> Programs<'a> {
         served: usize,
         older: Older,
     ) -> Result<(), ProgramsError> {
-        let program = Program { version, digest: hex(bytes) };
+        let program = Program { version, digest: hex(bytes), beside: self.own };
         let path = self.path(&program);
         let standing = self.standing()?;
         // The file of a program in force is never written over with other bytes.

@@ -9,7 +9,7 @@ fn version(text: &str) -> Version {
 }
 
 fn program(text: &str) -> Program {
-    Program { version: version(text), digest: format!("digest of {text}") }
+    Program { version: version(text), digest: format!("digest of {text}"), beside: OWN }
 }
 
 fn offered(text: &str) -> Standing {
@@ -21,7 +21,7 @@ fn seen(text: &str, minutes: u64, serves: usize) -> Seen {
 }
 
 fn runs(standing: &Standing) -> Option<String> {
-    standing.runs().map(|program| program.version.to_string())
+    standing.runs(OWN).map(|program| program.version.to_string())
 }
 
 #[test]
@@ -84,6 +84,23 @@ fn three_starts_that_end_early_bring_the_committed_program_back_and_no_loop() {
     }
     assert_eq!(started, ["0.3.0", "0.3.0", "0.3.0", "0.2.0", "0.2.0"]);
     assert_eq!(standing.turned_down.as_deref(), Some("0.3.0 was not well in any of 3 starts"));
+}
+
+#[test]
+fn a_system_that_brings_a_newer_program_starts_that_and_an_older_system_finds_its_own_again() {
+    let newer = offered("0.2.0").commit();
+    let older = Standing::default().offer(program("0.0.9"), 1, OWN, Older::Meant).unwrap().commit();
+    for (kept, own, in_force) in [
+        (&newer, "0.1.0", "0.2.0"),
+        (&newer, "0.1.9", "0.2.0"),
+        (&newer, "0.2.0", "0.2.0"),
+        (&newer, "0.3.0", "0.3.0"),
+        (&older, "0.1.0", "0.0.9"),
+        (&older, "0.2.0", "0.2.0"),
+    ] {
+        assert_eq!(kept.in_force(version(own)), version(in_force), "{own}");
+        assert_eq!(kept.needs().count(), 1, "nothing is forgotten: the earlier system may come back");
+    }
 }
 
 #[test]

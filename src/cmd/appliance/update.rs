@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
+use super::system;
 use crate::appliance::apply::{IN_FORCE, WANTED};
 use crate::appliance::store::{link, write_whole};
 use crate::appliance::update::programs::Programs;
-use crate::appliance::update::signature::verified;
+use crate::appliance::update::signature::{Content, UpdateKey, verified};
 use crate::appliance::update::{Older, Seen, Standing, Verdict, Version};
 use crate::cli::{CardArgs, UpdateArgs};
 use crate::cmd::print;
@@ -28,19 +29,17 @@ const LARGEST: u64 = 64 << 20;
 /// When its signature does not hold, it is not newer, or it cannot be kept.
 pub(super) async fn update(args: &UpdateArgs) -> anyhow::Result<()> {
     let card = &args.card;
-    let config = card.root.join(IN_FORCE);
-    let checked = config::check(&config, Secrets::Skip)?;
-    let keys = &checked.config().pi.update_keys;
-    ensure!(!keys.is_empty(), "{} trusts nobody: write `update-keys` into [pi]", config.display());
+    let keys = keys(card)?;
+    ensure!(
+        !system::has_trial(card),
+        "a system is on trial; try again when hearth-status.txt says that it is not, ten minutes at most"
+    );
     let program = read(&args.program)?;
-    let mut signature = args.program.clone().into_os_string();
-    signature.push(".minisig");
-    let text = fs::read_to_string(&signature)
-        .with_context(|| format!("{}: the signature of the program", Path::new(&signature).display()))?;
-    let release = verified(&text, &program, keys).with_context(|| args.program.display().to_string())?;
-    let machine = std::env::consts::ARCH;
-    ensure!(release.machine == machine, "the program is for {} and this Pi is {machine}", release.machine);
-    let served = super::ask(&config).await.map_or(0, |status| serves(&status));
+    let text = signature_of(&args.program)?;
+    let release = verified::<Version>(&text, Content::Whole(&program), &keys)
+        .with_context(|| args.program.display().to_string())?;
+    for_this_machine(&release.machine)?;
+    let served = served(card).await;
     let older = if args.older { Older::Meant } else { Older::Refused };
     programs(card, |programs| programs.take(release.version, &program, served, older))?;
     let standing = in_force(card)?;
@@ -49,11 +48,40 @@ pub(super) async fn update(args: &UpdateArgs) -> anyhow::Result<()> {
         settle(card, standing, Verdict::TurnDown(why))?;
         return Err(error.context("the program before it is in force again"));
     }
-    let said = if standing.trial.is_some() { "is on trial" } else { "could not be started" };
+    let said = if standing.has_trial() { "is on trial" } else { "could not be started" };
     print(&format!(
         "{} {said}; `hearth status` shows it, and hearth-status.txt on the card\n",
         release.version
     ))
+}
+
+/// Whose programs and systems this Pi takes.
+pub(super) fn keys(card: &CardArgs) -> anyhow::Result<Vec<UpdateKey>> {
+    let config = card.root.join(IN_FORCE);
+    let checked = config::check(&config, Secrets::Skip)?;
+    let keys = checked.config().pi.update_keys.clone();
+    ensure!(!keys.is_empty(), "{} trusts nobody: write `update-keys` into [pi]", config.display());
+    Ok(keys)
+}
+
+/// What minisign wrote beside a file.
+pub(super) fn signature_of(file: &Path) -> anyhow::Result<String> {
+    let mut signature = file.to_owned().into_os_string();
+    signature.push(".minisig");
+    let signature = Path::new(&signature);
+    fs::read_to_string(signature).with_context(|| format!("{}: the signature", signature.display()))
+}
+
+/// Whether a release is for this Pi.
+pub(super) fn for_this_machine(machine: &str) -> anyhow::Result<()> {
+    let own = std::env::consts::ARCH;
+    ensure!(machine == own, "it is for {machine} and this Pi is {own}: take the one for {own}");
+    Ok(())
+}
+
+/// How many sites have content now.
+pub(super) async fn served(card: &CardArgs) -> usize {
+    super::ask(&card.root.join(IN_FORCE)).await.map_or(0, |status| serves(&status))
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -80,19 +108,22 @@ fn in_force(args: &CardArgs) -> anyhow::Result<Standing> {
     Ok(standing)
 }
 
-/// Commits the program on trial or turns it down, when it is time.
+/// Commits the program or the system on trial, or turns it down, when it is time. There is one of them at a time.
 ///
 /// # Errors
-/// When what is kept cannot be read or written, or the program before it cannot be started.
+/// When what is kept cannot be read or written, or what was before it cannot be started.
 pub(super) async fn judge(args: &CardArgs) -> anyhow::Result<()> {
     let standing = programs(args, |programs| programs.standing())?;
-    if standing.trial.is_none() {
+    if !standing.has_trial() && !system::has_trial(args) {
         return Ok(());
     }
     let look = fs::read_to_string(looks(args)).ok().and_then(|text| text.parse().ok()).unwrap_or(0) + 1;
     write_whole(&looks(args), format!("{look}").as_bytes(), 0o644).context("the number of looks")?;
     let agent = super::ask(&args.root.join(IN_FORCE)).await.ok().map(|status| seen(&status));
-    standing.judge(agent.as_ref(), look).map_or(Ok(()), |verdict| settle(args, standing, verdict))
+    match standing.judge(agent.as_ref(), look) {
+        Some(verdict) => settle(args, standing, verdict),
+        None => system::judge(args, agent, look),
+    }
 }
 
 /// Does what the program on trial deserves; what comes back is started.
@@ -144,9 +175,11 @@ fn looks(args: &CardArgs) -> PathBuf {
 
 /// `/usr/bin/hearth` is a link to this link.
 fn lead(args: &CardArgs, standing: Option<&Standing>) -> anyhow::Result<()> {
-    let kept = standing.and_then(Standing::runs).map(|program| directory(args).join(program.file()));
-    let own = || Path::new("/usr/lib/hearth/hearth").to_owned();
-    link(&args.root.join(WANTED).join("program"), &kept.unwrap_or_else(own))
+    let kept = standing
+        .and_then(|standing| standing.runs(own()))
+        .map(|program| directory(args).join(program.file()));
+    let image = || Path::new("/usr/lib/hearth/hearth").to_owned();
+    link(&args.root.join(WANTED).join("program"), &kept.unwrap_or_else(image))
         .context("the link to the program")
 }
 
