@@ -1,6 +1,7 @@
 //! The card of the flashable image: whatever a person and an editor leave on it, and whenever the plug is pulled.
 
 mod slots;
+mod system;
 mod update;
 
 use std::fs;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use hearth::appliance::slots::content::Measure;
 use hearth::appliance::slots::disk::{Slots, SlotsError};
@@ -16,22 +16,20 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use ring::digest::{SHA256, digest};
 
-use super::update::Maker;
-use super::{EDITED, Pi, hearth};
 use crate::support::name_server::left_out;
 
-const NEWER: &str = "0.9.0-20990101000000";
+pub(super) const NEWER: &str = "0.9.0-20990101000000";
 
 /// So long is the room of a slot, in bytes.
 const ROOM: usize = 3 << 20;
 
 /// A card: a whole disk and its two slots, as files in the places that the first file system names.
-struct Card {
+pub(super) struct Card {
     root: tempfile::TempDir,
 }
 
 impl Card {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let card = Self { root: tempfile::tempdir().unwrap() };
         fs::create_dir_all(card.at("")).unwrap();
         File::create(card.at("disk")).unwrap().set_len(4 << 20).unwrap();
@@ -43,7 +41,7 @@ impl Card {
         card
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub(super) fn at(&self, name: &str) -> PathBuf {
         self.root.path().join("run/hearth-slots").join(name)
     }
 
@@ -340,168 +338,6 @@ fn what_does_not_fit_changes_nothing() {
     fs::remove_file(card.at("running")).unwrap();
     let error = card.install(b"", usize::MAX).unwrap_err().to_string();
     assert!(error.contains("does not run from a card with two slots"), "{error}");
-}
-
-/// The root of a system as a squashfs, which says this of itself.
-fn squashfs(maker: &Maker, name: &str, version: &str, left: &str) -> PathBuf {
-    let root = tempfile::tempdir().unwrap();
-    let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
-    let files = [
-        (
-            "usr/lib/os-release".to_owned(),
-            format!("ID=debian\nIMAGE_ID=hearth-pi-arm64\nIMAGE_VERSION={version}\n"),
-        ),
-        ("sbin/init".to_owned(), "#!/bin/sh\n".to_owned()),
-        (format!("usr/lib/modules/{kernel}/modules.dep"), String::new()),
-    ];
-    for (path, content) in files.iter().filter(|(path, _)| left.is_empty() || !path.contains(left)) {
-        let path = root.path().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
-    let file = maker.path(name);
-    let made = Command::new("mksquashfs")
-        .args([root.path(), &file])
-        .args(["-quiet", "-no-progress", "-noappend"])
-        .output();
-    let made = made.expect("mksquashfs, of squashfs-tools");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    file
-}
-
-/// Whether a squashfs cannot be made and mounted here: that takes root, squashfs-tools and a kernel that knows it.
-fn cannot_mount() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    let known = fs::read_to_string("/proc/filesystems").is_ok_and(|kinds| kinds.contains("squashfs"));
-    let tool = Command::new("mksquashfs").arg("-version").output().is_ok();
-    !(root && known && tool && Path::new("/dev/loop-control").exists())
-}
-
-#[test]
-fn a_system_signed_by_minisign_goes_beside_the_one_that_runs_and_others_change_nothing() {
-    if left_out("minisign") {
-        return;
-    }
-    if cannot_mount() {
-        println!("left out: a squashfs cannot be made and mounted here");
-        return;
-    }
-    let (maker, stranger) = (Maker::new(), Maker::new());
-    let pi = Pi::with(&format!("[pi]\r\nupdate-keys = [\"{}\"]\r\n{EDITED}", maker.public()));
-    hearth(&pi, "import");
-    let card = Card { root: tempfile::tempdir().unwrap() };
-    // The card's places below the root of the system that is set up.
-    let root = &pi.places.root;
-    let said = |version: &str| format!("hearth-system {version} {}", std::env::consts::ARCH);
-    let make = |name: &str, version: &str, left: &str| squashfs(&maker, name, version, left);
-
-    let fine = make("fine", NEWER, "");
-    let command = |words: &[&Path]| -> Output { super::update::command(&pi, words) };
-    let refused = |file: &Path, why: &str| {
-        let output = command(&[Path::new("system"), file]);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && said.contains(why), "{why}: {said}");
-    };
-    maker.sign(&fine, &[], &said(NEWER));
-    refused(&fine, "does not run from a card with two slots");
-
-    let places = Card::new();
-    fs::rename(places.root.path().join("run/hearth-slots"), root.join("run/hearth-slots")).unwrap();
-    drop((card, places));
-    let at = |name: &str| root.join("run/hearth-slots").join(name);
-    fs::create_dir_all(root.join("usr/lib")).unwrap();
-    let runs = "IMAGE_ID=hearth-pi-arm64\nIMAGE_VERSION=0.1.0-20260131235959\n";
-    fs::write(root.join("usr/lib/os-release"), runs).unwrap();
-    let before = (fs::read(at("disk")).unwrap(), fs::read(at("b")).unwrap());
-
-    refused(
-        &{
-            let bare = maker.path("bare");
-            fs::copy(&fine, &bare).unwrap();
-            bare
-        },
-        "bare.minisig",
-    );
-    for (name, version, left, form, comment, why) in [
-        ("legacy", NEWER, "", "-l", said(NEWER), "without -l"),
-        (
-            "program",
-            NEWER,
-            "",
-            "",
-            format!("hearth 9.0.0 {}", std::env::consts::ARCH),
-            "hearth-system VERSION MACHINE",
-        ),
-        ("machine", NEWER, "", "", format!("hearth-system {NEWER} z80"), "is for z80"),
-        (
-            "old",
-            "0.0.9-20990101000000",
-            "",
-            "",
-            said("0.0.9-20990101000000"),
-            "is not newer than 0.1.0-20260131235959",
-        ),
-        ("liar", "0.1.0-20260131235959", "", "", said(NEWER), "sign what was built"),
-        ("kernel", NEWER, "modules", "", said(NEWER), "write the card anew with the whole image"),
-        ("init", NEWER, "sbin", "", said(NEWER), "it has no /sbin/init"),
-    ] {
-        let file = make(name, version, left);
-        let form: &[&str] = if form.is_empty() { &[] } else { &[form] };
-        maker.sign(&file, form, &comment);
-        refused(&file, why);
-    }
-    let strange = stranger.path("strange");
-    fs::copy(&fine, &strange).unwrap();
-    stranger.sign(&strange, &[], &said(NEWER));
-    refused(&strange, "not in `update-keys`");
-    let none = maker.path("none");
-    fs::write(&none, "no system").unwrap();
-    maker.sign(&none, &[], &said(NEWER));
-    refused(&none, "is no system");
-    assert!(
-        (fs::read(at("disk")).unwrap(), fs::read(at("b")).unwrap()) == before,
-        "a refused one changes nothing"
-    );
-
-    let told = hearth(&pi, "report");
-    assert!(told.contains("system      0.1.0-20260131235959 in slot a\n"), "{told}");
-
-    // One thing is on trial at a time.
-    let program = maker.program("new", "9", &[], &format!("hearth 9.0.0 {}", std::env::consts::ARCH));
-    assert!(command(&[Path::new("update"), &program]).status.success());
-    refused(&fine, "something is on trial");
-    for _ in 0..10 {
-        assert!(command(&[Path::new("judge")]).status.success());
-    }
-    let output = command(&[Path::new("system"), &fine]);
-    assert!(output.status.success(), "{output:?}");
-    assert!(fs::read(at("b")).unwrap().starts_with(&fs::read(&fine).unwrap()), "all of it");
-    let told = hearth(&pi, "report");
-    assert!(told.contains(&format!("in slot a; {NEWER} is on trial from the next start on")), "{told}");
-    let output = command(&[Path::new("update"), &program]);
-    assert!(
-        String::from_utf8_lossy(&output.stderr).contains("a system is on trial"),
-        "one at a time: {output:?}"
-    );
-
-    // The Pi starts into it, and no agent answers here.
-    fs::write(at("running"), "b\n").unwrap();
-    fs::write(root.join("usr/lib/os-release"), runs.replace("0.1.0-20260131235959", NEWER)).unwrap();
-    assert!(command(&[Path::new("start")]).status.success());
-    let told = hearth(&pi, "report");
-    assert!(told.contains(&format!("system      {NEWER} in slot b, on trial\n")), "{told}");
-    refused(&fine, "something is on trial");
-    for _ in 0..10 {
-        assert!(hearth(&pi, "report").contains("in slot b, on trial\n"));
-        assert!(command(&[Path::new("judge")]).status.success());
-    }
-    let told = hearth(&pi, "report");
-    assert!(told.contains("in slot b, which was turned down: 0.1.0 does not answer"), "{told}");
-    fs::write(at("running"), "a\n").unwrap();
-    let told = hearth(&pi, "report");
-    assert!(told.contains(&format!("another one was turned down: {NEWER}: 0.1.0 does not answer")), "{told}");
-    let mounted = fs::read_to_string("/proc/self/mounts").unwrap();
-    assert!(!mounted.contains("squashfs"), "nothing stays mounted: {mounted}");
 }
 
 #[test]
