@@ -31,6 +31,8 @@ pub struct Facts {
     pub keeping: Keeping,
     /// Whether a time server set the clock.
     pub clock: Come,
+    /// What this Pi is called on the local network, where another machine has its name.
+    pub renamed: Option<String>,
     /// The units of systemd that failed.
     pub failed: Vec<String>,
     /// Where the volume of `[gluster]` belongs and whether it is mounted; None: there is none.
@@ -46,7 +48,8 @@ pub fn findings(facts: &Facts) -> Vec<String> {
         format!("{unit} failed. Start the Pi again; when it says so then too, write the card anew.")
     });
     let warnings = facts.warnings.iter().map(|warning| format!("{warning}."));
-    let seen = keeping(facts.keeping).into_iter().chain(failed).chain(clock(facts)).chain(volume(facts));
+    let seen = keeping(facts.keeping).into_iter().chain(failed).chain(clock(facts));
+    let seen = seen.chain(renamed(facts)).chain(volume(facts));
     seen.chain(warnings).collect()
 }
 
@@ -70,6 +73,14 @@ fn clock(facts: &Facts) -> Option<String> {
     })
 }
 
+fn renamed(facts: &Facts) -> Option<String> {
+    let published = facts.renamed.as_ref()?;
+    Some(format!(
+        "Another machine of this network has this Pi's name, and this one is {published}.local for now: give one of them \
+         another `hostname`."
+    ))
+}
+
 fn volume(facts: &Facts) -> Option<String> {
     let (place, _) = facts.volume.as_ref().filter(|(_, mounted)| *mounted == Come::NotYet)?;
     Some(format!(
@@ -86,6 +97,7 @@ mod tests {
         Facts {
             keeping: Keeping::Kept,
             clock: Come::Yes,
+            renamed: None,
             failed: Vec::new(),
             volume: Some(("/mnt/gluster1".to_owned(), Come::Yes)),
             warnings: Vec::new(),
@@ -100,11 +112,12 @@ mod tests {
     #[test]
     fn each_says_what_is_wrong_and_what_to_do() {
         type Change = fn(&mut Facts);
-        let table: [(Change, &str, &str); 7] = [
+        let table: [(Change, &str, &str); 8] = [
             (|f| f.keeping = Keeping::Full, "all but full", "a larger card"),
             (|f| f.keeping = Keeping::ReadOnly, "read-only", "a new card"),
             (|f| f.keeping = Keeping::InMemory, "gone at every start", "write the card anew"),
             (|f| f.clock = Come::NotYet, "no time server", "UDP port 123"),
+            (|f| f.renamed = Some("pi7".to_owned()), "this one is pi7.local", "another `hostname`"),
             (
                 |f| f.failed.push("glusterd.service".to_owned()),
                 "glusterd.service failed",

@@ -46,6 +46,24 @@ pub fn failed_units() -> Vec<String> {
     said.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }
 
+/// The name that systemd-resolved publishes on the local network, without `.local`
+/// (org.freedesktop.resolve1(5); the property is that of LLMNR and of mDNS); None where it cannot be asked.
+#[must_use]
+pub fn published_name() -> Option<String> {
+    let property = "get-property org.freedesktop.resolve1 /org/freedesktop/resolve1 org.freedesktop.resolve1.Manager LLMNRHostname";
+    let asked = Command::new("busctl").arg("--json=short").args(property.split(' ')).output().ok()?;
+    let said: serde_json::Value = serde_json::from_slice(&asked.stdout).ok()?;
+    said["data"].as_str().map(str::to_owned)
+}
+
+/// Lets systemd-resolved publish this machine's name from the beginning.
+///
+/// # Errors
+/// When systemctl cannot be run.
+pub fn publish_again() -> io::Result<()> {
+    Command::new("systemctl").args(["try-restart", "systemd-resolved.service"]).status().map(drop)
+}
+
 /// Whether a GlusterFS volume is mounted at `place`.
 #[must_use]
 pub fn volume(place: &str) -> Come {

@@ -125,10 +125,33 @@ fn facts(args: &CardArgs, kept: &Kept) -> anyhow::Result<Facts> {
         keeping: look::keeping(&args.keep, &args.root)
             .with_context(|| format!("{} cannot be looked at", args.keep.display()))?,
         clock: look::clock(&args.root),
+        renamed: renamed(args, kept.hostname()),
         failed: look::failed_units(),
         volume: place.map(|place| (place.clone(), look::volume(&place))),
         warnings: warnings.unwrap_or_default(),
     })
+}
+
+/// What the network calls this Pi instead of its name. systemd-resolved gives its name up to another machine, but also, now and then,
+/// to what it said itself while the addresses came in (systemd issue 42072): it has one more try before that is told.
+fn renamed(args: &CardArgs, hostname: &str) -> Option<String> {
+    if args.root != Path::new("/") {
+        return None;
+    }
+    let tried = args.root.join(WANTED).join("name-tried-again");
+    let published = look::published_name().filter(|published| published != hostname);
+    let Some(published) = published else {
+        let _ = fs::remove_file(&tried);
+        return None;
+    };
+    if tried.exists() {
+        return Some(published);
+    }
+    tracing::warn!(
+        "this network calls the Pi {published}.local; its name {hostname}.local is tried once more"
+    );
+    let again = fs::write(tried, &published).and_then(|()| look::publish_again());
+    again.is_err().then_some(published)
 }
 
 /// The file is told when it can be: a card that cannot be written is no reason to stop a Pi that serves.
