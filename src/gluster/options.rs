@@ -41,13 +41,18 @@ const ALWAYS: &[VolumeOption] = &[
     option("performance.cache-invalidation", "on", "the mount listens to what is pushed"),
     option("performance.stat-prefetch", "on", "a look at a file that was listed asks nobody again"),
     option("performance.md-cache-timeout", "600", "with pushed changes, attributes may be held this long"),
-    option("performance.nl-cache", "on", "a name that is missing is remembered as missing"),
+    // Seen with GlusterFS 11.1: the other node lost its power, and a file written under a new name could be read, but not
+    // renamed, until this was off. Nobody asks this mount for names that are missing: hearth answers from memory.
+    option(
+        "performance.nl-cache",
+        "off",
+        "a name that was missing when the other node vanished stays missing, and nothing can be published",
+    ),
     option(
         "cluster.heal-timeout",
         "30",
         "what was not healed when a node came back is looked for twice a minute, and not every ten minutes",
     ),
-    option("performance.nl-cache-timeout", "600", "for this long, unless a change is pushed"),
 ];
 
 const WITHOUT_ARBITER: VolumeOption = option(

@@ -169,6 +169,23 @@ fn with_the_advised_options_a_partition_is_short_and_the_check_does_not_hang_in_
 }
 
 #[test]
+fn what_is_renamed_into_place_while_a_node_is_gone_is_there() {
+    if left_out() {
+        return;
+    }
+    let pair = applied();
+    site::publish(&pair.pi1, 1);
+    pair.pi1.run(&format!("echo first >{MOUNT}/www.html && cat {MOUNT}/www.html"));
+    pair.cut();
+    for page in ["second", "third"] {
+        pair.pi1.run(&format!("echo {page} >{MOUNT}/new && mv {MOUNT}/new {MOUNT}/www.html"));
+        assert_eq!(pair.pi1.run(&format!("cat {MOUNT}/www.html")), format!("{page}\n"));
+    }
+    assert_eq!(pair.pi1.run(&format!("ls {MOUNT}/new 2>&1 || true")).lines().count(), 1);
+    pair.mend();
+}
+
+#[test]
 fn an_arbiter_keeps_the_nodes_from_changing_one_file_on_both_sides() {
     if left_out() {
         return;
