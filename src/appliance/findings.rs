@@ -24,6 +24,35 @@ pub enum Come {
     NotYet,
 }
 
+impl From<bool> for Come {
+    fn from(yes: bool) -> Self {
+        if yes { Self::Yes } else { Self::NotYet }
+    }
+}
+
+/// What to make of the name that this Pi has on the local network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// It is its own, as far as anybody can say.
+    Own,
+    /// It is to ask for its own once more.
+    AskAgain,
+    /// Another machine has its own, and it goes by this one.
+    Otherwise(String),
+}
+
+/// What to make of `published` where the Pi is called `own`. systemd-resolved gives a name up to another machine, but now and
+/// then also to what it said itself while the addresses came in (systemd issue 42072): what it says counts when it was `asked` again.
+#[must_use]
+pub fn named(published: Option<String>, own: &str, asked: Come) -> Named {
+    match (published, asked) {
+        (None, _) => Named::Own,
+        (Some(published), _) if published == own => Named::Own,
+        (Some(_), Come::NotYet) => Named::AskAgain,
+        (Some(published), Come::Yes) => Named::Otherwise(published),
+    }
+}
+
 /// What was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
@@ -102,6 +131,15 @@ mod tests {
             volume: Some(("/mnt/gluster1".to_owned(), Come::Yes)),
             warnings: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_name_that_was_given_up_is_asked_for_once_more_before_it_is_told() {
+        let named = |published: &str, asked| named(Some(published.to_owned()), "pi2", asked);
+        assert_eq!(super::named(None, "pi2", Come::Yes), Named::Own, "nobody can say");
+        assert_eq!(named("pi7", Come::NotYet), Named::AskAgain);
+        assert_eq!(named("pi7", Come::Yes), Named::Otherwise("pi7".to_owned()));
+        assert_eq!([Come::Yes, Come::NotYet].map(|asked| named("pi2", asked)), [Named::Own, Named::Own]);
     }
 
     #[test]

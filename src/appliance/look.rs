@@ -35,7 +35,7 @@ pub fn keeping(keep: &Path, root: &Path) -> io::Result<Keeping> {
 /// Whether a time server set the clock (systemd-timesyncd.service(8)).
 #[must_use]
 pub fn clock(root: &Path) -> Come {
-    come(root.join("run/systemd/timesync/synchronized").exists())
+    Come::from(root.join("run/systemd/timesync/synchronized").exists())
 }
 
 /// The units of systemd that failed; none where systemd cannot be asked.
@@ -56,24 +56,12 @@ pub fn published_name() -> Option<String> {
     said["data"].as_str().map(str::to_owned)
 }
 
-/// Lets systemd-resolved publish this machine's name from the beginning.
-///
-/// # Errors
-/// When systemctl cannot be run.
-pub fn publish_again() -> io::Result<()> {
-    Command::new("systemctl").args(["try-restart", "systemd-resolved.service"]).status().map(drop)
-}
-
 /// Whether a GlusterFS volume is mounted at `place`.
 #[must_use]
 pub fn volume(place: &str) -> Come {
     let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
     let mounted = Mounted::line_at(&table, Path::new(place)).and_then(Mounted::of_line);
-    come(mounted.is_some_and(|mounted| mounted.kind == "fuse.glusterfs"))
-}
-
-const fn come(yes: bool) -> Come {
-    if yes { Come::Yes } else { Come::NotYet }
+    Come::from(mounted.is_some_and(|mounted| mounted.kind == "fuse.glusterfs"))
 }
 
 /// The last warnings before the last stop, as `last-words` of the image kept them; none when there were none.

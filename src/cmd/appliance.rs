@@ -8,6 +8,7 @@ mod update;
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Context;
 use serde_json::json;
@@ -16,7 +17,7 @@ use super::status::agent::to_do;
 use super::status::{SAME_VERSION, ask_for};
 use crate::appliance::apply::{IN_FORCE, WANTED, apply};
 use crate::appliance::card::Card;
-use crate::appliance::findings::{Facts, findings};
+use crate::appliance::findings::{Facts, Named, findings, named};
 use crate::appliance::import::{Check, Imported, InOrder, Kept, Places, import};
 use crate::appliance::report::Report;
 use crate::appliance::volume::Volume;
@@ -132,26 +133,29 @@ fn facts(args: &CardArgs, kept: &Kept) -> anyhow::Result<Facts> {
     })
 }
 
-/// What the network calls this Pi instead of its name. systemd-resolved gives its name up to another machine, but also, now and then,
-/// to what it said itself while the addresses came in (systemd issue 42072): it has one more try before that is told.
+/// What the network calls this Pi, where that is not its name; sees to it that the name is asked for once more before.
 fn renamed(args: &CardArgs, hostname: &str) -> Option<String> {
     if args.root != Path::new("/") {
         return None;
     }
-    let tried = args.root.join(WANTED).join("name-tried-again");
-    let published = look::published_name().filter(|published| published != hostname);
-    let Some(published) = published else {
-        let _ = fs::remove_file(&tried);
-        return None;
-    };
-    if tried.exists() {
-        return Some(published);
+    let asked = args.root.join(WANTED).join("name-asked-for-again");
+    match named(look::published_name(), hostname, asked.exists().into()) {
+        Named::Own => {
+            let _ = fs::remove_file(&asked);
+            None
+        }
+        Named::AskAgain => {
+            tracing::warn!(
+                "the network does not call this Pi {hostname}.local; the name is asked for once more"
+            );
+            let again = Command::new("systemctl").args(["try-restart", "systemd-resolved.service"]).status();
+            if let Err(error) = fs::write(&asked, "").and(again.map(drop)) {
+                tracing::warn!("the name cannot be asked for: {error}");
+            }
+            None
+        }
+        Named::Otherwise(published) => Some(published),
     }
-    tracing::warn!(
-        "this network calls the Pi {published}.local; its name {hostname}.local is tried once more"
-    );
-    let again = fs::write(tried, &published).and_then(|()| look::publish_again());
-    again.is_err().then_some(published)
 }
 
 /// The file is told when it can be: a card that cannot be written is no reason to stop a Pi that serves.

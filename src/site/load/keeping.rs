@@ -82,12 +82,16 @@ impl Keeping {
     }
 
     /// Lets a writer that is at work finish.
-    pub(super) async fn end(&mut self) {
-        let State::Busy(task) = &mut self.state else { return };
-        if tokio::time::timeout(LAST_COPY, task).await.is_err() {
-            tracing::warn!("the site's copy was not written within {LAST_COPY:?}; the one before it is kept");
+    pub(super) async fn end(self) {
+        let State::Busy(task) = self.state else { return };
+        match tokio::time::timeout(LAST_COPY, task).await {
+            Ok(Ok((_, Err(error)))) => tracing::warn!("{error}"),
+            // A panic has said so itself.
+            Ok(Ok((_, Ok(_))) | Err(_)) => {}
+            Err(_) => tracing::warn!(
+                "the site's copy was not written within {LAST_COPY:?}; the one before it is kept"
+            ),
         }
-        self.state = State::Lost;
     }
 
     /// Takes note of a writer that is done.

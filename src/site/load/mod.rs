@@ -130,7 +130,7 @@ impl Supervisor {
             // An error: whoever could stop us is gone, and so should we be.
             _ = stop.wait_for(|stopped| *stopped) => {}
         }
-        if let Some(keeping) = &mut self.keeping {
+        if let Some(keeping) = self.keeping {
             keeping.end().await;
         }
     }
